@@ -1,0 +1,25 @@
+"""BERT in TensorFlow and Keras: from text to a fine-tuned model, and out of the house."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "BertConfig": "config",
+    "BertTokenizer": "tokenization",
+    "BertBackbone": "models.backbone",
+    "Classifier": "models.finetuning",
+    "FinetuneConfig": "run",
+    "TrainConfig": "run",
+    "Model": "run",
+    "finetune": "run",
+}
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name):
+    # Lazily: whoever wants the version should not wait for TensorFlow.
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")
+    return getattr(module, name)

@@ -1,0 +1,1 @@
+"""Published weights in, model folders out."""

@@ -1,0 +1,169 @@
+"""Files of named arrays, read and written as {name: array}, without pickle or PyTorch.
+
+A safetensors file is eight bytes of header length (little endian), a JSON header
+{name: {dtype, shape, data_offsets}}, then the numbers back to back
+(https://huggingface.co/docs/safetensors). It is mapped, not copied: what nobody looks
+at is never read from disk.
+"""
+
+import contextlib
+import json
+import math
+import os
+import pathlib
+
+import numpy as np
+import safetensors.numpy
+
+# How the header calls a type, and how NumPy reads it; BF16 has no NumPy type.
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BF16": "<u2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
+
+
+def read_safetensors(path):
+    """Reads a safetensors file.
+
+    Returns:
+        {name: array}, read-only and mapped; float16 and bfloat16 come as float32 (the
+        same numbers), since half precision is a policy of the model, not of the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is cut short or is not safetensors; says where.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no weight file {path}.")
+    header, start = _read_header(path)
+    entries = {name: _read_entry(path, name, header[name]) for name in header}
+    promised = start + max((stop for *_, stop in entries.values()), default=0)
+    raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+    if len(raw) != promised:
+        raise ValueError(
+            f"{path} is cut short or corrupt: its header promises {promised} bytes, "
+            f"the file has {len(raw)}. Copy or download it again."
+        )
+    return {
+        name: _widen(raw[start + begin : start + stop], kind, shape)
+        for name, (kind, shape, begin, stop) in entries.items()
+    }
+
+
+def read_sharded(path):
+    """Reads the safetensors files that an index (model.safetensors.index.json) names.
+
+    Returns and raises as `read_safetensors`.
+    """
+    path = pathlib.Path(path)
+    try:
+        shards = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        files = sorted(set(shards.values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f'{path} is not an index of shards: it wants {{"weight_map": {{name: '
+            "file}}."
+        ) from None
+    found = {}
+    for file in files:
+        if file != pathlib.PurePath(file).name:  # An index reads its own folder only.
+            raise ValueError(f"{path} names {file!r}, which is not beside it.")
+        found[file] = read_safetensors(path.parent / file)
+    for name, file in shards.items():
+        if name not in found[file]:
+            raise ValueError(f"{path} looks for {name} in {file}, which lacks it.")
+    return {name: found[file][name] for name, file in shards.items()}
+
+
+def write_safetensors(path, arrays):
+    """Writes {name: array} as a safetensors file that PyTorch's readers take too."""
+    # The writer copies memory as it lies: a transposed view would come out scrambled.
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    with replacing(path) as beside:
+        beside.touch()
+        mode = beside.stat().st_mode
+        # transformers refuses a file that does not say "pt".
+        safetensors.numpy.save_file(arrays, beside, metadata={"format": "pt"})
+        beside.chmod(mode)  # The writer would let nobody else read it.
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a path to write to; it takes the place of `path` when all went well.
+
+    So a reader sees the old file or the whole new one, whenever the writer is stopped.
+    """
+    path = pathlib.Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _read_header(path):
+    """Returns the header without its metadata, and where the numbers begin."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise ValueError(
+                f"{path} is cut short or not a safetensors file: its header would take "
+                f"{8 + length} bytes, the file has {size}."
+            )
+        text = file.read(length)
+    try:
+        header = dict(json.loads(text.decode("utf-8")).items())
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is corrupt or not a safetensors file: its header is not a JSON "
+            f"object ({error})."
+        ) from None
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def _read_entry(path, name, entry):
+    """Returns what the header says of one tensor: type, shape, first and last byte."""
+    try:
+        kind, shape = entry["dtype"], entry["shape"]
+        begin, stop = entry["data_offsets"]
+        numbers = [begin, *shape]
+        right = isinstance(kind, str) and all(
+            type(number) is int and number >= 0 for number in numbers
+        )
+    except (TypeError, KeyError, ValueError):
+        right = False
+    if not right:
+        raise ValueError(f"{path} is corrupt: its header garbles {name}.")
+    if kind not in _DTYPES:
+        raise ValueError(
+            f"{path}: {name} has type {kind}; readable are {', '.join(_DTYPES)}."
+        )
+    expected = math.prod(shape) * np.dtype(_DTYPES[kind]).itemsize
+    if stop != begin + expected:
+        raise ValueError(
+            f"{path} is corrupt: {name} {shape} of {kind} takes {expected} bytes, its "
+            f"header gives it {begin} to {stop}."
+        )
+    return kind, shape, begin, stop
+
+
+def _widen(raw, kind, shape):
+    array = raw.view(_DTYPES[kind]).reshape(shape)
+    if kind == "BF16":  # The upper half of a float32.
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array.astype(np.float32) if kind == "F16" else array

@@ -1,0 +1,174 @@
+"""Examples into rows: `[CLS] A [SEP] B [SEP]` is written here, and nowhere else.
+
+All of it is TensorFlow graph, so that training and serving run the same lines.
+
+Shapes: B examples, L pieces of an example, T pieces of all examples, R rows, S tokens a
+row.
+"""
+
+import tensorflow as tf
+
+# A batch takes the shortest that holds its longest example, for attention costs the
+# square of it. Below 64 rows fill badly.
+ROW_LENGTHS = tuple(64 * 2**power for power in range(11))
+
+
+def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
+    """Writes `[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
+
+    Args:
+        pieces, pair_pieces: int32 ragged [B, (L)]; one text, or the two of a pair.
+        max_seq_length: longest example with its special pieces; the rest is cut off.
+
+    Returns:
+        dict with `input_ids` and `segment_ids` (1 from B on), int32 ragged [B, (L)].
+    """
+    count = pieces.nrows()
+
+    def column(piece_id):
+        filled = tf.fill([count], tf.constant(piece_id, tf.int32))
+        return tf.RaggedTensor.from_uniform_row_length(filled, 1, nrows=count)
+
+    if pair_pieces is None:
+        first = truncate(pieces, max_seq_length - 2)
+        input_ids = tf.concat([column(cls_id), first, column(sep_id)], axis=1)
+        segment_ids = tf.zeros_like(input_ids.values)
+    else:
+        first_length, second_length = pair_lengths(
+            pieces.row_lengths(), pair_pieces.row_lengths(), max_seq_length - 3
+        )
+        first = truncate(pieces, first_length)
+        second = truncate(pair_pieces, second_length)
+        input_ids = tf.concat(
+            [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
+        )
+        examples, places = _places(input_ids)
+        second_begins = tf.gather(first.row_lengths() + 2, examples)
+        segment_ids = tf.cast(places >= second_begins, tf.int32)
+    return {"input_ids": input_ids, "segment_ids": input_ids.with_values(segment_ids)}
+
+
+def truncate(pieces, lengths):
+    """Keeps the first `lengths` (int64 [B], or one for all) pieces of each example."""
+    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
+    examples, places = _places(pieces)
+    values = tf.boolean_mask(pieces.values, places < tf.gather(kept, examples))
+    return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
+
+
+def pair_lengths(first, second, budget):
+    """Shares `budget` pieces between two texts, cutting the longer one first.
+
+    The rule of Hugging Face's `longest_first`: where both must be cut, each gets half,
+    and an odd one goes to the longer, or to the second of two equals.
+
+    Args:
+        first, second: int64 [B], pieces each text has.
+        budget: pieces both may have together.
+
+    Returns:
+        int64 [B] and int64 [B], pieces each text keeps.
+    """
+    budget = tf.cast(budget, tf.int64)
+    short, long = tf.minimum(first, second), tf.maximum(first, second)
+    fits = first + second <= budget
+    short_kept = tf.where(fits, short, tf.minimum(short, budget // 2))
+    long_kept = tf.where(fits, long, budget - short_kept)
+    first_is_long = first > second
+    return (
+        tf.where(first_is_long, long_kept, short_kept),
+        tf.where(first_is_long, short_kept, long_kept),
+    )
+
+
+def pack(example, *, row_length=None, rows=None):
+    """Lays a batch of examples into rows.
+
+    Args:
+        example: dict with `input_ids`, `segment_ids`, int32 ragged [B, (L)]; anything
+            else belongs to the examples and comes back as it is.
+        row_length: S; by default the smallest of 64, 128, 256, 512, … that holds the
+            longest example.
+        rows: R, padded with empty rows, for fixed shapes; by default as many as needed.
+            Too few is an InvalidArgumentError.
+
+    Returns:
+        dict with int32 [R, S] `input_ids`, `segment_ids`, `position_ids` (from 0 in
+        each example) and `sequence_ids` (1 + the example's number in the batch; 0 is
+        padding), and int32 [B] `first_token`, flat indices into R·S.
+    """
+    input_ids, segment_ids = example["input_ids"], example["segment_ids"]
+    lengths = tf.cast(input_ids.row_lengths(), tf.int32)
+    if row_length is None:
+        longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
+        row_length = tf.gather(ROW_LENGTHS, tf.searchsorted(ROW_LENGTHS, [longest]))[0]
+    row, start = first_fit(lengths, row_length)
+    needed = tf.reduce_max(tf.concat([row + 1, [1]], axis=0))
+    if rows is None:
+        rows = needed
+    first_token = row * row_length + start
+
+    examples, places = _places(input_ids)
+    places = tf.cast(places, tf.int32)
+    tokens = tf.stack(
+        [
+            input_ids.values,
+            segment_ids.values,
+            places,
+            tf.cast(examples, tf.int32) + 1,
+        ],
+        axis=1,
+    )  # [T, 4]
+    indices = tf.gather(first_token, examples) + places  # [T]
+    flat = tf.scatter_nd(indices[:, None], tokens, [rows * row_length, 4])
+    laid = tf.unstack(tf.reshape(flat, [rows, row_length, 4]), axis=-1)
+    names = ("input_ids", "segment_ids", "position_ids", "sequence_ids")
+    return example | dict(zip(names, laid)) | {"first_token": first_token}
+
+
+def first_fit(lengths, row_length):
+    """Gives each example, longest first, the first row that has room for it.
+
+    First-fit decreasing needs at most 11/9 of the fewest rows possible (Johnson, 1973).
+
+    Args:
+        lengths: int32 [B], none above `row_length`.
+        row_length: S.
+
+    Returns:
+        int32 [B] row and int32 [B] place in the row at which each example begins.
+    """
+    count = tf.size(lengths)
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    ordered = tf.gather(lengths, order)
+
+    def place(number, free, chosen, begins):
+        length = ordered[number]
+        row = tf.argmax(tf.cast(free >= length, tf.int32), output_type=tf.int32)
+        room = free[row]
+        return (
+            number + 1,
+            tf.tensor_scatter_nd_update(free, [[row]], [room - length]),
+            chosen.write(number, row),
+            begins.write(number, row_length - room),
+        )
+
+    _, _, chosen, begins = tf.while_loop(
+        lambda number, *_: number < count,
+        place,
+        (
+            0,
+            tf.fill([count], row_length),
+            tf.TensorArray(tf.int32, size=count, element_shape=[]),
+            tf.TensorArray(tf.int32, size=count, element_shape=[]),
+        ),
+    )
+    inverse = tf.math.invert_permutation(order)
+    return tf.gather(chosen.stack(), inverse), tf.gather(begins.stack(), inverse)
+
+
+def _places(pieces):
+    """Returns each piece's example and its place in it, int64 [T] and int64 [T]."""
+    examples = pieces.value_rowids()
+    begins = tf.gather(pieces.row_starts(), examples)
+    return examples, tf.range(tf.size(examples, tf.int64)) - begins

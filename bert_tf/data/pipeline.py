@@ -1,0 +1,88 @@
+"""One order: read, shuffle, features, pack, prefetch; every batch a function of its number.
+
+Nothing remembers where it was: the order of an epoch follows from (seed, epoch), a batch
+from its number. So a run that begins at step n sees exactly what the uninterrupted run
+saw from there, on any number of replicas.
+"""
+
+import tensorflow as tf
+
+from bert_tf.data.packing import pack
+
+
+def steps_per_epoch(examples, batch_size, micro_batches):
+    """Updates an epoch takes; the last may be smaller."""
+    return -(-examples // (batch_size * micro_batches))
+
+
+def training_rows(
+    columns, features, *, batch_size, micro_batches=1, seed=0, start_step=0
+):
+    """Streams packed micro-batches without end, in a new order each epoch.
+
+    Args:
+        columns: dict of arrays [N, …], one entry an example; strings stay strings.
+        features: function from such columns of a few examples to a dict with ragged
+            `input_ids` and `segment_ids` and what else belongs to the examples.
+        batch_size: examples of a micro-batch.
+        micro_batches: how many make one update, over all replicas. Each is packed by
+            itself: packed rows can't be divided again. Where an epoch's last update
+            has too few examples, its last micro-batches are empty.
+        seed: of the order, and of dropout.
+        start_step: first update.
+
+    Returns:
+        `tf.data.Dataset` of rows (see `pack`), with `dropout_seed`, int32 [2].
+    """
+    count = len(next(iter(columns.values())))
+    steps = steps_per_epoch(count, batch_size, micro_batches)
+    empty = steps * micro_batches * batch_size - count
+
+    def one_epoch(epoch):
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(count), seed=[tf.constant(seed, tf.int64), epoch]
+        )
+        order = tf.pad(order, [[0, empty]], constant_values=-1)
+        batches = tf.reshape(order, [steps * micro_batches, batch_size])
+        return tf.data.Dataset.from_tensor_slices(batches)
+
+    def rows(number, numbers):
+        chosen = tf.boolean_mask(numbers, numbers >= 0)
+        batch = {name: tf.gather(array, chosen) for name, array in columns.items()}
+        dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
+        return pack(features(batch)) | {"dropout_seed": dropout_seed}
+
+    columns = {name: tf.constant(array) for name, array in columns.items()}
+    first_epoch, first_step = divmod(start_step, steps)
+    epochs = tf.data.Dataset.counter(first_epoch)
+    order = epochs.flat_map(one_epoch).skip(first_step * micro_batches)
+    numbered = tf.data.Dataset.zip(
+        tf.data.Dataset.counter(start_step * micro_batches), order
+    )
+    return numbered.map(rows, num_parallel_calls=2).prefetch(4)
+
+
+def evaluation_rows(columns, features, *, batch_size):
+    """Streams every example once, packed.
+
+    Texts of like length come together, longest first: short ones then get short rows,
+    and memory is at its most at once.
+
+    Args:
+        columns, features, batch_size: as in `training_rows`.
+
+    Returns:
+        `tf.data.Dataset` of rows with `example_number`, int32 [B], the place of each
+        answer in the input.
+    """
+    columns = {name: tf.constant(array) for name, array in columns.items()}
+    texts = [array for array in columns.values() if array.dtype == tf.string]
+    length = tf.add_n([tf.strings.length(array) for array in texts])
+    order = tf.argsort(length, direction="DESCENDING", stable=True)
+
+    def rows(chosen):
+        batch = {name: tf.gather(array, chosen) for name, array in columns.items()}
+        return pack(features(batch)) | {"example_number": chosen}
+
+    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    return batches.map(rows, num_parallel_calls=2).prefetch(4)

@@ -1,0 +1,78 @@
+"""What a token brings into the encoder: its piece, its place and its segment.
+
+Shapes: T tokens of all rows one after another (R·S), H hidden size.
+"""
+
+import keras
+from keras import ops
+
+from bert_tf.layers.dropout import Dropout
+
+
+class Embeddings(keras.layers.Layer):
+    """Word + position + segment embedding, LayerNorm, dropout (Devlin et al., 2019, 3).
+
+    Args:
+        vocab_size, max_position_embeddings, type_vocab_size: rows of the three tables.
+        hidden_size: width of the tables.
+        dropout: share of values dropped in training.
+        epsilon: added to the variance in LayerNorm.
+        initializer_range: standard deviation of the truncated normal start.
+
+    Call arguments:
+        input_ids, position_ids, segment_ids: int32 [T].
+        seed: int32 [2] or None, see `Dropout`.
+
+    Returns:
+        float [T, H].
+    """
+
+    def __init__(
+        self,
+        vocab_size,
+        hidden_size,
+        *,
+        max_position_embeddings,
+        type_vocab_size,
+        dropout,
+        epsilon,
+        initializer_range,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.table_sizes = {
+            "word_embeddings": vocab_size,
+            "position_embeddings": max_position_embeddings,
+            "token_type_embeddings": type_vocab_size,
+        }
+        self.initializer_range = initializer_range
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        )
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+
+    def build(self, _):
+        # Read as stored and cast after the look-up: autocast would convert 30,522 rows
+        # to use a few hundred.
+        self.word_table, self.position_table, self.segment_table = (
+            self.add_weight(
+                shape=(size, self.hidden_size),
+                initializer=keras.initializers.TruncatedNormal(
+                    stddev=self.initializer_range
+                ),
+                autocast=False,
+                name=name,
+            )
+            for name, size in self.table_sizes.items()
+        )
+        self.layer_norm.build((None, self.hidden_size))
+
+    def call(self, input_ids, position_ids, segment_ids, seed=None, training=None):
+        embedded = (
+            ops.take(self.word_table, input_ids, axis=0)
+            + ops.take(self.position_table, position_ids, axis=0)
+            + ops.take(self.segment_table, segment_ids, axis=0)
+        )
+        normed = self.layer_norm(ops.cast(embedded, self.compute_dtype))
+        return self.dropout(normed, seed=seed, training=training)

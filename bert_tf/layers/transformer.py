@@ -1,0 +1,155 @@
+"""The Transformer encoder of BERT: post-norm, as published (Vaswani et al., 2017, 3.1).
+
+Shapes: R rows, S tokens a row, T = R·S, H hidden size, I intermediate size.
+"""
+
+import keras
+from keras import ops
+
+from bert_tf.layers.attention import SelfAttention
+from bert_tf.layers.dropout import Dropout, fold_in
+
+
+def gelu(x):
+    """Gaussian error linear unit, exact (Hendrycks and Gimpel, 2016).
+
+    Written with erf, which TensorFlow, TFLite and ONNX converters all recognise;
+    `keras.activations.gelu` emits erfc, which some of them do not.
+    """
+    return 0.5 * x * (1.0 + ops.erf(x * 0.5**0.5))
+
+
+ACTIVATIONS = {
+    "gelu": gelu,
+    "gelu_new": lambda x: keras.activations.gelu(x, approximate=True),
+    "relu": keras.activations.relu,
+}
+
+
+class Output(keras.layers.Layer):
+    """Dense, dropout, residual, LayerNorm: how both halves of an encoder layer end.
+
+    Call arguments:
+        values: float [T, any]; what the half computed.
+        residual: float [T, H]; what it was computed from.
+
+    Returns:
+        float [T, H].
+    """
+
+    def __init__(
+        self, hidden_size, *, input_size, dropout, epsilon, initializer_range, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.dense = keras.layers.Dense(
+            hidden_size,
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=initializer_range
+            ),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        )
+
+    def build(self, _):
+        self.dense.build((None, self.input_size))
+        self.layer_norm.build((None, self.hidden_size))
+
+    def call(self, values, residual, seed=None, training=None):
+        values = self.dropout(self.dense(values), seed=seed, training=training)
+        return self.layer_norm(values + residual)
+
+
+class EncoderLayer(keras.layers.Layer):
+    """Self-attention, then a feed-forward network, each with residual and LayerNorm.
+
+    Args:
+        hidden_size, num_heads, intermediate_size: H, N and I.
+        activation: "gelu" (exact), "gelu_new" (tanh) or "relu".
+        hidden_dropout, attention_dropout: shares dropped in training.
+        epsilon: added to the variance in LayerNorm.
+        initializer_range: standard deviation of the truncated normal start.
+
+    Call arguments:
+        hidden: float [T, H].
+        bias: float32 [R, 1, S, S], see `attention_bias`.
+        seed: int32 [2] or None, see `Dropout`.
+
+    Returns:
+        hidden, float [T, H], and the attention probabilities, [R, N, S, S].
+    """
+
+    def __init__(
+        self,
+        hidden_size,
+        num_heads,
+        intermediate_size,
+        *,
+        activation,
+        hidden_dropout,
+        attention_dropout,
+        epsilon,
+        initializer_range,
+        **kwargs,
+    ):
+        # The attention bias passes through as float32.
+        super().__init__(autocast=False, **kwargs)
+        self.hidden_size = hidden_size
+        self.activation = ACTIVATIONS[activation]
+
+        def output(input_size):
+            return Output(
+                hidden_size,
+                input_size=input_size,
+                dropout=hidden_dropout,
+                epsilon=epsilon,
+                initializer_range=initializer_range,
+                dtype=self.dtype_policy,
+                name="output",
+            )
+
+        self.self_attention = SelfAttention(
+            hidden_size,
+            num_heads,
+            dropout=attention_dropout,
+            initializer_range=initializer_range,
+            dtype=self.dtype_policy,
+            name="self",
+        )
+        self.attention_output = output(hidden_size)
+        self.intermediate = keras.layers.Dense(
+            intermediate_size,
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=initializer_range
+            ),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.feed_forward_output = output(intermediate_size)
+
+    def build(self, _):
+        # The scopes give the variables the published names.
+        with keras.name_scope("attention"):
+            self.self_attention.build(None)
+            self.attention_output.build(None)
+        with keras.name_scope("intermediate"):
+            self.intermediate.build((None, self.hidden_size))
+        self.feed_forward_output.build(None)
+
+    def call(self, hidden, bias, seed=None, training=None):
+        context, probabilities = self.self_attention(
+            hidden, bias, seed=fold_in(seed, 1), training=training
+        )
+        attended = self.attention_output(
+            context, hidden, seed=fold_in(seed, 2), training=training
+        )
+        expanded = self.activation(self.intermediate(attended))  # [T, I]
+        hidden = self.feed_forward_output(
+            expanded, attended, seed=fold_in(seed, 3), training=training
+        )
+        return hidden, probabilities

@@ -1,0 +1,28 @@
+"""A model over packed rows, answers in the order of the input."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def make_predictor(model):
+    """Returns function(data set of rows, number of examples) -> outputs [N, …].
+
+    It is compiled once, however many data sets it sees. The rows carry
+    `example_number`, int32 [B]; outputs are float32 NumPy arrays, one entry an example.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def next_outputs(iterator):
+        rows = next(iterator)
+        return rows["example_number"], model(rows, training=False)
+
+    def predict(dataset, count, progress=lambda batches: batches):
+        iterator, answers = iter(dataset), None
+        for _ in progress(range(dataset.cardinality().numpy())):
+            numbers, outputs = (part.numpy() for part in next_outputs(iterator))
+            if answers is None:
+                answers = np.zeros((count, *outputs.shape[1:]), outputs.dtype)
+            answers[numbers] = outputs
+        return answers
+
+    return predict

@@ -1,0 +1,90 @@
+"""One update: micro-batches, sum, reduce, divide once, clip, apply.
+
+All arithmetic over replicas is here. Losses come unreduced, with weights, by term: BERT
+has two denominators (masked tokens, sentence pairs), and the mean over replicas of means
+is not the mean. Weights follow from the rows alone, so their sum over all micro-batches
+and replicas is known before the first forward pass.
+"""
+
+import tensorflow as tf
+
+
+def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_norm):
+    """Returns a compiled function that pulls its rows from an iterator and updates.
+
+    Args:
+        model: rows -> outputs.
+        task: has `weights(rows) -> {term: weights}` and `losses(rows, outputs) ->
+            {term: losses}`, both float [any number of items].
+        optimizer: has `variables`, {path: variable}, and `apply({path: gradient})`.
+        strategy: `tf.distribute.Strategy` in whose scope model and optimizer were made.
+        micro_batches: gradients to sum on each replica before the update.
+        max_grad_norm: the summed gradient is scaled down to this norm; 0 leaves it.
+
+    Returns:
+        function(iterator) -> dict of float32 scalars: `loss`, each term's loss by its
+        name, `grad_norm` before clipping, and `examples`.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def differentiate(rows, totals):
+        with tf.GradientTape() as tape:
+            outputs = model(rows, training=True)
+            weights = task.weights(rows)
+            terms = {
+                # Without any weight there is nothing to learn, and no division by 0.
+                term: tf.math.divide_no_nan(
+                    tf.reduce_sum(losses * weights[term]), totals[term]
+                )
+                for term, losses in task.losses(rows, outputs).items()
+            }
+            loss = tf.add_n(list(terms.values()))
+        gradients = tape.gradient(loss, optimizer.variables)
+        # Dense, because the norm of slices that name a row twice is not the norm of
+        # the gradient. A variable that no term reaches is left as it is.
+        dense = {
+            path: tf.convert_to_tensor(gradient)
+            for path, gradient in gradients.items()
+            if gradient is not None
+        }
+        return dense, terms | {"loss": loss}
+
+    def update_replica(batches):
+        context = tf.distribute.get_replica_context()
+
+        def total(values):
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+        weights = [task.weights(rows) for rows in batches]
+        totals = {
+            term: total(tf.add_n([tf.reduce_sum(weight[term]) for weight in weights]))
+            for term in weights[0]
+        }
+        gradients, metrics = differentiate(batches[0], totals)
+        for rows in batches[1:]:
+            # One after another: together they would need all of their memory at once.
+            with tf.control_dependencies(list(gradients.values())):
+                rows = tf.nest.map_structure(tf.identity, rows)
+                more, terms = differentiate(rows, totals)
+            gradients = {path: gradients[path] + more[path] for path in gradients}
+            metrics = {term: metrics[term] + terms[term] for term in metrics}
+        paths = list(gradients)
+        summed = total([gradients[path] for path in paths])
+        norm = tf.linalg.global_norm(summed)
+        if max_grad_norm:
+            scale = tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
+            summed = [gradient * scale for gradient in summed]
+        optimizer.apply(dict(zip(paths, summed)))
+        examples = tf.add_n([tf.size(rows["first_token"]) for rows in batches])
+        reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
+        return reduced | {"grad_norm": norm}
+
+    @tf.function
+    def update(iterator):
+        batches = [next(iterator) for _ in range(micro_batches)]
+        metrics = strategy.run(update_replica, args=(batches,))
+        return tf.nest.map_structure(
+            lambda value: strategy.experimental_local_results(value)[0], metrics
+        )
+
+    return update

@@ -1,0 +1,30 @@
+"""Answers texts with a fine-tuned model.
+
+python scripts/predict.py --model=model --input_file=texts.jsonl
+python scripts/predict.py --model=model "Where is my parcel?" "Thank you!"
+cat texts.txt | python scripts/predict.py --model=model
+
+Prints a JSON object a text, in order.
+"""
+
+import json
+import sys
+
+import flags
+
+with flags.quiet_imports():
+    from bert_tf import run
+
+flags.define(run.PredictConfig)
+
+
+def main(arguments):
+    config, texts = flags.parse(run.PredictConfig), arguments[1:]
+    if not texts and not config.input_file:
+        texts = sys.stdin.buffer
+    for answer in run.predict(config, texts):
+        print(json.dumps(answer, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    flags.start(main)

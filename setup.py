@@ -1,0 +1,41 @@
+"""Installs bert_tf; pip's own words: pip install -e ."""
+
+import pathlib
+import re
+
+import setuptools
+
+ROOT = pathlib.Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (ROOT / "bert_tf/__init__.py").read_text(), re.M
+)[1]
+
+setuptools.setup(
+    name="bert_tf",
+    version=VERSION,
+    description="BERT in TensorFlow and Keras: from text to a fine-tuned, served model",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
+    python_requires=">=3.11",
+    install_requires=[
+        "tensorflow>=2.20,<2.22",
+        "keras>=3.13,<3.16",
+        "keras-nlp",
+        "tensorflow-text",
+        "tensorflow-datasets",
+        "absl-py",
+        "matplotlib",
+        "numpy",
+        "safetensors",
+        "scikit-learn",
+        "scipy",
+        "tqdm",
+    ],
+    extras_require={
+        "hub": ["huggingface_hub"],  # Fetches published models by name.
+        "test": ["hypothesis", "pytest"],
+    },
+)

@@ -1,0 +1,173 @@
+"""Weight files: the numbers come back, and damage is one clear line."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from bert_tf.checkpoints import formats
+
+ARRAYS = {
+    "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "vector": np.array([1, -2], np.int64),
+    "scalar": np.array(0.5, np.float64),
+    "none": np.zeros((0, 3), np.float32),
+}
+
+
+def write_raw(path, header, numbers):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
+    return path
+
+
+def entry(dtype="F32", shape=(2,), data_offsets=(0, 8)):
+    return {"dtype": dtype, "shape": shape, "data_offsets": data_offsets}
+
+
+def assert_same(received, expected):
+    assert received.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(received[name], array)
+        assert received[name].dtype == array.dtype, name
+        assert received[name].shape == array.shape, name
+
+
+def test_round_trip(tmp_path):
+    formats.write_safetensors(tmp_path / "a.safetensors", ARRAYS)
+    assert_same(formats.read_safetensors(tmp_path / "a.safetensors"), ARRAYS)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_the_safetensors_package_reads_what_we_write(tmp_path):
+    path = tmp_path / "a.safetensors"
+    formats.write_safetensors(path, ARRAYS)
+    assert_same(safetensors.numpy.load_file(path), ARRAYS)
+    with safetensors.safe_open(path, framework="np") as file:
+        assert file.metadata() == {"format": "pt"}
+
+
+def test_weights_are_as_readable_as_any_file(tmp_path):
+    (tmp_path / "any").touch()
+    formats.write_safetensors(tmp_path / "a", ARRAYS)
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_transposed_view_is_written_as_seen(tmp_path):
+    formats.write_safetensors(tmp_path / "a", {"view": ARRAYS["matrix"].T})
+    received = formats.read_safetensors(tmp_path / "a")["view"]
+    np.testing.assert_array_equal(received, [[0, 3], [1, 4], [2, 5]])
+
+
+def test_half_precision_comes_as_float32(tmp_path):
+    header = {
+        "brain": entry("BF16", [3], [0, 6]),
+        "half": entry("F16", [2], [6, 10]),
+    }
+    numbers = bytes.fromhex("803f 20c0 807f") + np.array([1.5, -2], "<f2").tobytes()
+    arrays = formats.read_safetensors(write_raw(tmp_path / "a", header, numbers))
+    np.testing.assert_array_equal(arrays["brain"], [1.0, -2.5, np.inf])
+    np.testing.assert_array_equal(arrays["half"], [1.5, -2.0])
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("left", [0, 5, 20])
+def test_file_cut_in_its_header(tmp_path, left):
+    path = tmp_path / "a.safetensors"
+    formats.write_safetensors(path, ARRAYS)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ValueError, match=f"a.safetensors is cut .* file has {left}"):
+        formats.read_safetensors(path)
+
+
+def test_file_cut_in_its_numbers_says_both_sizes(tmp_path):
+    path = tmp_path / "a.safetensors"
+    formats.write_safetensors(path, ARRAYS)
+    whole = path.read_bytes()
+    for damaged in (whole[:-3], whole + b"more"):
+        path.write_bytes(damaged)
+        expected = f"promises {len(whole)} bytes, the file has {len(damaged)}"
+        with pytest.raises(ValueError, match=expected):
+            formats.read_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b"\xff\xfe", "not a JSON object"),
+        (b"{", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        ({"w": 3}, "garbles w"),
+        ({"w": {"dtype": "F32"}}, "garbles w"),
+        ({"w": entry(shape=[-2])}, "garbles w"),
+        ({"w": entry(shape=[2.0])}, "garbles w"),
+        ({"w": entry(shape="ab")}, "garbles w"),
+        ({"w": entry(data_offsets=[0])}, "garbles w"),
+        ({"w": entry(data_offsets=["0", 8])}, "garbles w"),
+        ({"w": entry(dtype="F4")}, "w has type F4; readable are F64"),
+        ({"w": entry(dtype=["F32"])}, "garbles w"),
+        ({"w": entry(shape=[3])}, r"w \[3\] of F32 takes 12 bytes, .* 0 to 8"),
+    ],
+)
+def test_corrupt_header(tmp_path, header, message):
+    path = write_raw(tmp_path / "a.safetensors", header, bytes(8))
+    with pytest.raises(ValueError, match=f"a.safetensors.*{message}"):
+        formats.read_safetensors(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no weight file .*a.safetensors"):
+        formats.read_safetensors(tmp_path / "a.safetensors")
+
+
+class TestSharded:
+    def index(self, folder, weight_map):
+        path = folder / "model.safetensors.index.json"
+        path.write_text(json.dumps({"weight_map": weight_map}))
+        return path
+
+    def test_shards_come_together(self, tmp_path):
+        names = list(ARRAYS)
+        for file, part in (("1.safetensors", names[:2]), ("2.safetensors", names[2:])):
+            some = {name: ARRAYS[name] for name in part}
+            formats.write_safetensors(tmp_path / file, some)
+        files = dict(zip(names, ["1.safetensors"] * 2 + ["2.safetensors"] * 2))
+        assert_same(formats.read_sharded(self.index(tmp_path, files)), ARRAYS)
+
+    def test_name_absent_from_its_shard(self, tmp_path):
+        formats.write_safetensors(tmp_path / "1.safetensors", ARRAYS)
+        index = self.index(tmp_path, {"other": "1.safetensors"})
+        with pytest.raises(ValueError, match="looks for other in 1.safetensors"):
+            formats.read_sharded(index)
+
+    def test_missing_shard(self, tmp_path):
+        index = self.index(tmp_path, {"other": "1.safetensors"})
+        with pytest.raises(FileNotFoundError, match="1.safetensors"):
+            formats.read_sharded(index)
+
+    def test_shard_elsewhere_is_refused(self, tmp_path):
+        index = self.index(tmp_path, {"other": "../1.safetensors"})
+        with pytest.raises(ValueError, match="not beside it"):
+            formats.read_sharded(index)
+
+    def test_garbage_index(self, tmp_path):
+        path = tmp_path / "model.safetensors.index.json"
+        path.write_text("[]")
+        with pytest.raises(ValueError, match="not an index of shards"):
+            formats.read_sharded(path)
+
+
+def test_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail():
+        with formats.replacing(path) as beside:
+            pathlib.Path(beside).write_text("half")
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        fail()
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]

@@ -1,0 +1,146 @@
+"""The configuration: what it accepts, refuses and remembers."""
+
+import json
+
+import pytest
+
+from bert_tf.config import BertConfig, read_config, write_config
+
+
+def test_defaults_are_bert_base():
+    config = BertConfig()
+    assert config == BertConfig.from_size("base")
+    assert (config.hidden_size, config.num_hidden_layers) == (768, 12)
+    assert config.layer_norm_eps == 1e-12
+
+
+@pytest.mark.parametrize(
+    ("size", "layers", "hidden", "heads", "intermediate"),
+    [
+        ("tiny", 2, 128, 2, 512),
+        ("mini", 4, 256, 4, 1024),
+        ("small", 4, 512, 8, 2048),
+        ("medium", 8, 512, 8, 2048),
+        ("base", 12, 768, 12, 3072),
+        ("large", 24, 1024, 16, 4096),
+    ],
+)
+def test_sizes_are_the_published_ones(size, layers, hidden, heads, intermediate):
+    config = BertConfig.from_size(size, vocab_size=7)
+    assert config == BertConfig(
+        vocab_size=7,
+        num_hidden_layers=layers,
+        hidden_size=hidden,
+        num_attention_heads=heads,
+        intermediate_size=intermediate,
+    )
+
+
+def test_overrides_win_over_the_size():
+    assert BertConfig.from_size("tiny", intermediate_size=5).intermediate_size == 5
+
+
+def test_unknown_size_lists_the_known():
+    with pytest.raises(ValueError, match="tiny, mini, .* received 'huge'"):
+        BertConfig.from_size("huge")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("vocab_size", 0, "vocab_size must be a whole number of at least 1; .* 0"),
+        ("vocab_size", 3.5, "whole number"),
+        ("vocab_size", "30522", "received '30522'"),
+        ("num_hidden_layers", True, "received True"),
+        ("hidden_size", 770, r"770 and 12. Try hidden_size=768"),
+        ("hidden_size", 5, r"5 and 12. Try hidden_size=12"),
+        ("hidden_act", "swish", "gelu, gelu_new, relu; received 'swish'"),
+        ("hidden_act", None, "hidden_act must be a str"),
+        ("hidden_dropout_prob", 1.0, "below 1; received 1.0"),
+        ("hidden_dropout_prob", None, "received None"),
+        ("attention_probs_dropout_prob", -0.1, "received -0.1"),
+        ("classifier_dropout", 2, "classifier_dropout must be"),
+        ("layer_norm_eps", 0.0, "layer_norm_eps must be a positive number"),
+        ("initializer_range", float("nan"), "received nan"),
+    ],
+)
+def test_wrong_value_is_named(key, value, message):
+    with pytest.raises(ValueError, match=message):
+        BertConfig.from_dict({key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("is_decoder", True),
+        ("add_cross_attention", True),
+        ("position_embedding_type", "relative_key"),
+        ("model_type", "roberta"),
+        ("pruned_heads", {"0": [1]}),
+        ("quantization_config", {"bits": 4}),
+    ],
+)
+def test_another_arithmetic_is_refused_by_value(key, value):
+    with pytest.raises(ValueError, match=f"{key} must be .* or absent; received"):
+        BertConfig.from_dict({key: value})
+
+
+def test_harmless_values_of_those_keys_are_kept():
+    found = {"is_decoder": False, "position_embedding_type": "absolute"}
+    assert BertConfig.from_dict(found).extra == found
+
+
+def test_extra_does_not_bypass_the_checks():
+    with pytest.raises(ValueError, match="is_decoder must be False"):
+        BertConfig(extra={"is_decoder": True})
+    with pytest.raises(ValueError, match="extra holds 'hidden_size'"):
+        BertConfig(extra={"hidden_size": 5})
+
+
+def test_head_dropout_defaults_to_the_hidden_one():
+    assert BertConfig(hidden_dropout_prob=0.3).head_dropout_prob == 0.3
+    assert BertConfig(classifier_dropout=0.0).head_dropout_prob == 0.0
+
+
+def test_tanh_gelu_has_two_names():
+    config = BertConfig.from_dict({"hidden_act": "gelu_pytorch_tanh"})
+    assert config.hidden_act == "gelu_new"
+
+
+def test_file_round_trip_keeps_unknown_keys(tmp_path):
+    config = BertConfig.from_size("tiny", extra={"id2label": {"0": "été"}})
+    write_config(tmp_path / "config.json", config)
+    assert read_config(tmp_path) == config
+    assert read_config(tmp_path / "config.json") == config
+    written = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert written["model_type"] == "bert"
+    assert written["id2label"] == {"0": "été"}
+    assert "extra" not in written
+
+
+def test_googles_file_is_read(tmp_path):
+    (tmp_path / "bert_config.json").write_text('{"vocab_size": 11, "pooler_type": "x"}')
+    config = read_config(tmp_path)
+    assert config == BertConfig(vocab_size=11, extra={"pooler_type": "x"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "config.json is not JSON"),
+        (b"\xff{}", "config.json is not UTF-8 at byte 0"),
+        (b"[1]", r"config.json: configuration must be a dict; received \[1\]"),
+        (b'{"vocab_size": -1}', "config.json: vocab_size must be"),
+    ],
+)
+def test_errors_name_the_file(tmp_path, content, message):
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_config(tmp_path)
+
+
+def test_missing_file_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no config.json and no bert_config"):
+        read_config(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no configuration .*absent.json"):
+        read_config(tmp_path / "absent.json")
