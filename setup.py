@@ -7,7 +7,7 @@ import setuptools
 
 ROOT = pathlib.Path(__file__).parent
 VERSION = re.search(
-    r'^__version__ = "(.+)"$', (ROOT / "bert_tf/__init__.py").read_text(), re.M
+    r'^__version__ = "(.+)"$', (ROOT / "bert_tf/__init__.py").read_text(), re.MULTILINE
 )[1]
 
 setuptools.setup(

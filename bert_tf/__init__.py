@@ -14,7 +14,7 @@ _PUBLIC = {
     "Model": "run",
     "finetune": "run",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name):

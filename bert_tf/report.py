@@ -1,8 +1,15 @@
 """What a person looks at: curves, the confusion matrix, the scores, the model card."""
 
 import pathlib
+import shlex
+import warnings
 
 import numpy as np
+
+MANY_LABELS = 100  # Names of more would not be readable in a picture.
+# The first has no Chinese; of the others, those that are installed fill in.
+_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC")
+_FONTS += ("Microsoft YaHei", "Arial Unicode MS")
 
 
 def draw_loss_curve(path, lines):
@@ -16,7 +23,13 @@ def draw_loss_curve(path, lines):
     figure, axes = _figure(width=7, height=4)
     trained = [line for line in lines if "loss" in line]
     steps = [line["step"] for line in trained]
-    axes.plot(steps, [line["loss"] for line in trained], color="C0", label="training")
+    axes.plot(
+        steps,
+        [line["loss"] for line in trained],
+        "o-" if len(trained) == 1 else "-",  # One point makes no line.
+        color="C0",
+        label="training",
+    )
     evaluated = [line for line in lines if "eval_loss" in line]
     if evaluated:
         axes.plot(
@@ -49,25 +62,24 @@ def draw_confusion_matrix(path, matrix, labels):
     """
     matrix = np.asarray(matrix)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = 2.5 + 0.55 * len(labels)
-    figure, axes = _figure(width=size + 1, height=size)
+    count = len(labels)
+    side = min(2.5 + 0.55 * count, 14)  # Inches; text shrinks where labels are many.
+    figure, axes = _figure(width=side + 1, height=side)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    places = range(len(labels))
-    axes.set(xticks=places, yticks=places, xlabel="answer", ylabel="true label")
-    axes.set_xticklabels(labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticklabels(labels)
-    if len(labels) <= 30:  # Beyond, the numbers are too small to read.
-        for row in places:
-            for column in places:
-                color = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(
-                    column,
-                    row,
-                    matrix[row, column],
-                    ha="center",
-                    va="center",
-                    color=color,
-                )
+    axes.set(xlabel="answer", ylabel="true label")
+    if count <= MANY_LABELS:  # Beyond, the axes count label ids.
+        names = [label if len(label) <= 24 else f"{label[:23]}…" for label in labels]
+        style = {"fontsize": min(10, 400 / count), "parse_math": False}
+        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        places = range(count)
+        flat = max(map(len, names)) <= 4
+        axes.set_xticks(places, names, **style, **({} if flat else turned))
+        axes.set_yticks(places, names, **style)
+    if count <= 30:  # Beyond, the numbers are too small to read.
+        for (row, column), number in np.ndenumerate(matrix):
+            color = "white" if shares[row, column] > 0.5 else "black"
+            place = {"ha": "center", "va": "center", "fontsize": min(10, 250 / count)}
+            axes.text(column, row, number, color=color, **place)
     _save(figure, path)
 
 
@@ -95,14 +107,17 @@ def write_model_card(path, *, title, start, task, metrics, settings, examples):
         start: the model that training began with.
         task: the task's name.
         metrics: {name: value}; numbers become a table.
-        settings: {flag: value} that repeat the run.
+        settings: {flag: value} that repeat the run; flags.txt has the others.
         examples: training examples.
     """
-    numbers = {
-        name: value for name, value in metrics.items() if isinstance(value, float)
-    }
-    rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in numbers.items())
-    flags = " \\\n  ".join(f"--{name}={value}" for name, value in settings.items())
+    rows = "\n".join(
+        f"| {name.removeprefix('eval_')} | {value:.4f} |"
+        for name, value in metrics.items()
+        if name.startswith("eval_") and isinstance(value, float)
+    )
+    flags = " \\\n  ".join(
+        f"--{name}={shlex.quote(str(value))}" for name, value in settings.items()
+    )
     text = f"""---
 library_name: bert_tf
 pipeline_tag: text-{task}
@@ -123,7 +138,7 @@ import bert_tf
 print(bert_tf.Model("{title}").predict(["…"]))
 ```
 
-Made by:
+Made by (flags.txt has the defaults, too):
 
 ```bash
 python scripts/finetune.py \\
@@ -138,16 +153,24 @@ nothing of labels that they lack. Look at its errors before you rely on it.
 
 def _figure(width, height):
     # No pyplot: it would look for a screen.
+    import matplotlib
+    from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots()
+    installed = set(font_manager.get_font_names())
+    fonts = [name for name in _FONTS if name in installed]
+    with matplotlib.rc_context({"font.family": fonts}):
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots()
 
 
 def _save(figure, path):
     path = pathlib.Path(path)
     beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png")
+    with warnings.catch_warnings():
+        # A character that no font has becomes a box; that is no news for stderr.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(beside, format="png", bbox_inches="tight")
     beside.replace(path)

@@ -39,14 +39,8 @@ class FinetuneConfig:
 
     def __post_init__(self):
         _need(self, "model", "train_file", "output_dir")
-        if self.task not in TASKS:
-            raise ValueError(
-                f"task must be one of {', '.join(TASKS)}; received {self.task!r}."
-            )
-        if self.max_seq_length < 8:
-            raise ValueError(
-                f"max_seq_length must be at least 8; received {self.max_seq_length}."
-            )
+        _task(self.task)
+        _at_least(self, "max_seq_length", 8)
 
 
 def finetune(config, training=None):
@@ -79,6 +73,8 @@ def finetune(config, training=None):
         )
         return finished
 
+    if output_dir.exists() and not output_dir.is_dir():
+        raise ValueError(f"output_dir {output_dir} is a file; pass a folder.")
     start = folders.resolve(config.model)
     folder = folders.read(start)
     _check_length(config.max_seq_length, folder.config)
@@ -90,7 +86,7 @@ def finetune(config, training=None):
             config.eval_file, columns=train_table.columns, **_columns(config)
         )
     tokenizer = _make_tokenizer(folder)
-    task = TASKS[config.task].learn(
+    task = _task(config.task).learn(
         tokenizer, train_table, max_seq_length=config.max_seq_length
     )
     train_columns = task.columns(train_table)
@@ -121,11 +117,13 @@ def finetune(config, training=None):
         )
 
     predictor = make_predictor(model)
+    # Made once: a data set traces its functions anew each time it is made.
+    eval_rows = eval_table and evaluation_rows(
+        eval_columns, task.features, batch_size=training.per_device_eval_batch_size
+    )
 
     def evaluate():
-        outputs = _predict(
-            predictor, task, eval_columns, training.per_device_eval_batch_size
-        )
+        outputs = predictor(eval_rows, len(eval_table.records), _progress)
         return task.score(eval_columns, outputs)
 
     evaluates = eval_table is not None and training.eval_strategy != "no"
@@ -166,11 +164,11 @@ def finetune(config, training=None):
         )
     report.write_model_card(
         output_dir / "README.md",
-        title=output_dir.name,
+        title=output_dir.resolve().name,
         start=config.model,
         task=task.name,
         metrics=metrics,
-        settings=flags,
+        settings=_changed(config) | _changed(training),
         examples=len(train_table.records),
     )
     _write_metrics(output_dir, metrics)
@@ -186,6 +184,9 @@ class Model:
         max_seq_length: pieces of an example; 0 takes what the folder remembers.
         batch_size: examples computed at once.
 
+    Raises:
+        ValueError, FileNotFoundError: no such folder, or one without a trained head.
+
     Example:
         >>> Model("model").predict(["Where is my parcel?"])  # doctest: +SKIP
         [{'label': 'delivery', 'scores': {'billing': 0.01, 'delivery': 0.99}}]
@@ -199,7 +200,7 @@ class Model:
             longest = self.folder.config.max_position_embeddings
             max_seq_length = settings.get("max_seq_length", longest)
         _check_length(max_seq_length, self.folder.config)
-        self.task = TASKS[settings.get("task", "classification")].restore(
+        self.task = _task(settings.get("task", "classification")).restore(
             _make_tokenizer(self.folder),
             self.folder.config,
             max_seq_length=max_seq_length,
@@ -218,8 +219,31 @@ class Model:
         return {f"eval_{name}": value for name, value in scores.items()}
 
     def predict(self, texts):
-        """Answers texts, or dicts with the task's fields (`text`, `text_pair`)."""
-        return self.answer(read_texts(_lines(texts), columns=self.columns))
+        """Answers a list of texts, or of dicts with the task's fields.
+
+        Args:
+            texts: strings, or dicts with `text` and, for pairs, `text_pair`.
+
+        Returns:
+            list of dicts, an answer a text, in order.
+        """
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list; received {texts!r}. Put it in [].")
+        # As JSON, so that a text may hold whatever it likes.
+        lines = [
+            json.dumps(text if isinstance(text, dict) else {"text": text})
+            for text in texts
+        ]
+        return self.predict_lines(lines, "texts") if lines else []
+
+    def predict_lines(self, lines, source="standard input"):
+        """Answers lines: each a text, "text TAB pair", or a JSON object of fields.
+
+        Args:
+            lines: strings, or UTF-8 bytes as from `sys.stdin.buffer`.
+            source: what errors call the lines.
+        """
+        return self.answer(read_texts(lines, columns=self.columns, source=source))
 
     def predict_file(self, input_file):
         """Answers the records of a TSV, CSV, JSONL or plain text file."""
@@ -239,7 +263,8 @@ class Model:
         return self.folder.settings.get("columns")
 
     def _outputs(self, data):
-        return _predict(self._predictor, self.task, data, self.batch_size)
+        rows = evaluation_rows(data, self.task.features, batch_size=self.batch_size)
+        return self._predictor(rows, len(data["text"]), _progress)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,6 +281,7 @@ class EvaluateConfig:
 
     def __post_init__(self):
         _need(self, "model", "eval_file")
+        _at_least(self, "per_device_eval_batch_size", 1)
 
 
 def evaluate(config):
@@ -279,10 +305,21 @@ class PredictConfig:
 
     def __post_init__(self):
         _need(self, "model")
+        _at_least(self, "per_device_eval_batch_size", 1)
 
 
-def predict(config, texts=()):
-    """Returns the answers of a model folder to a file, or to `texts`, in order."""
+def predict(config, lines=(), source="arguments"):
+    """Returns the answers of a model folder to a file, or to lines, in order.
+
+    Args:
+        config: `PredictConfig`.
+        lines, source: as in `Model.predict_lines`; none where there is an input_file.
+    """
+    if config.input_file and lines:
+        raise ValueError(
+            f"texts come from input_file ({config.input_file}) or from {source}, not "
+            "from both; drop one."
+        )
     model = Model(
         config.model,
         max_seq_length=config.max_seq_length,
@@ -290,29 +327,39 @@ def predict(config, texts=()):
     )
     if config.input_file:
         return model.predict_file(config.input_file)
-    return model.predict(texts)
+    return model.predict_lines(lines, source)
 
 
-def _predict(predictor, task, columns, batch_size):
-    rows = evaluation_rows(columns, task.features, batch_size=batch_size)
-    count = len(next(iter(columns.values())))
-
-    def progress(batches):
-        # Silent where it is over before anyone would look.
-        return tqdm.tqdm(batches, "predicting", delay=3, leave=False, unit="batch")
-
-    return predictor(rows, count, progress)
+def _progress(batches):
+    # Silent where it is over before anyone would look.
+    return tqdm.tqdm(batches, "predicting", delay=3, leave=False, unit="batch")
 
 
-def _lines(texts):
-    """What `read_texts` reads: lines, of which a dict becomes one of JSON."""
-    return (json.dumps(text) if isinstance(text, dict) else text for text in texts)
+def _task(name):
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}; received {name!r}.")
+    return TASKS[name]
 
 
 def _need(config, *names):
     for name in names:
         if not getattr(config, name):
             raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
+
+
+def _at_least(config, name, least):
+    value = getattr(config, name)
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; received {value}.")
+
+
+def _changed(config):
+    """Returns {field: value} of what is not as by default."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != field.default
+    }
 
 
 def _columns(config):
@@ -336,6 +383,11 @@ def _make_tokenizer(folder):
 
 
 def _check_length(max_seq_length, config):
+    if max_seq_length < 4:
+        raise ValueError(
+            f"max_seq_length is {max_seq_length}, but [CLS], [SEP] and [SEP] alone "
+            "take 3; raise it."
+        )
     if max_seq_length > config.max_position_embeddings:
         raise ValueError(
             f"max_seq_length is {max_seq_length}, but the model has only "
@@ -358,7 +410,7 @@ def _finished_metrics(output_dir, flags):
             )
         return None
     written = dict(
-        line.removeprefix("--").split("=", 1)
+        line.removeprefix("--").partition("=")[::2]
         for line in flag_file.read_text(encoding="utf-8").splitlines()
         if line.startswith("--")
     )

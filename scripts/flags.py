@@ -28,12 +28,17 @@ def define(config, **defaults):
         config: dataclass whose fields are `name: type = default  # Help.`
         defaults: other defaults.
     """
-    comments = dict(
-        re.findall(r"^\s+(\w+): [^#\n]*# (.*)$", inspect.getsource(config), re.M)
+    # A field is one line, or is wrapped: its value and comment then stand further in.
+    field_comment = re.compile(
+        r"^ {4}(\w+): [^#\n]*(?:\n {8}[^#\n]*)?# (.*)$", re.MULTILINE
     )
+    comments = dict(field_comment.findall(inspect.getsource(config)))
     for field in dataclasses.fields(config):
         default = defaults.get(field.name, field.default)
-        _DEFINE[field.type](field.name, default, comments[field.name])
+        # Of the script, so that its --help lists them.
+        _DEFINE[field.type](
+            field.name, default, comments[field.name], module_name=sys.argv[0]
+        )
 
 
 def parse(config):
@@ -67,11 +72,15 @@ def quiet_imports():
             os.close(terminal)
 
 
-def start(main):
+def start(main, *, takes_arguments=False):
     """Runs `main`; what a user can mend is one line on stderr, without a traceback.
 
     Exit status: 1 for bad input, 143 (128 + SIGTERM) for a run that was stopped and
-    will go on.
+    will go on, 141 (128 + SIGPIPE) where nobody reads the output any more.
+
+    Args:
+        main: function(arguments), the script's name first, as absl calls it.
+        takes_arguments: False where a word that is no flag is a mistake.
     """
     from bert_tf.training.loop import Stopped
 
@@ -81,7 +90,17 @@ def start(main):
         logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
         logging.getLogger("bert_tf").setLevel(logging.INFO)
         try:
+            if arguments[1:] and not takes_arguments:
+                raise ValueError(
+                    f"{arguments[1]!r} is not a flag; write --name=value, and --name "
+                    "or --noname for what is on or off."
+                )
             main(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python would try once more as it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except (ValueError, OSError, ArithmeticError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)

@@ -19,12 +19,12 @@ flags.define(run.PredictConfig)
 
 
 def main(arguments):
-    config, texts = flags.parse(run.PredictConfig), arguments[1:]
-    if not texts and not config.input_file:
-        texts = sys.stdin.buffer
-    for answer in run.predict(config, texts):
+    config, lines, source = flags.parse(run.PredictConfig), arguments[1:], "arguments"
+    if not lines and not config.input_file:
+        lines, source = sys.stdin.buffer, "standard input"
+    for answer in run.predict(config, lines, source):
         print(json.dumps(answer, ensure_ascii=False))
 
 
 if __name__ == "__main__":
-    flags.start(main)
+    flags.start(main, takes_arguments=True)

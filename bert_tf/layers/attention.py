@@ -39,10 +39,12 @@ class SelfAttention(keras.layers.Layer):
     Call arguments:
         hidden: float [T, H].
         bias: float32 [R, 1, S, S] from `attention_bias`; it also tells R and S.
+        at: int32 [Q], the tokens that ask, as flat indices into T; None for all.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        context, float [T, H], and the probabilities before dropout, [R, N, S, S].
+        context, float [T or Q, H], and the probabilities before dropout, [R, N, S, S]
+        or [Q, N, 1, S].
     """
 
     def __init__(self, hidden_size, num_heads, *, dropout, initializer_range, **kwargs):
@@ -68,18 +70,26 @@ class SelfAttention(keras.layers.Layer):
         for dense in (self.query, self.key, self.value):
             dense.build((None, self.hidden_size))
 
-    def call(self, hidden, bias, seed=None, training=None):
+    def call(self, hidden, bias, at=None, seed=None, training=None):
         rows, row_length = ops.shape(bias)[0], ops.shape(bias)[2]
         head_size = self.hidden_size // self.num_heads
 
-        def heads(dense, order):
-            # Dense layers see rank 2, so that bias and matmul run as one kernel.
+        def heads(states, order):
             split = (rows, row_length, self.num_heads, head_size)
-            return ops.transpose(ops.reshape(dense(hidden), split), order)
+            return ops.transpose(ops.reshape(states, split), order)
 
-        query = heads(self.query, (0, 2, 1, 3))  # [R, N, S, D]
-        key = heads(self.key, (0, 2, 3, 1))  # [R, N, D, S]
-        value = heads(self.value, (0, 2, 1, 3))  # [R, N, S, D]
+        # Dense layers see rank 2, so that bias and matmul run as one kernel.
+        key = heads(self.key(hidden), (0, 2, 3, 1))  # [R, N, D, S]
+        value = heads(self.value(hidden), (0, 2, 1, 3))  # [R, N, S, D]
+        if at is None:
+            query = heads(self.query(hidden), (0, 2, 1, 3))  # [R, N, S, D]
+        else:
+            # Each asking token becomes a row of one, beside its row's keys and values.
+            key, value = (ops.take(x, at // row_length, axis=0) for x in (key, value))
+            bias = ops.reshape(bias, (-1, 1, 1, row_length))
+            bias = ops.take(bias, at, axis=0)  # [Q, 1, 1, S]
+            query = self.query(ops.take(hidden, at, axis=0))
+            query = ops.reshape(query, (-1, self.num_heads, 1, head_size))
         # Scaling the query instead of the scores: fewer numbers, the same product.
         scores = ops.matmul(query * head_size**-0.5, key)  # [R, N, S, S]
         probabilities = ops.softmax(ops.cast(scores, "float32") + bias)

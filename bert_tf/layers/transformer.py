@@ -78,10 +78,11 @@ class EncoderLayer(keras.layers.Layer):
     Call arguments:
         hidden: float [T, H].
         bias: float32 [R, 1, S, S], see `attention_bias`.
+        at: int32 [Q], flat indices of the tokens whose states are wanted; None for all.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        hidden, float [T, H], and the attention probabilities, [R, N, S, S].
+        hidden, float [T or Q, H], and the attention probabilities, see `SelfAttention`.
     """
 
     def __init__(
@@ -141,10 +142,12 @@ class EncoderLayer(keras.layers.Layer):
             self.intermediate.build((None, self.hidden_size))
         self.feed_forward_output.build(None)
 
-    def call(self, hidden, bias, seed=None, training=None):
+    def call(self, hidden, bias, at=None, seed=None, training=None):
         context, probabilities = self.self_attention(
-            hidden, bias, seed=fold_in(seed, 1), training=training
+            hidden, bias, at=at, seed=fold_in(seed, 1), training=training
         )
+        if at is not None:
+            hidden = ops.take(hidden, at, axis=0)
         attended = self.attention_output(
             context, hidden, seed=fold_in(seed, 2), training=training
         )

@@ -138,16 +138,19 @@ class BertBackbone(keras.Model):
         states, probabilities = [hidden], []
         for number, layer in enumerate(self.encoder_layers, start=1):
             # Each layer folds in a few numbers of its own.
-            layer_seed = fold_in(seed, 16 * number)
-            hidden, links = layer(hidden, bias, seed=layer_seed, training=training)
+            arguments = {"seed": fold_in(seed, 16 * number), "training": training}
+            before, (hidden, links) = hidden, layer(hidden, bias, **arguments)
             states.append(hidden)
             probabilities.append(links)
+        # Whoever wants only the pooled output (and compiles) does not pay for the last
+        # layer at all other tokens, a seventh of a six-layer model.
+        first, _ = layer(before, bias, at=rows["first_token"], **arguments)
         rows_of_states = [
             ops.reshape(state, (*shape, self.config.hidden_size)) for state in states
         ]
         return {
             "sequence_output": rows_of_states[-1],
-            "pooled_output": self.pooler(ops.take(hidden, rows["first_token"], axis=0)),
+            "pooled_output": self.pooler(first),
             "hidden_states": rows_of_states,
             "attention_probabilities": probabilities,
         }

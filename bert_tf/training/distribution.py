@@ -1,5 +1,7 @@
 """Which devices compute, and in which precision."""
 
+import functools
+
 import tensorflow as tf
 
 
@@ -15,10 +17,17 @@ def make_strategy(name):
     if name == "one_device" or (name == "auto" and len(gpus) < 2):
         return tf.distribute.get_strategy()
     if name in ("mirrored", "auto"):
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        return _mirrored(tuple(device.name for device in devices))
     raise ValueError(
         f"distribution must be auto, one_device or mirrored; received {name!r}."
     )
+
+
+# Once in a process: a second strategy over the same devices would number its
+# reductions anew, and TensorFlow would take them for the first one's.
+@functools.cache
+def _mirrored(names):
+    return tf.distribute.MirroredStrategy(names)
 
 
 def replica_rows(strategy, make_dataset):

@@ -196,7 +196,7 @@ def train(
     if config.load_best_model_at_end and int(best["step"]) >= 0:
         held_step = int(best["step"])
         best_weights.read(best_path).assert_consumed()
-    log.close()
+    log.board.close()
     scores = [
         line for line in log.lines if line["step"] == held_step and "loss" not in line
     ]
@@ -227,21 +227,18 @@ class _Log:
         beside = path.with_name(f".{path.name}")
         beside.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
         beside.replace(path)
-        self.file = open(path, "a", encoding="utf-8", buffering=1)  # Line by line.
+        self.path = path
         self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
 
     def write(self, step, values):
         line = {"step": step} | values
         self.lines.append(line)
-        self.file.write(json.dumps(line) + "\n")
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
         with self.board.as_default():
             for name, value in values.items():
                 if isinstance(value, float):
                     tf.summary.write(name, value, step=step, metadata=_SCALAR)
-
-    def close(self):
-        self.file.close()
-        self.board.close()
 
 
 def _average(window):

@@ -1,10 +1,11 @@
 """AdamW and the schedules of its learning rate, as in the papers.
 
-Plain TensorFlow variables and one fused kernel a variable. The gradients that arrive are
-already summed over replicas and clipped: Keras's optimizers clip before they reduce,
-which under tf.distribute is another arithmetic.
+Plain TensorFlow variables. The gradients that arrive are already summed over replicas:
+Keras's optimizers clip before they reduce, which under tf.distribute is another
+arithmetic.
 """
 
+import functools
 import math
 import re
 
@@ -82,43 +83,58 @@ class AdamW:
             }
             for _ in range(2)
         )
+        # Each replica updates its own copies, with the same gradients: no copy is sent.
+        local = tf.distribute.get_strategy().experimental_local_results
+        copies = tf.nest.map_structure(local, (variables, self.means, self.squares))
+        self.local_steps = local(self.step)
+        self.local_updates = [
+            # Compiled by XLA into one pass over all weights: it is memory that limits.
+            tf.function(
+                functools.partial(self._update, *_pick(copies, replica)),
+                jit_compile=True,
+            )
+            for replica in range(len(self.local_steps))
+        ]
 
     def state(self):
         """What a checkpoint must hold: {name: variable or dict of variables}."""
         return {"step": self.step, "means": self.means, "squares": self.squares}
 
-    def apply(self, gradients):
-        """Makes one update; called in a replica, with {path: summed gradient}."""
-        tf.distribute.get_replica_context().merge_call(self._update, args=(gradients,))
+    def apply(self, gradients, scale=1.0):
+        """Makes one update; called in a replica.
 
-    def _update(self, strategy, gradients):
-        rate = self.schedule(self.step)
-        count = tf.cast(self.step + 1, tf.float32)
-        power_1, power_2 = self.beta_1**count, self.beta_2**count
+        Args:
+            gradients: {path: gradient}, summed over the replicas; a variable without
+                one stays as it is.
+            scale: what to multiply them with, for clipping.
+        """
+        context = tf.distribute.get_replica_context()
+        number = tf.get_static_value(context.replica_id_in_sync_group)
+        replica = number % len(self.local_steps)  # A worker holds its own replicas.
+        step = self.local_steps[replica]
+        rate = tf.cast(self.schedule(step), tf.float32)
+        count = tf.cast(step + 1, tf.float32)
+        self.local_updates[replica](gradients, tf.cast(scale, tf.float32), rate, count)
+        step.assign_add(1)
+
+    def _update(self, variables, means, squares, gradients, scale, rate, count):
+        mean_correction = 1.0 - self.beta_1**count
+        square_correction = 1.0 - self.beta_2**count
         for path, gradient in gradients.items():
-            decay = 0.0 if NO_DECAY.search(path) else self.weight_decay
+            variable, mean, square = variables[path], means[path], squares[path]
+            gradient = scale * tf.cast(gradient, variable.dtype)
+            mean.assign(self.beta_1 * mean + (1.0 - self.beta_1) * gradient)
+            square.assign(self.beta_2 * square + (1.0 - self.beta_2) * gradient**2)
+            root = tf.sqrt(square / square_correction) + self.epsilon
+            step = mean / mean_correction / root
+            if not NO_DECAY.search(path):
+                step += self.weight_decay * variable
+            variable.assign_sub(rate * step)
 
-            def update(variable, mean, square, gradient, decay=decay):
-                if decay:
-                    variable.assign_sub(rate * decay * variable)
-                # The kernel adds epsilon to the uncorrected root; so scaled, it is
-                # the paper's.
-                tf.raw_ops.ResourceApplyAdam(
-                    var=variable.handle,
-                    m=mean.handle,
-                    v=square.handle,
-                    beta1_power=power_1,
-                    beta2_power=power_2,
-                    lr=rate,
-                    beta1=self.beta_1,
-                    beta2=self.beta_2,
-                    epsilon=self.epsilon * tf.sqrt(1.0 - power_2),
-                    grad=gradient,
-                )
 
-            strategy.extended.update(
-                self.variables[path],
-                update,
-                args=(self.means[path], self.squares[path], gradient),
-            )
-        strategy.extended.update(self.step, lambda step: step.assign_add(1))
+def _pick(copies, replica):
+    """The dicts of variables of one replica, out of dicts of tuples over replicas."""
+    return [
+        {path: of_replicas[replica] for path, of_replicas in variables.items()}
+        for variables in copies
+    ]

@@ -16,7 +16,7 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
         model: rows -> outputs.
         task: has `weights(rows) -> {term: weights}` and `losses(rows, outputs) ->
             {term: losses}`, both float [any number of items].
-        optimizer: has `variables`, {path: variable}, and `apply({path: gradient})`.
+        optimizer: has `variables`, {path: variable}, and `apply({path: gradient}, scale)`.
         strategy: `tf.distribute.Strategy` in whose scope model and optimizer were made.
         micro_batches: gradients to sum on each replica before the update.
         max_grad_norm: the summed gradient is scaled down to this norm; 0 leaves it.
@@ -70,11 +70,10 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
             metrics = {term: metrics[term] + terms[term] for term in metrics}
         paths = list(gradients)
         summed = total([gradients[path] for path in paths])
-        norm = tf.linalg.global_norm(summed)
+        norm, scale = tf.linalg.global_norm(summed), 1.0
         if max_grad_norm:
             scale = tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
-            summed = [gradient * scale for gradient in summed]
-        optimizer.apply(dict(zip(paths, summed)))
+        optimizer.apply(dict(zip(paths, summed)), scale)
         examples = tf.add_n([tf.size(rows["first_token"]) for rows in batches])
         reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
         return reduced | {"grad_norm": norm}
