@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-MANY_LABELS = 100  # Names of more would not be readable in a picture.
+MANY_LABELS = 100  # Names of more would not be readable in a picture: ids then.
 # The first has no Chinese; of the others, those that are installed fill in.
 _FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC")
 _FONTS += ("Microsoft YaHei", "Arial Unicode MS")
@@ -66,8 +66,9 @@ def draw_confusion_matrix(path, matrix, labels):
     side = min(2.5 + 0.55 * count, 14)  # Inches; text shrinks where labels are many.
     figure, axes = _figure(width=side + 1, height=side)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="answer", ylabel="true label")
-    if count <= MANY_LABELS:  # Beyond, the axes count label ids.
+    unit = "" if count <= MANY_LABELS else " (id)"
+    axes.set(xlabel=f"answer{unit}", ylabel=f"true label{unit}")
+    if count <= MANY_LABELS:
         names = [label if len(label) <= 24 else f"{label[:23]}…" for label in labels]
         style = {"fontsize": min(10, 400 / count), "parse_math": False}
         turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}

@@ -88,7 +88,7 @@ def pack(example, *, row_length=None, rows=None):
         example: dict with `input_ids`, `segment_ids`, int32 ragged [B, (L)]; anything
             else belongs to the examples and comes back as it is.
         row_length: S; by default the smallest of 64, 128, 256, 512, … that holds the
-            longest example.
+            longest example. Too short is an InvalidArgumentError.
         rows: R, padded with empty rows, for fixed shapes; by default as many as needed.
             Too few is an InvalidArgumentError.
 
@@ -102,6 +102,8 @@ def pack(example, *, row_length=None, rows=None):
     if row_length is None:
         longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
         row_length = tf.gather(ROW_LENGTHS, tf.searchsorted(ROW_LENGTHS, [longest]))[0]
+    else:
+        tf.debugging.assert_less_equal(lengths, row_length, "example longer than a row")
     row, start = first_fit(lengths, row_length)
     needed = tf.reduce_max(tf.concat([row + 1, [1]], axis=0))
     if rows is None:

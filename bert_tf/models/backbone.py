@@ -8,6 +8,7 @@ are those of one example a row.
 import keras
 from keras import ops
 
+from bert_tf.config import BertConfig
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.embeddings import Embeddings
@@ -66,8 +67,8 @@ class BertBackbone(keras.Model):
 
     Example:
         >>> backbone = BertBackbone(BertConfig.from_size("tiny"))
-        >>> backbone({"input_ids": [[101, 7592, 102]]})["pooled_output"].shape
-        (1, 128)
+        >>> backbone({"input_ids": np.array([[101, 7592, 102]])})["pooled_output"].shape
+        TensorShape([1, 128])
     """
 
     def __init__(self, config, *, dtype=None, name="bert"):
@@ -163,7 +164,15 @@ class BertBackbone(keras.Model):
         return _Intermediates(self)
 
     def get_config(self):
-        return {"config": self.config.to_dict(), "name": self.name}
+        return {
+            "config": self.config.to_dict(),
+            "dtype": self.dtype_policy.name,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"config": BertConfig.from_dict(config["config"])})
 
 
 class _Intermediates(keras.Model):

@@ -3,6 +3,8 @@
 Shapes: N records, B examples of a batch, C labels.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -160,9 +162,11 @@ class Classification:
 def _rank(label):
     """Sorts "2" before "10", and numbers before words."""
     try:
-        return (0, float(label), label)
+        number = float(label)
     except ValueError:
-        return (1, 0.0, label)
+        number = math.nan
+    # "nan" reads as a number that has no place in an order: a word, then.
+    return (1, 0.0, label) if math.isnan(number) else (0, number, label)
 
 
 def _log_softmax(logits):

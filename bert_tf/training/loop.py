@@ -136,7 +136,7 @@ def train(
     best_path = str(output_dir / "checkpoints" / "best")
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-    step = first_step = int(optimizer.step)
+    step = int(optimizer.step.numpy())
     log = _Log(output_dir, step)
 
     update = make_update(
@@ -158,8 +158,12 @@ def train(
             step += 1
             bar.update()
             last = step == total_steps
-            # The first step shows at once that it runs.
-            if step % config.logging_steps == 0 or last or step == first_step + 1:
+            evaluates = evaluate and (last or step % eval_steps == 0)
+            saves = config.save_steps and step % config.save_steps == 0
+            saves = evaluates or saves or last or bool(stopped)
+            # The first step shows at once that it runs. What is saved has been logged
+            # and is finite: a run that goes on from there writes the same lines.
+            if step % config.logging_steps == 0 or saves or step == 1:
                 values = _average(window)
                 elapsed = time.perf_counter() - begun
                 values["examples_per_second"] = values.pop("examples") / elapsed
@@ -172,8 +176,7 @@ def train(
                     f"{values['examples_per_second']:.0f} examples/s"
                 )
                 window, begun = [], time.perf_counter()
-            evaluated = evaluate and (last or step % eval_steps == 0)
-            if evaluated:
+            if evaluates:
                 bar.set_description("evaluating")
                 scores = evaluate()
                 log.write(step, {f"eval_{name}": scores[name] for name in scores})
@@ -182,19 +185,18 @@ def train(
                     best["value"].assign(scores[task.metric])
                     best_weights.write(best_path)
                 bar.set_description("training")
-            saves = config.save_steps and step % config.save_steps == 0
-            if evaluated or saves or last or stopped:
+            if saves:
                 log.board.flush()
                 manager.save(checkpoint_number=step)
                 begun = time.perf_counter()
-            if stopped and not last:
-                raise Stopped(
-                    f"stopped by {stopped[0]} at step {step} of {total_steps}, state "
-                    "saved; the same command goes on from there."
-                )
+                if stopped and not last:
+                    raise Stopped(
+                        f"stopped by {stopped[0]} at step {step} of {total_steps}, "
+                        "state saved; the same command goes on from there."
+                    )
     held_step = total_steps
-    if config.load_best_model_at_end and int(best["step"]) >= 0:
-        held_step = int(best["step"])
+    if config.load_best_model_at_end and best["step"].numpy() >= 0:
+        held_step = int(best["step"].numpy())
         best_weights.read(best_path).assert_consumed()
     log.board.close()
     scores = [

@@ -1,0 +1,150 @@
+"""Fine-tunes bert_tf's classifier: rows packed in the pipeline, its own update step.
+
+A table is trained on by `bert_tf.finetune` itself. Batches are given to the same parts
+beneath it, to hold the order that the other engines see; tokenization and packing run
+in the pipeline while the steps are timed. contract.py says what goes in and comes out.
+"""
+
+import dataclasses
+import json
+import os
+import tempfile
+
+import keras
+import tensorflow as tf
+
+import bert_tf
+from benchmarks.engines import contract
+from bert_tf.checkpoints import folder as folders
+from bert_tf.data.packing import pack
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.tasks.classification import Classification
+from bert_tf.tokenization import BertTokenizer
+from bert_tf.training.optimizers import AdamW, learning_rate_schedule
+from bert_tf.training.step import make_update
+
+LABELS = ("0", "1")
+
+
+def load(options):
+    """Returns task and model; the head is drawn from the seed if it is missing."""
+    keras.utils.set_random_seed(options.seed)
+    folder = folders.read(options.model)
+    config = folder.config
+    if options.dropout is not None:
+        config = dataclasses.replace(
+            config,
+            hidden_dropout_prob=options.dropout,
+            attention_probs_dropout_prob=options.dropout,
+        )
+    tokenizer = BertTokenizer(
+        folder.vocab, lower_case=folder.tokenizer["do_lower_case"]
+    )
+    task = Classification(tokenizer, LABELS, max_seq_length=options.max_seq_length)
+    dtype = "mixed_bfloat16" if options.bf16 else "float32"
+    model = task.build(BertBackbone(config, dtype=dtype))
+    folders.load_weights(options.model, model, new_heads=True)
+    return task, model
+
+
+def stream(batches, task, seed):
+    """Returns a data set of packed rows, one element a batch, in order."""
+
+    def rows(number, texts, labels):
+        columns = {"text": texts, "label": labels}
+        dropout_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)])
+        return pack(task.features(columns)) | {"dropout_seed": dropout_seed}
+
+    texts, labels = zip(*batches)  # All of one size, [steps, B].
+    data = tf.data.Dataset.from_tensor_slices((list(texts), list(labels)))
+    data = data.map(lambda x, y: (x, tf.cast(y, tf.int32)))
+    numbered = data.enumerate().map(
+        lambda number, batch: rows(number, *batch), num_parallel_calls=2
+    )
+    return numbered.prefetch(4)
+
+
+def train_batches(options):
+    """Trains once over the batches; returns speed and losses."""
+    batches = contract.read_batches(options.batches)
+    task, model = load(options)
+    schedule = learning_rate_schedule(
+        "linear",
+        peak=options.learning_rate,
+        total_steps=len(batches),
+        warmup_ratio=options.warmup_ratio,
+    )
+    variables = {
+        variable.path: variable.value for variable in model.trainable_variables
+    }
+    update = make_update(
+        model,
+        task,
+        AdamW(variables, schedule=schedule),
+        tf.distribute.get_strategy(),
+        micro_batches=1,
+        max_grad_norm=1.0,
+    )
+    iterator = iter(stream(batches, task, options.seed))
+    clock = contract.Clock(options.warmup_steps)
+    losses = []
+    for texts, _ in batches:
+        losses.append(float(update(iterator)["loss"]))
+        clock.step_done(len(texts))
+    return {"examples_per_second": clock.examples_per_second(), "losses": losses}
+
+
+def train_table(options):
+    """Fine-tunes on a table; returns the accuracies, last weights scored row by row."""
+    if options.dropout is not None:
+        raise ValueError(
+            "--dropout goes with --batches; a table trains the model as is."
+        )
+    training = bert_tf.TrainConfig(
+        num_train_epochs=options.num_train_epochs,
+        per_device_train_batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        warmup_ratio=options.warmup_ratio,
+        bf16=options.bf16,
+        seed=options.seed,
+        load_best_model_at_end=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        config = bert_tf.FinetuneConfig(
+            model=options.model,
+            train_file=options.train_file,
+            eval_file=options.eval_file,
+            output_dir=folder,
+            max_seq_length=options.max_seq_length,
+        )
+        bert_tf.finetune(config, training)
+        answers = bert_tf.Model(folder).predict_file(options.eval_file)
+        with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as lines:
+            logged = [json.loads(line) for line in lines]
+    _, labels = contract.read_table(options.eval_file)
+    pairs = zip(answers, labels, strict=True)
+    return {
+        "eval_accuracies": [x["eval_accuracy"] for x in logged if "eval_accuracy" in x],
+        "correct": [int(answer["label"] == str(label)) for answer, label in pairs],
+    }
+
+
+def main():
+    memory = contract.Memory()
+    options = contract.parser(__doc__).parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    report = train_batches(options) if options.batches else train_table(options)
+    report |= {
+        "engine": "bert_tf",
+        "memory_growth_mb": memory.growth_mb(),
+        "versions": {
+            "bert_tf": bert_tf.__version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+        },
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

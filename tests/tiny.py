@@ -1,0 +1,101 @@
+"""A BERT so small that tests run in no time, and texts that are their own pieces.
+
+No two sizes are equal, so that no two axes can be taken for one another.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.config import BertConfig
+from bert_tf.data.packing import frame
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.models.finetuning import Classifier
+from bert_tf.tasks.classification import Classification
+
+CLS, SEP, LABELS = 2, 3, 5
+CONFIG = BertConfig(
+    vocab_size=83,
+    hidden_size=21,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    intermediate_size=29,
+    max_position_embeddings=71,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
+
+
+def backbone(seed=1, dtype="float32", **changes):
+    """A backbone in which every weight matters, biases and LayerNorm included."""
+    return fill(BertBackbone(dataclasses.replace(CONFIG, **changes), dtype=dtype), seed)
+
+
+def classifier(seed=1, dtype="float32", labels=LABELS, **changes):
+    return fill(Classifier(backbone(seed, dtype, **changes), labels), seed)
+
+
+def dropping(share=0.3):
+    """The changes that turn every dropout on."""
+    return {"hidden_dropout_prob": share, "attention_probs_dropout_prob": share}
+
+
+def fill(model, seed):
+    random = np.random.default_rng(seed)
+    for weight in model.trainable_variables:
+        values = random.normal(0.0, 0.3, weight.shape)
+        weight.assign(values + weight.path.endswith("gamma"))
+    return model
+
+
+def arrays(model):
+    """{path: array} of the trainable weights."""
+    return {
+        weight.path: keras.ops.convert_to_numpy(weight)
+        for weight in model.trainable_variables
+    }
+
+
+class Tokenizer:
+    """Reads "7 11" as pieces 7 and 11."""
+
+    cls_id, sep_id = CLS, SEP
+
+    def tokenize(self, texts):
+        return tf.strings.to_number(tf.strings.split(texts), tf.int32)
+
+
+def features(columns):
+    example = frame(
+        Tokenizer().tokenize(columns["text"]),
+        cls_id=CLS,
+        sep_id=SEP,
+        max_seq_length=CONFIG.max_position_embeddings,
+    )
+    rest = {name: columns[name] for name in columns if name != "text"}
+    return example | rest
+
+
+def columns(count, seed=3, longest=40):
+    """Texts of mixed length, with labels that depend on them."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, longest + 1, count)
+    texts = [random.integers(5, CONFIG.vocab_size, length) for length in lengths]
+    return {
+        "text": np.array([" ".join(map(str, text)) for text in texts], dtype=object),
+        "label": np.array([text[0] % LABELS for text in texts], dtype=np.int32),
+    }
+
+
+def pieces(columns):
+    """The framed pieces of each text, lists of int."""
+    return [[CLS, *map(int, text.split()), SEP] for text in columns["text"]]
+
+
+def task():
+    labels = [f"label {number}" for number in range(LABELS)]
+    return Classification(
+        Tokenizer(), labels, max_seq_length=CONFIG.max_position_embeddings
+    )

@@ -1,0 +1,28 @@
+"""A pretrained model folder so small that fine-tuning it takes no time."""
+
+import keras
+
+from bert_tf.checkpoints import folder
+from bert_tf.config import BertConfig
+from bert_tf.models.backbone import BertBackbone
+
+VOCAB = [
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "?", "a", "the", "it"),
+    *("is", "was", "very", "film", "good", "bad", "fine", "poor"),
+]
+CONFIG = BertConfig(
+    vocab_size=len(VOCAB) + 2,
+    hidden_size=12,
+    num_hidden_layers=1,
+    num_attention_heads=2,
+    intermediate_size=14,
+    max_position_embeddings=24,
+    initializer_range=0.3,  # So narrow a model learns nothing from 0.02.
+)
+
+
+def write(path):
+    """Writes an encoder without a head, the same each time."""
+    keras.utils.set_random_seed(3)
+    parts = folder.ModelFolder(CONFIG, VOCAB, {"do_lower_case": True})
+    folder.write(path, BertBackbone(CONFIG), parts, architecture="BertModel")

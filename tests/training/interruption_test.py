@@ -1,0 +1,135 @@
+"""A run that is killed, then stopped, then left alone ends as if nothing had happened."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from bert_tf.checkpoints import folder as folders
+from bert_tf.config import BertConfig
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.models.finetuning import Classifier
+
+ROOT = pathlib.Path(__file__).parents[2]
+WORDS = ["red", "green", "blue", "round", "long", "flat", "##ish"]
+VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A tiny model folder, and a file of labelled texts."""
+    keras.utils.set_random_seed(3)
+    config = BertConfig(
+        vocab_size=len(VOCAB),
+        hidden_size=14,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=23,
+        max_position_embeddings=31,
+    )
+    folder = folders.ModelFolder(config, VOCAB, {"do_lower_case": True})
+    folders.write(tmp_path / "start", Classifier(BertBackbone(config), 2), folder)
+    random = np.random.default_rng(5)
+    lines = ["text,label"]
+    for number in range(41):
+        words = random.choice(WORDS[:6], random.integers(1, 9))
+        lines.append(f"{' '.join(words)},{'colour' if number % 2 else 'shape'}")
+    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def start(files, name):
+    """Begins a run of 200 steps, or goes on with it."""
+    flags = {
+        "model": files / "start",
+        "train_file": files / "data.csv",
+        "eval_file": files / "data.csv",
+        "output_dir": files / name,
+        "max_steps": 200,
+        "per_device_train_batch_size": 3,
+        "learning_rate": 1e-3,
+        "save_steps": 3,
+        "eval_strategy": "steps",
+        "eval_steps": 40,
+        "logging_steps": 1,
+        "max_seq_length": 16,
+    }
+    return subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "finetune.py"]
+        + [f"--{flag}={value}" for flag, value in flags.items()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def saved_step(output_dir):
+    paths = list((output_dir / "checkpoints").glob("ckpt-*.index"))
+    return max((int(path.stem.split("-")[1]) for path in paths), default=0)
+
+
+def wait_for_checkpoint(process, output_dir, after):
+    while saved_step(output_dir) <= after:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def without_speed(path):
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [
+        {name: line[name] for name in line if name != "examples_per_second"}
+        for line in lines
+    ]
+
+
+def test_killed_and_stopped_it_ends_the_same(files):
+    whole, output_dir = files / "whole", files / "interrupted"
+    undisturbed = start(files, "whole")
+
+    process = start(files, "interrupted")
+    wait_for_checkpoint(process, output_dir, after=0)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    killed_at = saved_step(output_dir)
+    assert 0 < killed_at < 200
+    assert not (output_dir / "metrics.json").exists()
+
+    process = start(files, "interrupted")
+    wait_for_checkpoint(process, output_dir, after=killed_at)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate()
+    assert process.returncode == 143, stderr
+    assert stdout == ""
+    stopped_at = saved_step(output_dir)
+    assert killed_at < stopped_at < 200
+    assert f"stopped by SIGTERM at step {stopped_at} of 200" in stderr
+    assert "Traceback" not in stderr
+
+    process = start(files, "interrupted")
+    stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    assert "going on with the run" in stderr
+    metrics = json.loads(stdout)
+
+    stdout, stderr = undisturbed.communicate()
+    assert undisturbed.returncode == 0, stderr
+    expected = json.loads(stdout)
+    for figures in (metrics, expected):
+        assert figures.pop("train_examples_per_second") > 0
+    assert metrics == expected
+    assert 0 <= metrics["eval_accuracy"] <= 1
+    for name in ("model.safetensors", "config.json", "vocab.txt"):
+        assert (output_dir / name).read_bytes() == (whole / name).read_bytes(), name
+    assert without_speed(output_dir / "metrics.jsonl") == without_speed(
+        whole / "metrics.jsonl"
+    )
+    assert not (output_dir / "checkpoints").exists()
