@@ -11,7 +11,7 @@ _PUBLIC = {
     "Classifier": "models.finetuning",
     "FinetuneConfig": "run",
     "TrainConfig": "run",
-    "Model": "run",
+    "Model": "answering",
     "finetune": "run",
 }
 __all__ = list(_PUBLIC)

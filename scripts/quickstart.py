@@ -2,7 +2,7 @@
 
 python scripts/quickstart.py
 
-Takes about two minutes on two cores; downloads nothing. The model folder, with its
+Takes a minute or two on two cores; downloads nothing. The model folder, with its
 pictures, is quickstart_model/ (--output_dir).
 """
 
@@ -54,7 +54,7 @@ def main(_):
             output_dir=output_dir,
         ),
         run.TrainConfig(
-            num_train_epochs=12,
+            num_train_epochs=8,
             per_device_train_batch_size=16,
             learning_rate=1e-4,
             # The test set is for the score alone: it does not choose the weights.

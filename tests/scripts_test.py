@@ -172,6 +172,7 @@ def test_bad_input_ends_in_one_line(home):
     assert sorted(home.iterdir()) == before
 
 
+@pytest.mark.slow  # Without the processes, run_test and start_test have it.
 def test_sigterm_saves_and_says_how_to_go_on(home):
     script = Script(
         *FINETUNE,

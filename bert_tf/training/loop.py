@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import shutil
@@ -16,6 +15,7 @@ import tensorflow as tf
 import tqdm
 
 from bert_tf.training.distribution import replica_rows
+from bert_tf.training.journal import Log
 from bert_tf.training.optimizers import AdamW, learning_rate_schedule
 from bert_tf.training.step import make_update
 
@@ -137,7 +137,7 @@ def train(
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
     step = int(optimizer.step.numpy())
-    log = _Log(output_dir, step)
+    log = Log(output_dir, step)
 
     update = make_update(
         model,
@@ -199,48 +199,18 @@ def train(
         held_step = int(best["step"].numpy())
         best_weights.read(best_path).assert_consumed()
     log.board.close()
-    scores = [
-        line for line in log.lines if line["step"] == held_step and "loss" not in line
-    ]
-    return log.lines, scores[-1] if scores else {}
+    return log.lines, {
+        name: value
+        for line in log.lines
+        if line["step"] == held_step
+        for name, value in line.items()
+        if name.startswith("eval_")
+    }
 
 
 def forget_state(output_dir):
     """Removes the training state of a run that has ended."""
     shutil.rmtree(pathlib.Path(output_dir) / "checkpoints", ignore_errors=True)
-
-
-# What tf.summary.scalar writes, without the TensorBoard package that it asks for.
-_SCALAR = tf.compat.v1.SummaryMetadata(
-    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
-)
-
-
-class _Log:
-    """metrics.jsonl and TensorBoard; what lies after `step` is of a run cut off."""
-
-    def __init__(self, output_dir, step):
-        path = output_dir / "metrics.jsonl"
-        self.lines = []
-        if path.exists():
-            with open(path, encoding="utf-8") as lines:
-                read = [json.loads(line) for line in lines if line.endswith("\n")]
-            self.lines = [line for line in read if line["step"] <= step]
-        beside = path.with_name(f".{path.name}")
-        beside.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
-        beside.replace(path)
-        self.path = path
-        self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
-
-    def write(self, step, values):
-        line = {"step": step} | values
-        self.lines.append(line)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        with self.board.as_default():
-            for name, value in values.items():
-                if isinstance(value, float):
-                    tf.summary.write(name, value, step=step, metadata=_SCALAR)
 
 
 def _average(window):

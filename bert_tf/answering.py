@@ -1,0 +1,146 @@
+"""A fine-tuned model folder that answers: text in, answers out."""
+
+import json
+import logging
+
+import tensorflow as tf
+import tqdm
+
+from bert_tf.checkpoints import folder as folders
+from bert_tf.data.pipeline import evaluation_rows
+from bert_tf.data.readers import read_table, read_texts
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.tasks import TASKS
+from bert_tf.tokenization import BertTokenizer
+from bert_tf.training.inference import make_predictor
+
+_log = logging.getLogger(__name__)
+
+
+class Model:
+    """A fine-tuned model folder, ready to answer.
+
+    Args:
+        path: model folder; one made by transformers will do.
+        max_seq_length: pieces of an example; 0 takes what the folder remembers.
+        batch_size: examples computed at once.
+
+    Raises:
+        ValueError, FileNotFoundError: no such folder, or one without a trained head.
+
+    Example:
+        >>> Model("model").predict(["Where is my parcel?"])  # doctest: +SKIP
+        [{'label': 'delivery', 'scores': {'billing': 0.01, 'delivery': 0.99}}]
+    """
+
+    def __init__(self, path, *, max_seq_length=0, batch_size=128):
+        start = folders.resolve(path)
+        self.folder = folders.read(start)
+        settings = self.folder.settings
+        if not max_seq_length:
+            longest = self.folder.config.max_position_embeddings
+            max_seq_length = settings.get("max_seq_length", longest)
+        check_length(max_seq_length, self.folder.config)
+        self.task = find_task(settings.get("task", "classification")).restore(
+            make_tokenizer(self.folder),
+            self.folder.config,
+            max_seq_length=max_seq_length,
+        )
+        self.model = self.task.build(BertBackbone(self.folder.config))
+        folders.load_weights(start, self.model)
+        self.batch_size = batch_size
+        self._predictor = make_predictor(self.model)
+        # Traced once, however many data sets it serves: most of a short answer's time.
+        self._features = tf.function(self.task.features)
+
+    def evaluate(self, eval_file, **columns):
+        """Returns {name: value} on a labelled file; columns as in `read_table`."""
+        table = read_table(eval_file, columns=self.columns, **columns)
+        _log.info("%s", table.description)
+        data = self.task.columns(table)
+        scores = self.task.score(data, self._outputs(data))
+        return {f"eval_{name}": value for name, value in scores.items()}
+
+    def predict(self, texts):
+        """Answers a list of texts, or of dicts with the task's fields.
+
+        Args:
+            texts: strings, or dicts with `text` and, for pairs, `text_pair`.
+
+        Returns:
+            list of dicts, an answer a text, in order.
+        """
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list; received {texts!r}. Put it in [].")
+        # As JSON, so that a text may hold whatever it likes.
+        lines = [
+            json.dumps(text if isinstance(text, dict) else {"text": text})
+            for text in texts
+        ]
+        return self.predict_lines(lines, "texts") if lines else []
+
+    def predict_lines(self, lines, source="standard input"):
+        """Answers lines: each a text, "text TAB pair", or a JSON object of fields.
+
+        Args:
+            lines: strings, or UTF-8 bytes as from `sys.stdin.buffer`.
+            source: what errors call the lines.
+        """
+        return self.answer(read_texts(lines, columns=self.columns, source=source))
+
+    def predict_file(self, input_file):
+        """Answers the records of a TSV, CSV, JSONL or plain text file."""
+        table = read_table(input_file, with_labels=False, columns=self.columns)
+        _log.info("%s", table.description)
+        return self.answer(table)
+
+    def answer(self, table):
+        """Answers the records of a `Table`, in order."""
+        if not table.records:
+            return []
+        return self.task.predict(self._outputs(self.task.columns(table)))
+
+    @property
+    def columns(self):
+        """The columns of the training file, {"text": name, …}, or None."""
+        return self.folder.settings.get("columns")
+
+    def _outputs(self, data):
+        rows = evaluation_rows(data, self._features, batch_size=self.batch_size)
+        return self._predictor(rows, len(data["text"]), show_progress)
+
+
+def find_task(name):
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}; received {name!r}.")
+    return TASKS[name]
+
+
+def make_tokenizer(folder):
+    options = folder.tokenizer
+    return BertTokenizer(
+        folder.vocab,
+        lower_case=options["do_lower_case"],
+        strip_accents=options.get("strip_accents"),
+        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
+        # As transformers reads the same folder.
+        keep_special_tokens=not options.get("split_special_tokens", False),
+    )
+
+
+def check_length(max_seq_length, config):
+    if max_seq_length < 4:
+        raise ValueError(
+            f"max_seq_length is {max_seq_length}, but [CLS], [SEP] and [SEP] alone "
+            "take 3; raise it."
+        )
+    if max_seq_length > config.max_position_embeddings:
+        raise ValueError(
+            f"max_seq_length is {max_seq_length}, but the model has only "
+            f"{config.max_position_embeddings} positions; lower it."
+        )
+
+
+def show_progress(batches):
+    # Silent where it is over before anyone would look.
+    return tqdm.tqdm(batches, "predicting", delay=3, leave=False, unit="batch")

@@ -1,0 +1,110 @@
+"""What a run writes down: flags.txt, metrics.jsonl, metrics.json; and what it finds.
+
+flags.txt is there from the start, metrics.json at the very end: a folder with the first
+and not the second holds a run that was interrupted.
+"""
+
+import json
+import logging
+
+import tensorflow as tf
+
+_log = logging.getLogger(__name__)
+
+# What tf.summary.scalar writes, without the TensorBoard package that it asks for.
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
+)
+
+
+def finished_metrics(output_dir, flags):
+    """Returns the metrics of a finished run, None where there is still work.
+
+    Raises:
+        ValueError: the folder belongs to a run with other flags, or to no run.
+    """
+    if output_dir.exists() and not output_dir.is_dir():
+        raise ValueError(f"output_dir {output_dir} is a file; pass a folder.")
+    flag_file, metrics_file = output_dir / "flags.txt", output_dir / "metrics.json"
+    if not flag_file.exists():
+        if (output_dir / "config.json").exists():
+            raise ValueError(
+                f"{output_dir} holds a model that this command did not make; choose "
+                "another output_dir."
+            )
+        return None
+    written = dict(
+        line.removeprefix("--").partition("=")[::2]
+        for line in flag_file.read_text(encoding="utf-8").splitlines()
+        if line.startswith("--")
+    )
+    asked = {name: str(value) for name, value in flags.items()}
+    other = [
+        f"{name} was {written.get(name)!r}, is {asked.get(name)!r}"
+        for name in sorted(written.keys() | asked.keys())
+        # A folder may be moved.
+        if name != "output_dir" and written.get(name) != asked.get(name)
+    ]
+    if other:
+        raise ValueError(
+            f"{output_dir} holds a run with other flags ({'; '.join(other)}); use the "
+            "same, or another output_dir."
+        )
+    if not metrics_file.exists():
+        _log.warning("going on with the run in %s.", output_dir)
+        return None
+    return json.loads(metrics_file.read_text(encoding="utf-8"))
+
+
+def write_flags(output_dir, flags):
+    lines = [f"--{name}={value}" for name, value in flags.items()]
+    _replace(output_dir / "flags.txt", "\n".join(lines) + "\n")
+
+
+def write_metrics(output_dir, metrics):
+    _replace(output_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+
+
+def _replace(path, text):
+    """Writes beside and renames, so that a file is whole or not there."""
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def training_figures(lines):
+    """Returns the last loss, the steps and the usual speed, out of metrics.jsonl."""
+    trained = [line for line in lines if "loss" in line]
+    rates = sorted(line["examples_per_second"] for line in trained[1:] or trained)
+    return {
+        "train_loss": trained[-1]["loss"],
+        "train_steps": trained[-1]["step"],
+        "train_examples_per_second": rates[len(rates) // 2],
+    }
+
+
+class Log:
+    """metrics.jsonl and TensorBoard; what lies after `step` is of a run cut off."""
+
+    def __init__(self, output_dir, step):
+        path = output_dir / "metrics.jsonl"
+        self.lines = []
+        if path.exists():
+            with open(path, encoding="utf-8") as lines:
+                read = [json.loads(line) for line in lines if line.endswith("\n")]
+            self.lines = [line for line in read if line["step"] <= step]
+        beside = path.with_name(f".{path.name}")
+        beside.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
+        beside.replace(path)
+        self.path = path
+        self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
+
+    def write(self, step, values):
+        line = {"step": step} | values
+        self.lines.append(line)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        with self.board.as_default():
+            for name, value in values.items():
+                if isinstance(value, float):
+                    tf.summary.write(name, value, step=step, metadata=_SCALAR)
