@@ -61,22 +61,17 @@ def test_head_drops_as_configured(model):
     np.testing.assert_allclose(logits, (pooled * mask) @ kernel + bias, atol=1e-5)
 
 
-@pytest.mark.parametrize("eager", [False, True])
-def test_compile_and_fit(eager):
+def test_compile_and_fit():
     """A user trains it with plain Keras on a classic padded batch."""
+    keras.utils.set_random_seed(1)
     model = tiny.classifier(num_hidden_layers=1, **tiny.dropping(0.1))
     model.compile(
         optimizer=keras.optimizers.Adam(3e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        run_eagerly=eager,
     )
     labels = np.array([4, 0, 2])
-    history = model.fit(BATCH, labels, epochs=3 if eager else 50, verbose=0).history
-    assert history["loss"][-1] < history["loss"][0]
-    if not eager:
-        assert model.evaluate(BATCH, labels, verbose=0, return_dict=True)[
-            "accuracy"
-        ] == pytest.approx(1.0)
-        answers = model.predict(BATCH, verbose=0).argmax(-1)
-        np.testing.assert_array_equal(answers, labels)
+    model.fit(BATCH, labels, epochs=50, verbose=0)
+    assert model.evaluate(BATCH, labels, verbose=0, return_dict=True)["accuracy"] == 1
+    answers = model.predict(BATCH, verbose=0).argmax(-1)
+    np.testing.assert_array_equal(answers, labels)
