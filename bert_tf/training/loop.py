@@ -53,7 +53,13 @@ class TrainConfig:
             _at_least(self, name, 1)
         for name in ("gradient_accumulation_steps", "eval_steps", "logging_steps"):
             _at_least(self, name, 1)
-        for name in ("max_steps", "save_steps", "weight_decay", "max_grad_norm"):
+        for name in (
+            "max_steps",
+            "save_steps",
+            "seed",
+            "weight_decay",
+            "max_grad_norm",
+        ):
             _at_least(self, name, 0)
         _one_of(self, "eval_strategy", ("epoch", "steps", "no"))
         _one_of(self, "lr_scheduler_type", ("linear", "cosine", "constant"))
@@ -173,18 +179,19 @@ def train(
                 _check_finite(values["loss"], step, values["learning_rate"])
                 bar.set_postfix_str(
                     f"loss {values['loss']:.4f}, "
-                    f"{values['examples_per_second']:.0f} examples/s"
+                    f"{values['examples_per_second']:.0f} examples/s",
+                    refresh=False,  # When it is due: a log file is not a terminal.
                 )
                 window, begun = [], time.perf_counter()
             if evaluates:
-                bar.set_description("evaluating")
+                bar.set_description("evaluating", refresh=False)
                 scores = evaluate()
                 log.write(step, {f"eval_{name}": scores[name] for name in scores})
                 if scores[task.metric] > best["value"].numpy():
                     best["step"].assign(step)
                     best["value"].assign(scores[task.metric])
                     best_weights.write(best_path)
-                bar.set_description("training")
+                bar.set_description("training", refresh=False)
             if saves:
                 log.board.flush()
                 manager.save(checkpoint_number=step)
