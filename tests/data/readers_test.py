@@ -2,7 +2,6 @@
 
 import pathlib
 import tempfile
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -189,13 +188,3 @@ def test_real_tables(name, options, rows, first):
 )
 def test_real_tables_without_header_ask_for_columns(refusal, name):
     assert "which column is the text?" in refusal(read_table, DATA / name)
-
-
-@needs_data
-def test_sst2_reads_in_half_a_second():
-    def seconds():
-        start = time.process_time()
-        read_table(DATA / "sst2/train.tsv")
-        return time.process_time() - start
-
-    assert min(seconds() for _ in range(3)) < 0.5
