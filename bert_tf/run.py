@@ -43,7 +43,7 @@ class FinetuneConfig:
     def __post_init__(self):
         _need(self, "model", "train_file", "output_dir")
         find_task(self.task)
-        _at_least(self, "max_seq_length", 8)
+        loop.at_least(self, "max_seq_length", 8)
 
 
 def finetune(config, training=None):
@@ -200,7 +200,7 @@ class EvaluateConfig:
 
     def __post_init__(self):
         _need(self, "model", "eval_file")
-        _at_least(self, "per_device_eval_batch_size", 1)
+        loop.at_least(self, "per_device_eval_batch_size", 1)
 
 
 def evaluate(config):
@@ -224,7 +224,7 @@ class PredictConfig:
 
     def __post_init__(self):
         _need(self, "model")
-        _at_least(self, "per_device_eval_batch_size", 1)
+        loop.at_least(self, "per_device_eval_batch_size", 1)
 
 
 def predict(config, lines=(), source="arguments"):
@@ -253,12 +253,6 @@ def _need(config, *names):
     for name in names:
         if not getattr(config, name):
             raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
-
-
-def _at_least(config, name, least):
-    value = getattr(config, name)
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}; received {value}.")
 
 
 def _changed(config):

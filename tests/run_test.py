@@ -84,19 +84,7 @@ def model(home):
 class TestFinetune:
     def test_learns_and_writes_a_whole_folder(self, home):
         out = home / "model"
-        assert {file.name for file in out.iterdir()} == {
-            "README.md",
-            "config.json",
-            "confusion_matrix.png",
-            "flags.txt",
-            "loss.png",
-            "metrics.json",
-            "metrics.jsonl",
-            "model.safetensors",
-            "tensorboard",
-            "tokenizer_config.json",
-            "vocab.txt",
-        }
+        assert {file.name for file in out.iterdir()} == tiny_folder.FINETUNED_FILES
         metrics = json.loads((out / "metrics.json").read_text())
         assert metrics["eval_accuracy"] == 1.0
         assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]

@@ -110,19 +110,9 @@ def test_finetune_prints_its_metrics_and_writes_the_folder(trained, home):
     assert metrics == json.loads((home / "model/metrics.json").read_text())
     assert 0.9 < metrics["eval_accuracy"] <= 1
     assert "train.csv: CSV, header; text = 'sentence', label = 'verdict'; 15" in said
-    assert {file.name for file in (home / "model").iterdir()} == {
-        "README.md",
-        "config.json",
-        "confusion_matrix.png",
-        "flags.txt",
-        "loss.png",
-        "metrics.json",
-        "metrics.jsonl",
-        "model.safetensors",
-        "tensorboard",
-        "tokenizer_config.json",
-        "vocab.txt",
-    }
+    assert {
+        file.name for file in (home / "model").iterdir()
+    } == tiny_folder.FINETUNED_FILES
 
 
 def test_evaluate_prints_one_object_that_agrees(runs, trained):

@@ -10,6 +10,20 @@ VOCAB = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "?", "a", "the", "it"),
     *("is", "was", "very", "film", "good", "bad", "fine", "poor"),
 ]
+# What fine-tuning with an evaluation file leaves behind.
+FINETUNED_FILES = {
+    "README.md",
+    "config.json",
+    "confusion_matrix.png",
+    "flags.txt",
+    "loss.png",
+    "metrics.json",
+    "metrics.jsonl",
+    "model.safetensors",
+    "tensorboard",
+    "tokenizer_config.json",
+    "vocab.txt",
+}
 CONFIG = BertConfig(
     vocab_size=len(VOCAB) + 2,
     hidden_size=12,

@@ -15,11 +15,11 @@ import tensorflow as tf
 
 import bert_tf
 from benchmarks.engines import contract
+from bert_tf.answering import make_tokenizer
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.packing import pack
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks.classification import Classification
-from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.optimizers import AdamW, learning_rate_schedule
 from bert_tf.training.step import make_update
 
@@ -37,10 +37,9 @@ def load(options):
             hidden_dropout_prob=options.dropout,
             attention_probs_dropout_prob=options.dropout,
         )
-    tokenizer = BertTokenizer(
-        folder.vocab, lower_case=folder.tokenizer["do_lower_case"]
+    task = Classification(
+        make_tokenizer(folder), LABELS, max_seq_length=options.max_seq_length
     )
-    task = Classification(tokenizer, LABELS, max_seq_length=options.max_seq_length)
     dtype = "mixed_bfloat16" if options.bf16 else "float32"
     model = task.build(BertBackbone(config, dtype=dtype))
     folders.load_weights(options.model, model, new_heads=True)

@@ -93,9 +93,7 @@ class Log:
             with open(path, encoding="utf-8") as lines:
                 read = [json.loads(line) for line in lines if line.endswith("\n")]
             self.lines = [line for line in read if line["step"] <= step]
-        beside = path.with_name(f".{path.name}")
-        beside.write_text("".join(json.dumps(line) + "\n" for line in self.lines))
-        beside.replace(path)
+        _replace(path, "".join(json.dumps(line) + "\n" for line in self.lines))
         self.path = path
         self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
 

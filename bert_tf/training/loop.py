@@ -50,9 +50,9 @@ class TrainConfig:
 
     def __post_init__(self):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size"):
-            _at_least(self, name, 1)
+            at_least(self, name, 1)
         for name in ("gradient_accumulation_steps", "eval_steps", "logging_steps"):
-            _at_least(self, name, 1)
+            at_least(self, name, 1)
         for name in (
             "max_steps",
             "save_steps",
@@ -60,7 +60,7 @@ class TrainConfig:
             "weight_decay",
             "max_grad_norm",
         ):
-            _at_least(self, name, 0)
+            at_least(self, name, 0)
         _one_of(self, "eval_strategy", ("epoch", "steps", "no"))
         _one_of(self, "lr_scheduler_type", ("linear", "cosine", "constant"))
         if not self.learning_rate > 0:
@@ -267,7 +267,8 @@ def _stop_signals():
             signal.signal(number, handler)
 
 
-def _at_least(config, name, least):
+def at_least(config, name, least):
+    """Raises a ValueError where a field of a dataclass is below `least`."""
     value = getattr(config, name)
     if value < least:
         raise ValueError(f"{name} must be at least {least}; received {value}.")
