@@ -74,7 +74,7 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
         if max_grad_norm:
             scale = tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
         optimizer.apply(dict(zip(paths, summed)), scale)
-        examples = tf.add_n([tf.size(rows["first_token"]) for rows in batches])
+        examples = tf.add_n([_count_examples(rows) for rows in batches])
         reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
         return reduced | {"grad_norm": norm}
 
@@ -87,3 +87,10 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
         )
 
     return update
+
+
+def _count_examples(rows):
+    """Rows of fixed shape have empty slots, of weight 0."""
+    if "weight" in rows:
+        return tf.math.count_nonzero(rows["weight"], dtype=tf.int32)
+    return tf.size(rows["first_token"])
