@@ -55,11 +55,15 @@ class Model:
 
     def evaluate(self, eval_file, **columns):
         """Returns {name: value} on a labelled file; columns as in `read_table`."""
+        scores = self.task.score(*self.outputs(eval_file, **columns))
+        return {f"eval_{name}": value for name, value in scores.items()}
+
+    def outputs(self, eval_file, **columns):
+        """Returns a labelled file's columns and the model's outputs, as tasks score."""
         table = read_table(eval_file, columns=self.columns, **columns)
         _log.info("%s", table.description)
         data = self.task.columns(table)
-        scores = self.task.score(data, self._outputs(data))
-        return {f"eval_{name}": value for name, value in scores.items()}
+        return data, self._outputs(data)
 
     def predict(self, texts):
         """Answers a list of texts, or of dicts with the task's fields.

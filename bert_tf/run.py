@@ -6,7 +6,7 @@ import pathlib
 
 import keras
 
-from bert_tf import report
+from bert_tf import report, seeds
 from bert_tf.answering import (
     Model,
     check_length,
@@ -17,8 +17,9 @@ from bert_tf.answering import (
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.pipeline import evaluation_rows, steps_per_epoch, training_rows
 from bert_tf.data.readers import read_table
+from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.training import journal, loop
+from bert_tf.training import journal, loop, selection
 from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
@@ -39,9 +40,11 @@ class FinetuneConfig:
     text_pair_column: str = ""  # Second text of a pair.
     label_column: str = ""  # The label.
     max_seq_length: int = 128  # Pieces of an example; what is longer is cut.
+    seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):
         _need(self, "model", "train_file", "output_dir")
+        loop.at_least(self, "seeds", 1)
         find_task(self.task)
         loop.at_least(self, "max_seq_length", 8)
 
@@ -55,7 +58,8 @@ def finetune(config, training=None):
 
     Returns:
         dict, as metrics.json of the folder holds it: `eval_accuracy` and so on,
-        fractions from 0 to 1, and what training took.
+        fractions from 0 to 1, and what training took. With several `seeds`, what
+        `seeds.summarise` makes of them.
 
     Raises:
         ValueError, FileNotFoundError: bad input, before anything is written.
@@ -75,11 +79,15 @@ def finetune(config, training=None):
             "%s is finished already; another output_dir trains anew.", output_dir
         )
         return finished
+    if config.seeds > 1:
+        metric = f"eval_{find_task(config.task).metric}"
+        return seeds.run(finetune, config, training, flags=flags, metric=metric)
 
     # All that a user may have got wrong comes before anything is written.
     start = folders.resolve(config.model)
     folder = folders.read(start)
     check_length(config.max_seq_length, folder.config)
+    selection.check_freeze(training.freeze, folder.config.num_hidden_layers)
     train_table, eval_table = _read_tables(config)
     task = find_task(config.task).learn(
         make_tokenizer(folder), train_table, max_seq_length=config.max_seq_length
@@ -87,14 +95,22 @@ def finetune(config, training=None):
     train_columns = task.columns(train_table)
     eval_columns = eval_table and task.columns(eval_table)
 
+    evaluates = eval_table is not None and training.eval_strategy != "no"
+    if training.early_stopping_patience and not evaluates:
+        raise ValueError("early_stopping_patience needs an eval_file to score on.")
+
     keras.utils.set_random_seed(training.seed)
     strategy = make_strategy(training.distribution)
     with strategy.scope():
-        dtype = "mixed_bfloat16" if training.bf16 else "float32"
-        model = task.build(BertBackbone(folder.config, dtype=dtype))
+        model = task.build(BertBackbone(folder.config, dtype=training.dtype_policy))
         # The weights to start from: those of the folder; a new head's, random. A run
         # that was interrupted overwrites both with its checkpoint, in loop.train.
         folders.load_weights(start, model, new_heads=True)
+        if training.lora_rank:
+            lora.add_adapters(model, training.lora_rank, training.lora_alpha)
+    selection.select(
+        model, freeze=training.freeze, adapters_only=training.lora_rank > 0
+    )
 
     output_dir.mkdir(parents=True, exist_ok=True)
     journal.write_flags(output_dir, flags)
@@ -113,7 +129,6 @@ def finetune(config, training=None):
         outputs = predictor(eval_rows, len(eval_table.records), show_progress)
         return task.score(eval_columns, outputs)
 
-    evaluates = eval_table is not None and training.eval_strategy != "no"
     lines, scores = loop.train(
         model,
         task,
@@ -141,6 +156,9 @@ def finetune(config, training=None):
         "columns": train_table.columns,
         "max_seq_length": config.max_seq_length,
     }
+    if training.lora_rank:
+        # The folder knows nothing of adapters: any reader of BERT gets their outputs.
+        model = lora.merge_adapters(model, task.build(BertBackbone(folder.config)))
     folders.write(
         output_dir,
         model,

@@ -25,7 +25,12 @@ MAY_IMPORT = {
     "data": {"tokenization"},
     "tasks": {"models", "data", "tokenization"},
     "answering": {"tokenization", "training", "models", "checkpoints", "data", "tasks"},
-    "run": {"report", "training", "models", "checkpoints", "data", "answering"},
+    "intervals": set(),
+    "seeds": {"intervals", "training"},
+    "comparison": {"answering", "intervals", "seeds", "training"},
+    "run": {
+        *("report", "training", "models", "checkpoints", "data", "answering", "seeds"),
+    },
 }
 LEAVES = ("compression", "analysis", "serving")
 EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}

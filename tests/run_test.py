@@ -157,6 +157,67 @@ class TestFinetune:
             np.testing.assert_array_equal(received[name], array, err_msg=name)
         assert not pathlib.Path("model/checkpoints").exists()
 
+    def test_adapters_are_merged_and_all_else_is_as_it_was(self):
+        training = dataclasses.replace(
+            TRAINING, lora_rank=2, lora_alpha=8.0, learning_rate=0.1
+        )
+        metrics = finetune(training, eval_file="train.tsv", output_dir="adapted")
+        scores = run.Model("adapted").evaluate("train.tsv")
+        assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
+        start = formats.read_safetensors("start/model.safetensors")
+        learnt = formats.read_safetensors("adapted/model.safetensors")
+        assert learnt.keys() == start.keys() | {"classifier.weight", "classifier.bias"}
+        moved = {
+            name for name in start if not np.array_equal(start[name], learnt[name])
+        }
+        attention = "bert.encoder.layer.0.attention.self"
+        assert moved == {
+            f"{attention}.query.weight",
+            f"{attention}.value.weight",
+            "bert.pooler.dense.weight",
+            "bert.pooler.dense.bias",
+        }
+
+    def test_a_stopped_run_with_adapters_goes_on_to_the_same_weights(self, monkeypatch):
+        training = dataclasses.replace(TRAINING, lora_rank=2, fp16=True)
+        finetune(training, eval_file="train.tsv", output_dir="whole")
+        score = Classification.score
+
+        def stop(*arguments):
+            signal.raise_signal(signal.SIGTERM)
+            return score(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Classification, "score", stop)
+            with pytest.raises(Stopped):
+                finetune(training, eval_file="train.tsv")
+        finetune(training, eval_file="train.tsv")
+        uninterrupted = pathlib.Path("whole/model.safetensors").read_bytes()
+        assert pathlib.Path("out/model.safetensors").read_bytes() == uninterrupted
+
+    def test_early_stopping_is_in_the_metrics(self):
+        training = dataclasses.replace(
+            TRAINING,
+            learning_rate=1e-12,
+            early_stopping_patience=1,
+            early_stopping_threshold=0.5,
+        )
+        metrics = finetune(training, eval_file="train.tsv")
+        assert metrics["train_steps"] == 8  # Of 12: the second evaluation is no gain.
+        assert (
+            "accuracy did not rise by more than 0.5 in 1 eval"
+            in metrics["train_stopped_early"]
+        )
+
+    def test_what_training_asks_of_model_and_data(self):
+        for changes, says in (
+            ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),
+            ({"early_stopping_patience": 1}, "early_stopping_patience needs an eval"),
+        ):
+            with pytest.raises(ValueError, match=says):
+                finetune(dataclasses.replace(TRAINING, **changes))
+        assert not pathlib.Path("out").exists()
+
     def test_pairs_without_header_and_evaluation(self):
         rows = [line.split("\t") for line in TABLE.splitlines()]
         write("pairs.tsv", "".join(f"{text}\tit is\t{label}\n" for text, label in rows))

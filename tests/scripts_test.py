@@ -96,6 +96,10 @@ def runs(trained):
         "file": ("predict.py", "--model=model", "--input_file=texts.jsonl"),
         "arguments": ("predict.py", "--model=model", "it was good .", "a very bad ,"),
         "input": ("predict.py", "--model=model"),
+        "compare": (
+            *("compare.py", "--model=model", "--baseline=model"),
+            "--eval_file=dev.csv",
+        ),
     }
     scripts = {name: Script(*command) for name, command in commands.items()}
     lines = b'it was good .\n{"sentence": "a very bad ,"}\n\n'
@@ -122,6 +126,15 @@ def test_evaluate_prints_one_object_that_agrees(runs, trained):
     assert metrics["eval_confusion_matrix"] == of_training["eval_confusion_matrix"]
     assert metrics["eval_per_class"].keys() == {"neg", "pos"}
     assert "dev.csv: CSV, header" in said
+
+
+def test_compare_prints_one_object_and_says_its_verdict(runs, trained):
+    (result,), said = runs["compare"]
+    (metrics,), _ = trained
+    assert result["model"] == result["baseline"] == metrics["eval_accuracy"]
+    assert result["mcnemar"] == {"only_model": 0, "only_baseline": 0, "p": 1.0}
+    assert said.splitlines()[-1] == result["verdict"]
+    assert result["verdict"].startswith("no clear difference between model and model")
 
 
 def test_predict_answers_a_file_in_order(runs):

@@ -14,6 +14,7 @@ A task is one file here and one line in `TASKS`. It has
     losses(rows, outputs)   {term: float [items]}
     predict(outputs)        answers for people and programs, one a record
     score(columns, outputs) {name: value}
+    hits(columns, outputs)  where `metric` is a mean over examples: float [N], its parts
 
 Weights stand apart from losses, because the step must know their sum over all replicas
 and micro-batches before it computes the first output.

@@ -128,6 +128,10 @@ class Classification:
             for row in probabilities
         ]
 
+    def hits(self, columns, logits):
+        """Returns float [N], 1 where the answer is right; their mean is `metric`."""
+        return (columns["label"] == np.argmax(logits, axis=-1)).astype(float)
+
     def score(self, columns, logits):
         """Compares logits, float [N, C], with the labels; see scikit-learn's metrics.
 

@@ -73,13 +73,15 @@ def _replace(path, text):
 
 
 def training_figures(lines):
-    """Returns the last loss, the steps and the usual speed, out of metrics.jsonl."""
+    """Returns last loss, steps, usual speed, why it ended early: of metrics.jsonl."""
     trained = [line for line in lines if "loss" in line]
     rates = sorted(line["examples_per_second"] for line in trained[1:] or trained)
+    early = [line["stopped_early"] for line in lines if "stopped_early" in line]
     return {
         "train_loss": trained[-1]["loss"],
         "train_steps": trained[-1]["step"],
         "train_examples_per_second": rates[len(rates) // 2],
+        **({"train_stopped_early": early[-1]} if early else {}),
     }
 
 

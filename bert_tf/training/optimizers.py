@@ -55,6 +55,7 @@ class AdamW:
         beta_1, beta_2: decay of the mean and of the mean square of the gradients.
         epsilon: added to the root of the mean square.
         weight_decay: share of a weight taken off per unit of learning rate.
+        rate_factors: {path: what its learning rate is multiplied with}; 1 if not there.
 
     Attributes:
         step: int64 variable, updates made.
@@ -69,11 +70,13 @@ class AdamW:
         beta_2=0.999,
         epsilon=1e-8,
         weight_decay=0.01,
+        rate_factors=None,
     ):
         self.schedule = schedule
         self.beta_1, self.beta_2 = beta_1, beta_2
         self.epsilon = epsilon
         self.weight_decay = weight_decay
+        self.rate_factors = rate_factors or {}
         self.variables = variables
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.means, self.squares = (
@@ -129,7 +132,7 @@ class AdamW:
             step = mean / mean_correction / root
             if not NO_DECAY.search(path):
                 step += self.weight_decay * variable
-            variable.assign_sub(rate * step)
+            variable.assign_sub(rate * self.rate_factors.get(path, 1.0) * step)
 
 
 def _pick(copies, replica):

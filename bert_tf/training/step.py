@@ -9,7 +9,16 @@ and replicas is known before the first forward pass.
 import tensorflow as tf
 
 
-def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_norm):
+def make_update(
+    model,
+    task,
+    optimizer,
+    strategy,
+    *,
+    micro_batches,
+    max_grad_norm,
+    loss_scale=None,
+):
     """Returns a compiled function that pulls its rows from an iterator and updates.
 
     Args:
@@ -20,6 +29,8 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
         strategy: `tf.distribute.Strategy` in whose scope model and optimizer were made.
         micro_batches: gradients to sum on each replica before the update.
         max_grad_norm: the summed gradient is scaled down to this norm; 0 leaves it.
+        loss_scale: `LossScale` for float16; an update whose gradients overflow is left
+            out, and its `grad_norm` is 0.
 
     Returns:
         function(iterator) -> dict of float32 scalars: `loss`, each term's loss by its
@@ -27,8 +38,10 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
     """
 
     @tf.function(reduce_retracing=True)
-    def differentiate(rows, totals):
-        with tf.GradientTape() as tape:
+    def differentiate(rows, totals, factor):
+        # Nothing is recorded for variables that don't train.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(optimizer.variables.values()))
             outputs = model(rows, training=True)
             weights = task.weights(rows)
             terms = {
@@ -39,7 +52,8 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
                 for term, losses in task.losses(rows, outputs).items()
             }
             loss = tf.add_n(list(terms.values()))
-        gradients = tape.gradient(loss, optimizer.variables)
+            scaled = loss * factor
+        gradients = tape.gradient(scaled, optimizer.variables)
         # Dense, because the norm of slices that name a row twice is not the norm of
         # the gradient. A variable that no term reaches is left as it is.
         dense = {
@@ -60,20 +74,28 @@ def make_update(model, task, optimizer, strategy, *, micro_batches, max_grad_nor
             term: total(tf.add_n([tf.reduce_sum(weight[term]) for weight in weights]))
             for term in weights[0]
         }
-        gradients, metrics = differentiate(batches[0], totals)
+        factor = loss_scale.read() if loss_scale else 1.0
+        gradients, metrics = differentiate(batches[0], totals, factor)
         for rows in batches[1:]:
             # One after another: together they would need all of their memory at once.
             with tf.control_dependencies(list(gradients.values())):
                 rows = tf.nest.map_structure(tf.identity, rows)
-                more, terms = differentiate(rows, totals)
+                more, terms = differentiate(rows, totals, factor)
             gradients = {path: gradients[path] + more[path] for path in gradients}
             metrics = {term: metrics[term] + terms[term] for term in metrics}
         paths = list(gradients)
         summed = total([gradients[path] for path in paths])
-        norm, scale = tf.linalg.global_norm(summed), 1.0
+        norm, scale = tf.linalg.global_norm(summed) / factor, 1.0 / factor
         if max_grad_norm:
-            scale = tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
-        optimizer.apply(dict(zip(paths, summed)), scale)
+            scale *= tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
+
+        def apply():
+            optimizer.apply(dict(zip(paths, summed)), scale)
+
+        if loss_scale:
+            norm = tf.where(loss_scale.guard(norm, apply), norm, 0.0)
+        else:
+            apply()
         examples = tf.add_n([_count_examples(rows) for rows in batches])
         reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
         return reduced | {"grad_norm": norm}

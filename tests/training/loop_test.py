@@ -5,14 +5,16 @@ import os
 import shutil
 import signal
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
 
 from bert_tf.data.pipeline import steps_per_epoch, training_rows
-from bert_tf.training import loop
+from bert_tf.training import loop, selection
 from bert_tf.training.distribution import make_strategy
+from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
 
 CONFIG = TrainConfig(
@@ -25,8 +27,8 @@ CONFIG = TrainConfig(
     logging_steps=1,
     distribution="one_device",
 )
-# Of evaluations, in their order. The best is of step 4.
-SCORES = (0.25, 0.75, 0.5)
+# Of evaluations, in their order. The best of the first three is of step 4.
+SCORES = (0.25, 0.75, 0.5, 0.75, 0.875, 1.0)
 
 
 class Run:
@@ -39,7 +41,10 @@ class Run:
         strategy = make_strategy(config.distribution)
         replicas = strategy.num_replicas_in_sync
         with strategy.scope():
-            self.model = tiny.classifier(num_hidden_layers=1, **tiny.dropping())
+            self.model = tiny.classifier(
+                num_hidden_layers=1, dtype=config.dtype_policy, **tiny.dropping()
+            )
+        selection.select(self.model, freeze=config.freeze)
         evaluated = []
 
         def evaluate():
@@ -215,12 +220,13 @@ class TestResume:
             Run(tmp_path / "resumed", config, at_evaluation=crash)
         assert without_speed(Run(tmp_path / "resumed", config).lines) == lines
 
-    def test_two_replicas(self, tmp_path):
+    def test_two_replicas_in_float16(self, tmp_path):
         config = TrainConfig(
             **{
                 **vars(CONFIG),
                 "distribution": "mirrored",
                 "per_device_train_batch_size": 3,
+                "fp16": True,
             }
         )
         whole = Run(tmp_path / "whole", config)
@@ -232,6 +238,107 @@ class TestResume:
         with pytest.raises(RuntimeError, match="power cut"):
             Run(tmp_path / "resumed", config, at_evaluation=crash)
         self.assert_as_if_nothing_happened(Run(tmp_path / "resumed", config), whole)
+        trained = [line for line in whole.lines if "loss" in line]
+        assert [line["loss_scale"] for line in trained] == [2.0**15] * 6
+        assert all(0 < line["grad_norm"] < 100 for line in trained)  # Not scaled.
+
+
+def changed(**changes):
+    return TrainConfig(**{**vars(CONFIG), **changes})
+
+
+class TestEarlyStopping:
+    CONFIG = changed(max_steps=12, early_stopping_patience=2)
+    REASON = "accuracy did not rise in 2 evaluations; best 0.7500 at step 4"
+
+    @pytest.fixture(scope="class")
+    def stopped(self, tmp_path_factory):
+        return Run(tmp_path_factory.mktemp("stopped"), self.CONFIG)
+
+    def test_ends_the_run_with_the_best_weights_and_says_why(self, stopped):
+        assert len(stopped.evaluations) == 4  # At steps 2, 4, 6 and 8.
+        assert stopped.lines[-1] == {"step": 8, "stopped_early": self.REASON}
+        assert_identical(tiny.arrays(stopped.model), stopped.evaluations[1])
+        assert stopped.scores == {"eval_accuracy": 0.75, "eval_loss": 1.5}
+        figures = training_figures(stopped.lines)
+        assert figures["train_steps"] == 8
+        assert figures["train_stopped_early"] == self.REASON
+
+    def test_a_resumed_run_keeps_the_count(self, tmp_path, stopped):
+        def crash(number):
+            if number == 3:
+                raise RuntimeError("power cut")
+
+        with pytest.raises(RuntimeError, match="power cut"):
+            Run(tmp_path, self.CONFIG, at_evaluation=crash)
+        resumed = Run(tmp_path, self.CONFIG)
+        assert resumed.start_step == 6
+        assert len(resumed.evaluations) == 1
+        assert without_speed(resumed.written) == without_speed(stopped.written)
+        assert_identical(tiny.arrays(resumed.model), tiny.arrays(stopped.model))
+
+    def test_a_run_that_was_stopped_stays_so(self, tmp_path, stopped):
+        shutil.copytree(stopped.output_dir, tmp_path, dirs_exist_ok=True)
+        again = Run(tmp_path, self.CONFIG)
+        assert (again.start_step, again.evaluations) == (8, [])
+        assert again.written == stopped.written
+        assert_identical(tiny.arrays(again.model), tiny.arrays(stopped.model))
+
+
+class TestDamage:
+    CONFIG = changed(save_total_limit=3)
+
+    @pytest.fixture(scope="class")
+    def three(self, tmp_path_factory):
+        return Run(tmp_path_factory.mktemp("three"), self.CONFIG)
+
+    def test_so_many_checkpoints_are_kept(self, three, whole):
+        def kept(run):
+            return {path.stem for path in run.output_dir.glob("checkpoints/ckpt*index")}
+
+        assert kept(three) == {"ckpt-3", "ckpt-4", "ckpt-6"}
+        assert kept(whole) == {"ckpt-6"}
+
+    @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_a_damaged_newest_falls_back(self, tmp_path, three, caplog, part, share):
+        shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
+        path = tmp_path / "checkpoints" / f"ckpt-6.{part}"
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        resumed = Run(tmp_path, self.CONFIG)
+        assert resumed.start_step == 4
+        assert "ckpt-6 is damaged" in caplog.text
+        TestResume.assert_as_if_nothing_happened(resumed, three)
+
+    def test_none_whole_is_an_error(self, tmp_path, whole):
+        shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "checkpoints/ckpt-6.data-00000-of-00001").write_bytes(b"")
+        with pytest.raises(ValueError, match="no checkpoint in .* is whole; remove"):
+            Run(tmp_path)
+
+
+def test_what_is_frozen_stays_and_has_no_state(tmp_path, whole):
+    config = changed(freeze="embeddings", load_best_model_at_end=False)
+    run = Run(tmp_path, config)
+    before = {
+        weight.path: keras.ops.convert_to_numpy(weight)
+        for weight in tiny.classifier(num_hidden_layers=1).weights
+    }
+    for weight in run.model.weights:
+        frozen = "/embeddings/" in weight.path
+        same = np.array_equal(keras.ops.convert_to_numpy(weight), before[weight.path])
+        assert same == frozen, weight.path
+    # TensorFlow writes "/" as ".S".
+    assert any("embeddings.Sword" in name for name in whole.saved)
+    assert not any("embeddings.S" in name for name in run.saved)
+
+
+def test_a_loss_that_rises_is_said_once(tmp_path, caplog):
+    config = changed(max_steps=10, learning_rate=1.0, eval_strategy="no")
+    Run(tmp_path, config)
+    says = [line for line in caplog.messages if "training diverges" in line]
+    assert len(says) == 1
+    assert "--learning_rate=3.3e-01" in says[0]
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
@@ -265,11 +372,33 @@ class TestConfig:
             ("learning_rate", float("nan"), "must be > 0; received nan"),
             ("num_train_epochs", 0.0, "must be > 0; received 0.0"),
             ("warmup_ratio", 1.5, r"in \[0, 1\]; received 1.5"),
+            ("save_total_limit", 0, "at least 1; received 0"),
+            ("early_stopping_threshold", -0.1, "at least 0; received -0.1"),
+            ("lora_rank", -1, "at least 0; received -1"),
+            ("lora_alpha", 0.0, "must be > 0; received 0.0"),
+            ("layerwise_lr_decay", 0.0, r"in \(0, 1\]; received 0.0"),
+            ("layerwise_lr_decay", 1.1, r"in \(0, 1\]; received 1.1"),
+            ("freeze", "head", "as in embeddings,3; received 'head'"),
         ],
     )
     def test_a_value_out_of_range(self, name, value, message):
         with pytest.raises(ValueError, match=f"{name} .*{message}"):
             TrainConfig(**{name: value})
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"bf16": True, "fp16": True}, "exclude each other"),
+            ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
+            (
+                {"early_stopping_patience": 3, "eval_strategy": "no"},
+                "early_stopping_patience=3 needs evaluations",
+            ),
+        ],
+    )
+    def test_what_makes_no_sense_together(self, changes, message):
+        with pytest.raises(ValueError, match=message):
+            TrainConfig(**changes)
 
     def test_steps_follow_from_epochs_unless_given(self):
         assert TrainConfig(num_train_epochs=2.5).total_steps(7) == 18

@@ -32,7 +32,9 @@ def values(seed):
     }
 
 
-def by_the_paper(weights, gradients, *, beta_1, beta_2, epsilon, weight_decay):
+def by_the_paper(
+    weights, gradients, *, beta_1, beta_2, epsilon, weight_decay, rate_factors=None
+):
     """Loshchilov and Hutter, 2019, algorithm 2; its α is 1, its η the learning rate."""
     weights = {path: value.astype(float) for path, value in weights.items()}
     m = {path: np.zeros(shape) for path, shape in SHAPES.items()}
@@ -44,7 +46,8 @@ def by_the_paper(weights, gradients, *, beta_1, beta_2, epsilon, weight_decay):
             v[path] = beta_2 * v[path] + (1 - beta_2) * g**2
             m_hat, v_hat = m[path] / (1 - beta_1**t), v[path] / (1 - beta_2**t)
             step = m_hat / (np.sqrt(v_hat) + epsilon) + decay * weights[path]
-            weights[path] = weights[path] - 0.1 / t * step
+            rate_of_path = 0.1 / t * (rate_factors or {}).get(path, 1.0)
+            weights[path] = weights[path] - rate_of_path * step
     return weights
 
 
@@ -79,6 +82,13 @@ def test_is_the_papers(distribution, gradients):
     weights, optimizer = optimise(strategy, values(1), gradients, **OPTIONS)
     assert_close(weights, by_the_paper(values(1), gradients, **OPTIONS))
     assert optimizer.step.numpy() == STEPS
+
+
+def test_each_weight_has_a_rate_of_its_own(gradients):
+    factors = {path: 0.5**number for number, path in enumerate(list(SHAPES)[1:], 1)}
+    options = OPTIONS | {"rate_factors": factors}
+    weights, _ = optimise(make_strategy("one_device"), values(1), gradients, **options)
+    assert_close(weights, by_the_paper(values(1), gradients, **options))
 
 
 def test_is_keras_where_all_is_decayed(gradients):

@@ -120,7 +120,8 @@ class Task:
 class Model:
     """Two variables; the loss of an item is its product with one or the other."""
 
-    def __init__(self, strategy):
+    def __init__(self, strategy, read_words):
+        self.read = {"words": read_words, "pairs": tf.identity}
         with strategy.scope():
             self.variables = {
                 "words": tf.Variable([1.0, 2.0]),
@@ -131,7 +132,7 @@ class Model:
     def __call__(self, rows, training):
         assert training
         return {
-            term: tf.linalg.matvec(rows[term], self.variables[term])
+            term: tf.linalg.matvec(rows[term], self.read[term](self.variables[term]))
             for term in ("words", "pairs")
         }
 
@@ -168,16 +169,25 @@ def items(words, words_weights, pairs=((0.0,),), pairs_weights=(0.0,)):
     return rows | {"first_token": tf.zeros([len(pairs)], tf.int32)}
 
 
-def descend(distribution, batches, max_grad_norm=0.0):
-    """Gradient of one update over the batches, and its metrics."""
+def descend(distribution, batches, max_grad_norm=0.0, frozen=None):
+    """Gradient of one update over the batches, and its metrics.
+
+    With `frozen`, which reads the words' variable, that variable does not train.
+    """
     strategy = make_strategy(distribution)
     replicas = strategy.num_replicas_in_sync
-    model = Model(strategy)
+    model = Model(strategy, frozen or tf.identity)
     before = {name: value.numpy() for name, value in model.variables.items()}
     update = make_update(
         model,
         Task(),
-        Descent(model.variables),
+        Descent(
+            {
+                name: variable
+                for name, variable in model.variables.items()
+                if not (frozen and name == "words")
+            }
+        ),
         strategy,
         micro_batches=len(batches) // replicas,
         max_grad_norm=max_grad_norm,
@@ -235,6 +245,19 @@ class TestArithmetic:
         assert metrics["pairs"] == pytest.approx(9.75)
         assert metrics["loss"] == pytest.approx(14.0)
         assert metrics["examples"] == 3
+
+    def test_nothing_is_recorded_for_what_does_not_train(self, distribution):
+        @tf.custom_gradient
+        def frozen(variable):
+            def gradient(_):
+                raise AssertionError("asked for the gradient of a frozen variable")
+
+            return tf.identity(variable), gradient
+
+        batches = [items([[1.0, 2.0]], [1.0], [[2.0]], [1.0])] * 2
+        gradients, metrics = descend(distribution, batches, frozen=frozen)
+        assert gradients == {"words": [0.0, 0.0], "pairs": [2.0], "idle": [0.0]}
+        assert metrics["words"] == 5.0
 
     def test_a_term_without_weight_teaches_nothing(self, distribution):
         batches = [items([[1.0, 0.0]], [0.0], [[2.0]], [1.0])] * 2

@@ -1,0 +1,23 @@
+"""Says whether one fine-tuned model is better than another, or whether it is luck.
+
+python scripts/compare.py --model=A --baseline=B --eval_file=test.tsv
+
+Either may be the folder of a --seeds run. Prints the figures as one JSON object.
+"""
+
+import json
+
+import flags
+
+with flags.quiet_imports():
+    from bert_tf import comparison
+
+flags.define(comparison.CompareConfig)
+
+
+def main(_):
+    print(json.dumps(comparison.compare(flags.parse(comparison.CompareConfig))))
+
+
+if __name__ == "__main__":
+    flags.start(main)

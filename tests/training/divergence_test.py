@@ -1,0 +1,50 @@
+"""When a line about the loss is due, and what it says."""
+
+import pytest
+
+from bert_tf.training import divergence
+from bert_tf.training.loop import TrainConfig
+
+CONFIG = TrainConfig(
+    learning_rate=6e-5, warmup_ratio=0.1, gradient_accumulation_steps=2
+)
+
+
+def lines(*losses, every=10):
+    """A first line, then one every few steps, an evaluation between them."""
+    trained = [{"step": 1, "loss": losses[0]}]
+    for number, loss in enumerate(losses[1:], start=1):
+        trained += [{"step": every * number, "loss": loss}]
+        trained += [{"step": every * number, "eval_accuracy": 0.5}]
+    return trained
+
+
+def test_three_windows_clearly_above_the_start():
+    # 200 steps, 20 of them warm-up; the limit is 1.05.
+    assert divergence.warning(lines(0.7, 0.7, 0.7, 1.1, 1.2, 1.3), CONFIG, 200) == (
+        "the loss is 1.3 at step 50, but was 0.7 at the start: training diverges. Try "
+        "--learning_rate=2.0e-05; if that is not enough, twice the batch, "
+        "--gradient_accumulation_steps=4."
+    )
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        (0.7, 0.7, 0.7, 1.1, 1.2),  # Only two windows after the warm-up.
+        (0.7, 1.2, 1.2, 1.2, 1.2),  # The first two are of the warm-up.
+        (0.7, 0.7, 0.7, 1.1, 1.0, 1.1),  # One is within the margin.
+        (0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
+        (0.01, 0.0, 0.0, 0.1, 0.1, 0.1),  # Ten times as much of nothing.
+        (0.7,),
+    ],
+)
+def test_else_nothing_is_said(losses):
+    assert divergence.warning(lines(*losses), CONFIG, 200) == ""
+
+
+def test_a_loss_that_is_no_number():
+    divergence.check_finite(0.7, 3, 1e-3)
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(ArithmeticError, match=f"loss is {loss} at step 3"):
+            divergence.check_finite(loss, 3, 1e-3)
