@@ -74,6 +74,7 @@ def run_module(python, module, *arguments):
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_ENABLE_ONEDNN_OPTS": "1",  # As our scripts do; it helps keras_hub too.
         "TOKENIZERS_PARALLELISM": "false",
     }
     print(*command, file=sys.stderr)

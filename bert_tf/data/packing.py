@@ -8,9 +8,11 @@ row.
 
 import tensorflow as tf
 
-# A batch takes the shortest that holds its longest example, for attention costs the
-# square of it. Below 64 rows fill badly.
-ROW_LENGTHS = tuple(64 * 2**power for power in range(11))
+# Shorter rows hold too few examples to fill well.
+SHORTEST_ROW = 32
+# A token costs about 24·H² operations in dense layers and 4·S·H in attention, whose
+# softmax and dropout come on top: as much again at S about 2,048 where H is 384 to 768.
+ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
 def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
@@ -87,8 +89,8 @@ def pack(example, *, row_length=None, rows=None):
     Args:
         example: dict with `input_ids`, `segment_ids`, int32 ragged [B, (L)]; anything
             else belongs to the examples and comes back as it is.
-        row_length: S; by default the smallest of 64, 128, 256, 512, … that holds the
-            longest example. Too short is an InvalidArgumentError.
+        row_length: S; by default what makes the batch cheapest, see `row_lengths`. Too
+            short is an InvalidArgumentError.
         rows: R, padded with empty rows, for fixed shapes; by default as many as needed.
             Too few is an InvalidArgumentError.
 
@@ -97,19 +99,28 @@ def pack(example, *, row_length=None, rows=None):
         each example) and `sequence_ids` (1 + the example's number in the batch; 0 is
         padding), and int32 [B] `first_token`, flat indices into R·S.
     """
-    input_ids, segment_ids = example["input_ids"], example["segment_ids"]
-    lengths = tf.cast(input_ids.row_lengths(), tf.int32)
+    lengths = tf.cast(example["input_ids"].row_lengths(), tf.int32)
     if row_length is None:
-        longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
-        row_length = tf.gather(ROW_LENGTHS, tf.searchsorted(ROW_LENGTHS, [longest]))[0]
+        choices = row_lengths(lengths)
     else:
+        choices = tf.constant([row_length])
         tf.debugging.assert_less_equal(lengths, row_length, "example longer than a row")
-    row, start = first_fit(lengths, row_length)
-    needed = tf.reduce_max(tf.concat([row + 1, [1]], axis=0))
+    row, start = first_fit(lengths, choices)  # [K, B]
+    needed = tf.reduce_max(tf.pad(row + 1, [[0, 0], [1, 0]], constant_values=1), axis=1)
+    tokens = tf.cast(needed * choices, tf.int64)
+    costs = tokens * tf.cast(choices + ROW_LENGTH_OF_EQUAL_COST, tf.int64)
+    cheapest = tf.argmin(costs)
+    row, start, needed = row[cheapest], start[cheapest], needed[cheapest]
+    if row_length is None:
+        row_length = choices[cheapest]
     if rows is None:
         rows = needed
-    first_token = row * row_length + start
+    return lay(example, row * row_length + start, rows, row_length)
 
+
+def lay(example, first_token, rows, row_length):
+    """Writes each example where `first_token`, int32 [B], says; see `pack`."""
+    input_ids, segment_ids = example["input_ids"], example["segment_ids"]
     examples, places = _places(input_ids)
     places = tf.cast(places, tf.int32)
     tokens = tf.stack(
@@ -128,45 +139,62 @@ def pack(example, *, row_length=None, rows=None):
     return example | dict(zip(names, laid)) | {"first_token": first_token}
 
 
-def first_fit(lengths, row_length):
+def row_lengths(lengths):
+    """Returns eight row lengths to choose from, int32 [8]: the longest example to twice it.
+
+    Multiples of 8. Examples of nearly equal length leave much of a row that is not a
+    multiple of theirs; which one is, only trying tells.
+    """
+    longest = tf.reduce_max(tf.pad(lengths, [[0, 1]], constant_values=SHORTEST_ROW))
+    return (longest * tf.range(7, 15) + 55) // 56 * 8
+
+
+def first_fit(lengths, row_lengths, first=0):
     """Gives each example, longest first, the first row that has room for it.
 
     First-fit decreasing needs at most 11/9 of the fewest rows possible (Johnson, 1973).
 
     Args:
-        lengths: int32 [B], none above `row_length`.
-        row_length: S.
+        lengths: int32 [B], none above any of `row_lengths`.
+        row_lengths: int32 [K], values of S, each tried by itself.
+        first: how many examples, from the first on, choose before all others.
 
     Returns:
-        int32 [B] row and int32 [B] place in the row at which each example begins.
+        int32 [K, B] row and int32 [K, B] place in the row at which each example begins.
     """
-    count = tf.size(lengths)
-    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    count, trials = tf.size(lengths), tf.range(tf.size(row_lengths))
+    waits = tf.cast(tf.range(count) >= first, tf.int32)
+    by_length = tf.argsort(lengths, direction="DESCENDING", stable=True)
+    order = tf.gather(by_length, tf.argsort(tf.gather(waits, by_length), stable=True))
     ordered = tf.gather(lengths, order)
 
     def place(number, free, chosen, begins):
         length = ordered[number]
-        row = tf.argmax(tf.cast(free >= length, tf.int32), output_type=tf.int32)
-        room = free[row]
+        row = tf.argmax(tf.cast(free >= length, tf.int32), 1, output_type=tf.int32)
+        room = tf.gather(free, row, batch_dims=1)  # [K]
+        free = tf.tensor_scatter_nd_sub(
+            free, tf.stack([trials, row], 1), tf.fill(tf.shape(trials), length)
+        )
         return (
             number + 1,
-            tf.tensor_scatter_nd_update(free, [[row]], [room - length]),
+            free,
             chosen.write(number, row),
-            begins.write(number, row_length - room),
+            begins.write(number, row_lengths - room),
         )
+
+    def results():
+        return tf.TensorArray(tf.int32, size=count, element_shape=row_lengths.shape)
 
     _, _, chosen, begins = tf.while_loop(
         lambda number, *_: number < count,
         place,
-        (
-            0,
-            tf.fill([count], row_length),
-            tf.TensorArray(tf.int32, size=count, element_shape=[]),
-            tf.TensorArray(tf.int32, size=count, element_shape=[]),
-        ),
+        (0, tf.tile(row_lengths[:, None], [1, count]), results(), results()),
     )
     inverse = tf.math.invert_permutation(order)
-    return tf.gather(chosen.stack(), inverse), tf.gather(begins.stack(), inverse)
+    chosen, begins = (
+        tf.transpose(tf.gather(result.stack(), inverse)) for result in (chosen, begins)
+    )
+    return chosen, begins
 
 
 def _places(pieces):

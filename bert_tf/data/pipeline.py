@@ -7,6 +7,7 @@ saw from there, on any number of replicas.
 
 import tensorflow as tf
 
+from bert_tf.data.fixed_shapes import fix_shapes
 from bert_tf.data.packing import pack
 
 
@@ -16,7 +17,14 @@ def steps_per_epoch(examples, batch_size, micro_batches):
 
 
 def training_rows(
-    columns, features, *, batch_size, micro_batches=1, seed=0, start_step=0
+    columns,
+    features,
+    *,
+    batch_size,
+    micro_batches=1,
+    seed=0,
+    start_step=0,
+    shape=None,
 ):
     """Streams packed micro-batches without end, in a new order each epoch.
 
@@ -30,6 +38,8 @@ def training_rows(
             has too few examples, its last micro-batches are empty.
         seed: of the order, and of dropout.
         start_step: first update.
+        shape: (R, S) for rows of one shape, see `fix_shapes`, with a quarter more slots
+            than `batch_size`; None for what each micro-batch needs.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`), with `dropout_seed`, int32 [2].
@@ -46,19 +56,28 @@ def training_rows(
         batches = tf.reshape(order, [steps * micro_batches, batch_size])
         return tf.data.Dataset.from_tensor_slices(batches)
 
-    def rows(number, numbers):
+    def framed(numbers):
         chosen = tf.boolean_mask(numbers, numbers >= 0)
-        batch = {name: tf.gather(array, chosen) for name, array in columns.items()}
+        return features({name: tf.gather(x, chosen) for name, x in columns.items()})
+
+    def rows(number, batch):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
-        return pack(features(batch)) | {"dropout_seed": dropout_seed}
+        return (pack(batch) if shape is None else batch) | {
+            "dropout_seed": dropout_seed
+        }
 
     columns = {name: tf.constant(array) for name, array in columns.items()}
-    first_epoch, first_step = divmod(start_step, steps)
-    epochs = tf.data.Dataset.counter(first_epoch)
-    order = epochs.flat_map(one_epoch).skip(first_step * micro_batches)
-    numbered = tf.data.Dataset.zip(
-        tf.data.Dataset.counter(start_step * micro_batches), order
-    )
+    start, first_step = start_step * micro_batches, start_step % steps
+    if shape is None:
+        order = tf.data.Dataset.counter(start_step // steps).flat_map(one_epoch)
+        batches = order.skip(first_step * micro_batches)
+        batches = batches.map(framed, num_parallel_calls=2)
+    else:  # What waits for a batch comes from those before it: all are laid again.
+        order = tf.data.Dataset.counter().flat_map(one_epoch)
+        batches = order.map(framed, num_parallel_calls=2)
+        fixed = {"rows": shape[0], "row_length": shape[1]}
+        batches = fix_shapes(batches, **fixed, slots=batch_size * 5 // 4).skip(start)
+    numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(start), batches)
     return numbered.map(rows, num_parallel_calls=2).prefetch(4)
 
 

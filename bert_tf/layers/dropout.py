@@ -51,4 +51,7 @@ class Dropout(keras.layers.Layer):
         if not training or not self.rate:
             return values
         generator = self.generator if seed is None else GivenSeed(seed)
-        return keras.random.dropout(values, self.rate, seed=generator)
+        draws = keras.random.uniform(ops.shape(values), dtype="float32", seed=generator)
+        # One factor for both passes: the gradient is a single product, no selection.
+        kept = ops.cast(draws >= self.rate, values.dtype) / (1.0 - self.rate)
+        return values * kept

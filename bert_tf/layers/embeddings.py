@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from bert_tf.layers.dropout import Dropout
+from bert_tf.layers.normalization import LayerNorm
 
 
 class Embeddings(keras.layers.Layer):
@@ -47,8 +48,8 @@ class Embeddings(keras.layers.Layer):
             "token_type_embeddings": type_vocab_size,
         }
         self.initializer_range = initializer_range
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        self.layer_norm = LayerNorm(
+            hidden_size, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
@@ -66,7 +67,7 @@ class Embeddings(keras.layers.Layer):
             )
             for name, size in self.table_sizes.items()
         )
-        self.layer_norm.build((None, self.hidden_size))
+        self.layer_norm.build(None)
 
     def call(self, input_ids, position_ids, segment_ids, seed=None, training=None):
         embedded = (
@@ -74,5 +75,5 @@ class Embeddings(keras.layers.Layer):
             + ops.take(self.position_table, position_ids, axis=0)
             + ops.take(self.segment_table, segment_ids, axis=0)
         )
-        normed = self.layer_norm(ops.cast(embedded, self.compute_dtype))
+        normed = self.layer_norm(embedded)
         return self.dropout(normed, seed=seed, training=training)

@@ -8,6 +8,7 @@ from keras import ops
 
 from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dropout import Dropout, fold_in
+from bert_tf.layers.normalization import LayerNorm
 
 
 def gelu(x):
@@ -52,13 +53,13 @@ class Output(keras.layers.Layer):
             name="dense",
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        self.layer_norm = LayerNorm(
+            hidden_size, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
         )
 
     def build(self, _):
         self.dense.build((None, self.input_size))
-        self.layer_norm.build((None, self.hidden_size))
+        self.layer_norm.build(None)
 
     def call(self, values, residual, seed=None, training=None):
         values = self.dropout(self.dense(values), seed=seed, training=training)

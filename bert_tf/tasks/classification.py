@@ -105,7 +105,10 @@ class Classification:
         return Classifier(backbone, len(self.labels))
 
     def weights(self, rows):
-        return {"classification": ops.ones_like(rows["label"], dtype="float32")}
+        weight = rows.get("weight")
+        if weight is None:
+            weight = ops.ones_like(rows["label"], dtype="float32")
+        return {"classification": weight}
 
     def losses(self, rows, logits):
         return {

@@ -4,6 +4,7 @@ A variable that does not train gets no gradient, no decay and no optimizer state
 """
 
 import logging
+import math
 import re
 
 _log = logging.getLogger(__name__)
@@ -92,10 +93,4 @@ def learning_rate_factors(paths, decay):
 
 
 def _parameters(weights):
-    count = 0
-    for weight in weights:
-        size = 1
-        for length in weight.shape:
-            size *= length
-        count += size
-    return count
+    return sum(math.prod(weight.shape) for weight in weights)

@@ -96,7 +96,7 @@ def make_update(
             norm = tf.where(loss_scale.guard(norm, apply), norm, 0.0)
         else:
             apply()
-        examples = tf.add_n([tf.size(rows["first_token"]) for rows in batches])
+        examples = tf.add_n([_count_examples(rows) for rows in batches])
         reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
         return reduced | {"grad_norm": norm}
 
@@ -109,3 +109,10 @@ def make_update(
         )
 
     return update
+
+
+def _count_examples(rows):
+    """Rows of fixed shape have empty slots, of weight 0."""
+    if "weight" in rows:
+        return tf.math.count_nonzero(rows["weight"], dtype=tf.int32)
+    return tf.size(rows["first_token"])

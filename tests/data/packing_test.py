@@ -6,7 +6,14 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-from bert_tf.data.packing import first_fit, frame, pack, pair_lengths, truncate
+from bert_tf.data.packing import (
+    first_fit,
+    frame,
+    pack,
+    pair_lengths,
+    row_lengths,
+    truncate,
+)
 
 CLS, SEP = 101, 102
 
@@ -147,17 +154,27 @@ class TestPack:
         assert rows["weight"] is weight
 
     @pytest.mark.parametrize(
-        ("longest", "row_length"),
-        [(1, 64), (64, 64), (65, 128), (128, 128), (512, 512), (513, 1024)],
+        ("lengths", "shape"),
+        [
+            ([1], (1, 32)),
+            ([33], (1, 40)),
+            ([512], (1, 512)),
+            # 2 rows of 40 or more hold three, 2 of 32 do not; 1 of 64 holds all.
+            ([21, 21, 21], (1, 64)),
+            # 3 rows of 40 against 2 of 56: 112 tokens instead of 120.
+            ([37, 37, 19, 18], (2, 56)),
+            # Rows of 32 and of 64 take as many tokens; short ones cost less attention.
+            ([32, 32, 32, 32], (4, 32)),
+        ],
     )
-    def test_row_length_holds_the_longest(self, longest, row_length):
-        rows = pack(examples_of([[7, 8], [9] * longest]))
-        assert rows["input_ids"].shape[1] == row_length
-        assert int(tf.reduce_sum(tf.cast(rows["input_ids"] == 9, tf.int32))) == longest
+    def test_row_length_is_the_cheapest(self, lengths, shape):
+        rows = pack(examples_of([[9] * length for length in lengths]))
+        assert rows["input_ids"].shape == shape
+        assert np.count_nonzero(rows["input_ids"] == 9) == sum(lengths)
 
     def test_no_examples_are_an_empty_row(self):
         rows = pack(examples_of([]))
-        assert rows["input_ids"].shape == (1, 64)
+        assert rows["input_ids"].shape == (1, 32)
         assert not any(rows[name].numpy().any() for name in rows)
         assert rows["first_token"].shape == (0,)
 
@@ -175,16 +192,36 @@ class TestPack:
             pack(examples_of([[7, 8, 9], [10, 11]]), row_length=2)
 
 
+class TestRowLengths:
+    @pytest.mark.parametrize(
+        ("longest", "expected"),
+        [
+            (1, [32, 40, 48, 48, 56, 56, 64, 64]),
+            (56, [56, 64, 72, 80, 88, 96, 104, 112]),
+            (57, [64, 72, 80, 88, 96, 104, 112, 120]),
+        ],
+    )
+    def test_eight_from_the_longest_to_twice_it(self, longest, expected):
+        choices = row_lengths(tf.constant([3, longest]))
+        assert choices.numpy().tolist() == expected
+
+
 class TestFirstFit:
     def test_each_takes_the_first_row_with_room(self):
-        row, place = first_fit(tf.constant([2, 6, 3, 5, 2]), 8)
-        assert row.numpy().tolist() == [0, 0, 1, 1, 2]
-        assert place.numpy().tolist() == [6, 0, 5, 0, 0]
+        row, place = first_fit(tf.constant([2, 6, 3, 5, 2]), tf.constant([8, 11]))
+        assert row.numpy().tolist() == [[0, 0, 1, 1, 2], [1, 0, 1, 0, 1]]
+        assert place.numpy().tolist() == [[6, 0, 5, 0, 0], [3, 0, 0, 6, 5]]
 
     def test_of_equals_the_first_comes_first(self):
-        row, place = first_fit(tf.constant([3, 3, 3, 3]), 7)
-        assert row.numpy().tolist() == [0, 0, 1, 1]
-        assert place.numpy().tolist() == [0, 3, 0, 3]
+        row, place = first_fit(tf.constant([3, 3, 3, 3]), tf.constant([7]))
+        assert row.numpy().tolist() == [[0, 0, 1, 1]]
+        assert place.numpy().tolist() == [[0, 3, 0, 3]]
+
+    def test_the_first_may_choose_before_the_longest(self):
+        lengths = tf.constant([2, 3, 4, 5])
+        row, place = first_fit(lengths, tf.constant([7]), first=2)
+        assert row.numpy().tolist() == [[0, 0, 2, 1]]
+        assert place.numpy().tolist() == [[3, 0, 0, 0]]
 
 
 @tf.function(
@@ -211,7 +248,8 @@ def test_every_token_has_its_own_place(lengths):
     rows = pack_in_graph(example["input_ids"], example["segment_ids"])
     flat = {name: value.numpy().ravel() for name, value in rows.items()}
     row_length = rows["input_ids"].shape[1]
-    assert row_length == max(64, 2 ** (max(lengths, default=1) - 1).bit_length())
+    longest = max(32, -(-max(lengths, default=1) // 8) * 8)
+    assert longest <= row_length <= 2 * longest
     segments = example["segment_ids"].to_list()
     for number, (pieces, begin) in enumerate(zip(examples, flat["first_token"])):
         own = slice(begin, begin + len(pieces))

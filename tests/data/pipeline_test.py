@@ -70,7 +70,7 @@ class TestTraining:
         batches = take(8, micro_batches=4, batch_size=2)
         assert [len(rows["number"]) for rows in batches] == [2, 2, 2, 2, 2, 2, 1, 0]
         empty = batches[-1]
-        assert empty["input_ids"].shape == (1, 64)
+        assert empty["input_ids"].shape == (1, 32)
         assert not empty["sequence_ids"].any()
         assert empty["label"].shape == (0,)
 

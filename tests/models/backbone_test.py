@@ -137,7 +137,7 @@ class TestReference:
                 assert not outside.any()
 
     def test_the_examples_share_rows(self, rows):
-        assert rows["input_ids"].shape == (2, 64)
+        assert rows["input_ids"].shape == (2, 56)
 
 
 class TestInvariance:
