@@ -6,6 +6,7 @@ et al., 2018, "The hitchhiker's guide to testing statistical significance in NLP
 
 import dataclasses
 import logging
+import pathlib
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def compare(config):
     if len(ours) == len(theirs) == 1 and hits[0][0] is not None:
         result["mcnemar"] = intervals.mcnemar(hits[0][0], hits[1][0])
     if len(ours) > 1 and len(theirs) > 1:
-        names = [[path.name for path in paths] for paths in folders]
+        names = [[pathlib.Path(path).name for path in paths] for paths in folders]
         result["over_seeds"] = _over_seeds(*scores, paired=names[0] == names[1])
     result["verdict"] = _verdict(config, result)
     _log.info("%s", result["verdict"])

@@ -66,11 +66,9 @@ def summarise(runs, metric):
 
 
 def run_folders(path):
-    """Returns the folders of a finished series of runs; else the folder itself, alone."""
-    path = pathlib.Path(path)
-    try:
-        metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        metrics = {}
-    names = metrics.get("runs")
-    return [path / name for name in names] if names else [path]
+    """Returns the folders of a finished series of runs; else what was given, alone."""
+    metrics = pathlib.Path(path, "metrics.json")
+    names = []
+    if metrics.is_file():
+        names = json.loads(metrics.read_text(encoding="utf-8")).get("runs")
+    return [str(pathlib.Path(path, name)) for name in names or []] or [path]

@@ -1,6 +1,7 @@
 """Two models on the same examples: figures worked from their own answers."""
 
 import dataclasses
+import functools
 import json
 import logging
 import pathlib
@@ -11,14 +12,16 @@ import pytest
 import tiny_folder
 from scipy import stats
 
-from bert_tf import run
+from bert_tf import answering, comparison
 from bert_tf.checkpoints import folder
-from bert_tf.comparison import CompareConfig, compare
+from bert_tf.comparison import CompareConfig
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.classification import Classification
 
 LABELS = ("bad", "good")
+ONE, TWO = "pair/seed_1", "pair/seed_2"
+OTHERS = ("other/seed_1", "other/seed_2")
 
 
 def write_model(path, seed, sharper=0.0):
@@ -37,21 +40,20 @@ def write_model(path, seed, sharper=0.0):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Two single models, `always` right, and series of two and of three runs."""
+    """Series of two and of three runs, and models that say the same to everything."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
-        for seed in range(1, 6):
-            write_model(f"model_{seed}", seed)
-        write_model("always", 1, sharper=50.0)
+        write_model("always", 5, sharper=50.0)
+        write_model("never", 6, sharper=-50.0)
+        for seed, path in enumerate((ONE, TWO, *OTHERS), 1):
+            write_model(path, seed)
         for name, runs in {
-            "pair": {"seed_1": 1, "seed_2": 2},
-            "other_pair": {"seed_1": 3, "seed_2": 4},
-            "three": {"seed_1": 3, "seed_2": 4, "seed_3": 5},
+            "pair": ["seed_1", "seed_2"],
+            "other": ["seed_1", "seed_2"],
+            "three": ["../other/seed_2", "../pair/seed_1", "../other/seed_1"],
         }.items():
-            for of_run, seed in runs.items():
-                write_model(f"{name}/{of_run}", seed)
-            metrics = json.dumps({"runs": list(runs)})
-            pathlib.Path(name, "metrics.json").write_text(metrics)
+            pathlib.Path(name).mkdir(exist_ok=True)
+            pathlib.Path(name, "metrics.json").write_text(json.dumps({"runs": runs}))
         random = np.random.default_rng(7)
         for name, labels in (("mixed", LABELS), ("good", LABELS[1:])):
             rows = [
@@ -60,6 +62,8 @@ def home(tmp_path_factory):
                 for _ in range(61)
             ]
             pathlib.Path(f"{name}.tsv").write_text("text\tlabel\n" + "".join(rows))
+        # Each model is loaded once.
+        patch.setattr(comparison, "Model", functools.cache(comparison.Model))
         yield pathlib.Path.cwd()
 
 
@@ -68,23 +72,23 @@ def stand_in(home, monkeypatch):
     monkeypatch.chdir(home)
 
 
-def comparison(model, baseline, eval_file="mixed.tsv", **options):
-    return compare(CompareConfig(model, baseline, eval_file, **options))
+def compare(model, baseline, eval_file="mixed.tsv", **options):
+    return comparison.compare(CompareConfig(model, baseline, eval_file, **options))
 
 
 def hits(path):
     """1 where a model is right, by its answers alone."""
     lines = pathlib.Path("mixed.tsv").read_text().splitlines()[1:]
     texts, labels = zip(*(line.split("\t") for line in lines))
-    answers = run.Model(path).predict(list(texts))
+    answers = comparison.Model(path, batch_size=128).predict(list(texts))
     return np.array([a["label"] == label for a, label in zip(answers, labels)])
 
 
 def test_two_models():
-    ours, theirs = hits("model_1"), hits("model_2")
+    ours, theirs = hits(ONE), hits(TWO)
     only = (int((ours & ~theirs).sum()), int((theirs & ~ours).sum()))
     assert min(only) > 0  # Else it would be no test.
-    result = comparison("model_1", "model_2")
+    result = compare(ONE, TWO)
     assert (result["metric"], result["examples"]) == ("accuracy", 61)
     assert result["model"] == pytest.approx(ours.mean())
     assert result["baseline"] == pytest.approx(theirs.mean())
@@ -108,7 +112,7 @@ def test_two_models():
 
 
 def test_the_other_way_round_all_is_negated():
-    one, other = comparison("model_1", "model_2"), comparison("model_2", "model_1")
+    one, other = compare(ONE, TWO), compare(TWO, ONE)
     assert other["difference"] == -one["difference"]
     low, high = one["interval_95"]
     assert other["interval_95"] == pytest.approx([-high, -low], abs=0.018)
@@ -116,15 +120,15 @@ def test_the_other_way_round_all_is_negated():
 
 
 def test_a_metric_that_is_no_mean(monkeypatch):
-    expected = comparison("model_1", "model_2", resamples=400)["interval_95"]
+    expected = compare(ONE, TWO, resamples=400)["interval_95"]
     monkeypatch.delattr(Classification, "hits")
-    result = comparison("model_1", "model_2", resamples=400)
+    result = compare(ONE, TWO, resamples=400)
     assert result["interval_95"] == pytest.approx(expected, abs=0.06)
     assert "mcnemar" not in result
     monkeypatch.setattr(Classification, "metric", "macro_f1")
-    scores = [run.Model(path).evaluate("mixed.tsv") for path in ("model_1", "model_2")]
-    result = comparison("model_1", "model_2", resamples=100)
-    f1 = [score["eval_macro_f1"] for score in scores]
+    models = [comparison.Model(path, batch_size=128) for path in (ONE, TWO)]
+    f1 = [model.evaluate("mixed.tsv")["eval_macro_f1"] for model in models]
+    result = compare(ONE, TWO, resamples=100)
     assert [result["model"], result["baseline"]] == pytest.approx(f1)
     low, high = result["interval_95"]
     assert low < f1[0] - f1[1] < high
@@ -132,8 +136,8 @@ def test_a_metric_that_is_no_mean(monkeypatch):
 
 class TestSeries:
     def test_paired_by_seed(self):
-        result = comparison("pair", "other_pair")
-        scores = [hits(f"model_{seed}").mean() for seed in (1, 2, 3, 4)]
+        result = compare("pair", "other")
+        scores = [hits(path).mean() for path in (ONE, TWO, *OTHERS)]
         assert result["model"] == pytest.approx(np.mean(scores[:2]))
         assert result["baseline"] == pytest.approx(np.mean(scores[2:]))
         first, second = scores[0] - scores[2], scores[1] - scores[3]
@@ -148,8 +152,8 @@ class TestSeries:
         assert "mcnemar" not in result
 
     def test_of_other_seeds(self):
-        over_seeds = comparison("pair", "three")["over_seeds"]
-        scores = [hits(f"model_{seed}").mean() for seed in (1, 2, 3, 4, 5)]
+        over_seeds = compare("pair", "three")["over_seeds"]
+        scores = [hits(path).mean() for path in (ONE, TWO, *OTHERS, ONE)]
         expected = stats.ttest_ind(scores[:2], scores[2:], equal_var=False)
         assert not over_seeds["paired"]
         assert over_seeds["interval_95"] == pytest.approx(
@@ -157,8 +161,8 @@ class TestSeries:
         )
 
     def test_against_a_single_model(self):
-        result = comparison("pair", "model_3")
-        both = (hits("model_1").mean() + hits("model_2").mean()) / 2
+        result = compare("pair", OTHERS[0])
+        both = np.mean([hits(ONE), hits(TWO)])
         assert result["model"] == pytest.approx(both)
         assert not {"over_seeds", "mcnemar"} & result.keys()
 
@@ -170,20 +174,19 @@ class TestVerdict:
 
     def test_better_and_worse(self, caplog):
         # On texts that are all good, one that always says so is right.
-        result = comparison("always", "model_2", "good.tsv")
-        assert result["model"] == 1.0
-        assert result["baseline"] < 0.9
-        assert result["verdict"].startswith(
-            "always is better than model_2: accuracy 1.0000 against 0."
+        result = compare("always", "never", "good.tsv")
+        assert result["verdict"] == (
+            "always is better than never: accuracy 1.0000 against 0.0000, difference "
+            "+1.0000, 95% interval [+1.0000, +1.0000] over examples, McNemar's p 8.7e-19."
         )
         assert caplog.messages[-1] == result["verdict"]
         assert len(result["verdict"].splitlines()) == 1
-        verdict = comparison("model_2", "always", "good.tsv")["verdict"]
-        assert verdict.startswith("model_2 is worse than always: accuracy 0.")
+        verdict = compare("never", "always", "good.tsv")["verdict"]
+        assert verdict.startswith("never is worse than always: accuracy 0.0000 again")
 
     def test_no_difference(self):
-        verdict = comparison("model_1", "model_1")["verdict"]
-        assert verdict.startswith("no clear difference between model_1 and model_1: ")
+        verdict = compare(ONE, ONE)["verdict"]
+        assert verdict.startswith(f"no clear difference between {ONE} and {ONE}: ")
         assert verdict.endswith(
             "difference +0.0000, 95% interval [+0.0000, +0.0000] over examples, "
             "McNemar's p 1."
@@ -202,8 +205,9 @@ class TestBadInput:
 
         original = Classification.restore
         monkeypatch.setattr(Classification, "restore", classmethod(restore))
-        with pytest.raises(ValueError, match="trained for task 1, model_2 for task 2"):
-            comparison("model_1", "model_2")
+        monkeypatch.setattr(comparison, "Model", answering.Model)  # Loaded anew.
+        with pytest.raises(ValueError, match=f"trained for task 1, {TWO} for task 2"):
+            compare(ONE, TWO)
 
     @pytest.mark.parametrize(
         ("changes", "says"),
@@ -213,10 +217,10 @@ class TestBadInput:
         ],
     )
     def test_is_named(self, changes, says):
-        good = {"model": "model_1", "baseline": "model_2", "eval_file": "mixed.tsv"}
+        good = {"model": ONE, "baseline": TWO, "eval_file": "mixed.tsv"}
         with pytest.raises(ValueError, match=says):
             CompareConfig(**good | changes)
 
     def test_no_such_model(self):
         with pytest.raises(FileNotFoundError, match=r"no folder \./nothing"):
-            comparison("model_1", "./nothing")
+            compare(ONE, "./nothing")
