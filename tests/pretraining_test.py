@@ -83,7 +83,7 @@ def test_names_of_older_versions(tmp_path):
 def test_encoder_alone_does_not_guess(tmp_path):
     arrays = {name: a for name, a in weights().items() if not name.startswith("cls.")}
     with pytest.raises(
-        ValueError, match="7 missing: cls/predictions/.*no such trained"
+        ValueError, match="5 missing: cls/predictions/.*no such trained"
     ):
         load(tmp_path, arrays)
 

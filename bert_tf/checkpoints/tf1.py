@@ -42,7 +42,7 @@ def read(path):
             for name in sorted(shapes)
             if shapes[name] and name.rpartition("/")[0] not in shapes
         }
-    except (tf.errors.OpError, RuntimeError) as error:
+    except (tf.errors.OpError, RuntimeError, IndexError) as error:
         cause = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"{path} is cut short or corrupt ({cause}). Copy or download it again."
