@@ -8,10 +8,13 @@ _PUBLIC = {
     "BertConfig": "config",
     "BertTokenizer": "tokenization",
     "BertBackbone": "models.backbone",
+    "BertPretrainer": "models.pretraining",
     "Classifier": "models.finetuning",
+    "ConvertConfig": "converting",
     "FinetuneConfig": "run",
     "TrainConfig": "run",
     "Model": "answering",
+    "convert": "converting",
     "finetune": "run",
 }
 __all__ = list(_PUBLIC)

@@ -20,6 +20,8 @@ SIZES = {  # Name: (num_hidden_layers, hidden_size); a head is always 64 wide.
     "large": (24, 1024),
 }
 
+CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Google's.
+
 # Keys that change the arithmetic, and the values under which it stays BERT's.
 _ARITHMETIC = {
     "model_type": (None, "bert"),
@@ -124,10 +126,9 @@ def read_config(path):
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        names = ("config.json", "bert_config.json")
-        found = [path / name for name in names if (path / name).is_file()]
+        found = [path / name for name in CONFIG_FILES if (path / name).is_file()]
         if not found:
-            raise FileNotFoundError(f"{path} holds no {' and no '.join(names)}.")
+            raise FileNotFoundError(f"{path} holds no {' and no '.join(CONFIG_FILES)}.")
         path = found[0]
     elif not path.is_file():
         raise FileNotFoundError(f"there is no configuration {path}.")

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "data": {"tokenization"},
     "tasks": {"models", "data", "tokenization"},
     "answering": {"tokenization", "training", "models", "checkpoints", "data", "tasks"},
+    "converting": {"models", "checkpoints", "data", "answering"},
     "intervals": set(),
     "seeds": {"intervals", "training"},
     "comparison": {"answering", "intervals", "seeds", "training"},

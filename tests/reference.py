@@ -38,8 +38,7 @@ def encode(weights, config, input_ids, segment_ids=None):
         return x @ weights[f"{scope}/kernel"] + weights[f"{scope}/bias"]
 
     def layer_norm(scope, x):
-        deviation = x - x.mean(-1, keepdims=True)
-        scaled = deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + epsilon)
+        scaled = normalize(x, epsilon)
         return scaled * weights[f"{scope}/gamma"] + weights[f"{scope}/beta"]
 
     def attend(scope, x):
@@ -89,6 +88,30 @@ def classify(weights, config, input_ids, segment_ids=None):
     """Returns the logits of one example, [labels]."""
     pooled = encode(weights, config, input_ids, segment_ids)["pooled_output"]
     return pooled @ weights["classifier/kernel"] + weights["classifier/bias"]
+
+
+def guess(weights, config, input_ids, positions, segment_ids=None):
+    """Returns the logits of the pieces at some positions, [P, V], by the tied table."""
+    states = encode(weights, config, input_ids, segment_ids)["sequence_output"]
+    scope = "cls/predictions/transform"
+    kernel, bias = (weights[f"{scope}/dense/{name}"] for name in ("kernel", "bias"))
+    dense = ACTIVATIONS[config.hidden_act](states[positions] @ kernel + bias)
+    gamma, beta = (weights[f"{scope}/LayerNorm/{name}"] for name in ("gamma", "beta"))
+    transformed = normalize(dense, config.layer_norm_eps) * gamma + beta
+    table = weights["bert/embeddings/word_embeddings"]
+    return transformed @ table.T + weights["cls/predictions/output_bias"]
+
+
+def follows(weights, config, input_ids, segment_ids=None):
+    """Returns the logits of "B follows A" and "B is from elsewhere", [2]."""
+    pooled = encode(weights, config, input_ids, segment_ids)["pooled_output"]
+    scope = "cls/seq_relationship"
+    return weights[f"{scope}/output_weights"] @ pooled + weights[f"{scope}/output_bias"]
+
+
+def normalize(x, epsilon):
+    deviation = x - x.mean(-1, keepdims=True)
+    return deviation / np.sqrt((deviation**2).mean(-1, keepdims=True) + epsilon)
 
 
 def softmax(x):

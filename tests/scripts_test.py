@@ -157,6 +157,17 @@ def test_predict_answers_arguments_and_standard_input_alike(runs):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
 
 
+def test_convert_checkpoint_prints_what_it_did(home):
+    arguments = ("--input=start", "--output=tf1", "--format=google")
+    (said,), _ = Script("convert_checkpoint.py", *arguments).answer()
+    assert (said["format"], said["architecture"]) == ("google", "BertModel")
+    assert said["max_abs_difference"] == 0.0
+    assert {file.name for file in (home / "tf1").iterdir()} == {
+        *("bert_config.json", "bert_model.ckpt.index", "vocab.txt"),
+        *("bert_model.ckpt.data-00000-of-00001", "tokenizer_config.json"),
+    }
+
+
 def test_bad_input_ends_in_one_line(home):
     before = sorted(home.iterdir())
     bad = {
@@ -165,6 +176,10 @@ def test_bad_input_ends_in_one_line(home):
             "--output_dir=out",
         ),
         "eval_file is missing: pass --eval_file=": ("evaluate.py", "--model=model"),
+        "output is missing: pass --output=": (
+            "convert_checkpoint.py",
+            "--input=start",
+        ),
     }
     scripts = {says: Script(*command) for says, command in bad.items()}
     for says, script in scripts.items():

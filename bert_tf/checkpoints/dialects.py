@@ -1,8 +1,9 @@
-"""The names of a published BERT's arrays: Hugging Face's and ours (Google's).
+"""The names of a published BERT's arrays: Google's (ours), Hugging Face's, keras-nlp's.
 
-Our variable paths are the names in google-research/bert's checkpoints. Hugging Face
-writes dots for slashes, `weight` for several things, and keeps a dense kernel
-transposed ([out, in]).
+Our variable paths are the names in google-research/bert's checkpoints, but for two heads
+of fine-tuning. Hugging Face writes dots for slashes, `weight` for several things, and
+keeps a dense kernel transposed ([out, in]). keras-nlp has names of its own, and splits
+the attention's arrays by heads.
 """
 
 import re
@@ -23,6 +24,63 @@ _RULES = (
 
 # Counters that old versions saved beside the weights.
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
+
+# What Google's run_classifier.py and run_squad.py put on the encoder: a kernel lies
+# transposed.
+_GOOGLE_HEADS = {
+    "output_weights": "classifier/kernel",
+    "output_bias": "classifier/bias",
+    "cls/squad/output_weights": "qa_outputs/kernel",
+    "cls/squad/output_bias": "qa_outputs/bias",
+}
+
+# keras-nlp's scopes and ours; a path is replaced by all that occur in it.
+_KERAS = (
+    ("token_embedding/embeddings", "bert/embeddings/word_embeddings"),
+    ("position_embedding/embeddings", "bert/embeddings/position_embeddings"),
+    ("segment_embedding/embeddings", "bert/embeddings/token_type_embeddings"),
+    ("embeddings_layer_norm/", "bert/embeddings/LayerNorm/"),
+    ("transformer_layer_", "bert/encoder/layer_"),
+    ("/self_attention_layer/attention_output/", "/attention/output/dense/"),
+    ("/self_attention_layer/", "/attention/self/"),
+    ("/self_attention_layer_norm/", "/attention/output/LayerNorm/"),
+    ("/feedforward_intermediate_dense/", "/intermediate/dense/"),
+    ("/feedforward_output_dense/", "/output/dense/"),
+    ("/feedforward_layer_norm/", "/output/LayerNorm/"),
+    ("pooled_dense/", "bert/pooler/dense/"),
+    ("logits/", "classifier/"),
+)
+
+
+def from_google(arrays):
+    """Renames {Google's name: array} to {our path: array}: two heads, the rest is ours."""
+    return {
+        _GOOGLE_HEADS.get(name, name): array.T if name in _GOOGLE_HEADS else array
+        for name, array in arrays.items()
+    }
+
+
+def to_google(arrays):
+    """Renames {our path: array} to {Google's name: array}."""
+    names = {path: name for name, path in _GOOGLE_HEADS.items()}
+    return {
+        names.get(path, path): array.T if path in names else array
+        for path, array in arrays.items()
+    }
+
+
+def from_keras(arrays):
+    """Renames {keras-nlp's path: array} to {our path: array}, and joins the heads."""
+    renamed = {}
+    for path, array in arrays.items():
+        for theirs, ours in _KERAS:
+            path = path.replace(theirs, ours)
+        if "/attention/self/" in path:  # [H, N, D], and a bias [N, D].
+            array = array.reshape(*array.shape[:-2], -1)
+        elif path.endswith("/attention/output/dense/kernel"):  # [N, D, H]
+            array = array.reshape(-1, array.shape[-1])
+        renamed[path] = array
+    return renamed
 
 
 def from_huggingface(arrays):

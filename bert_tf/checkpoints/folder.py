@@ -1,7 +1,8 @@
 """The model folder: config.json, vocab.txt, tokenizer_config.json, model.safetensors.
 
-Hugging Face's layout, read and written without PyTorch. What plain BERT does not know
-(task, columns, ...) lies in config.json under the key "bert_tf".
+Hugging Face's layout, read and written without PyTorch; Google's is read and written,
+too, and a keras-nlp preset read. What plain BERT does not know (task, columns, ...) lies
+in config.json under the key "bert_tf".
 """
 
 import dataclasses
@@ -9,9 +10,9 @@ import json
 import logging
 import pathlib
 
-from bert_tf.checkpoints import dialects, formats, weights
+from bert_tf.checkpoints import dialects, formats, layouts, presets, tf1, weights
 from bert_tf.checkpoints.names import resolve
-from bert_tf.config import BertConfig, read_config, write_config
+from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
 from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
@@ -31,6 +32,9 @@ _NORMALIZER = (
     ("handle_chinese_chars", "tokenize_chinese_chars"),
 )
 _POOLER = "bert/pooler/"
+# Models of words alone (BertForMaskedLM) lack what guesses the next sentence.
+_MAY_LACK = (_POOLER, "cls/seq_relationship/")
+_OF_TORCH = ("dtype", "torch_dtype", "transformers_version")
 _PLACES = {"name_or_path", "tokenizer_file", "special_tokens_map_file"}  # Of others.
 
 
@@ -55,23 +59,24 @@ def read(path):
         FileNotFoundError, ValueError: names the file and what is wrong with it.
     """
     path = pathlib.Path(path)
-    config = read_config(path)
+    if presets.is_preset(path):
+        config, vocab, tokenizer = presets.read(path)
+    else:
+        if not any((path / name).is_file() for name in CONFIG_FILES):
+            layouts.explain(path)  # Of files from elsewhere there is more to say.
+        config = read_config(path)
+        fast = formats.read_json(path / "tokenizer.json")
+        vocab = _read_vocab(path, fast)
+        tokenizer = _read_tokenizer(path, fast)
     extra = dict(config.extra)
     settings = extra.pop("bert_tf", {})
     config = dataclasses.replace(config, extra=extra)
-    fast = _read_json(path / "tokenizer.json")
-    vocab = _read_vocab(path, fast)
     if len(vocab) > config.vocab_size:
         raise ValueError(
             f"the vocabulary in {path} has {len(vocab)} pieces, the model only "
-            f"{config.vocab_size} (vocab_size in its config.json); they do not belong "
+            f"{config.vocab_size} (vocab_size in its configuration); they do not belong "
             "together."
         )
-    # What tokenizer.json alone may know, in the words of tokenizer_config.json.
-    normalizer = fast.get("normalizer") or {}
-    known = {ours: normalizer[key] for key, ours in _NORMALIZER if key in normalizer}
-    tokenizer = known | _read_json(path / "tokenizer_config.json")
-    _check_tokenizer(path, tokenizer)
     if "do_lower_case" not in tokenizer:
         tokenizer["do_lower_case"] = not _is_cased(vocab)
         _log.warning(
@@ -86,6 +91,8 @@ def read(path):
 def load_weights(path, model, *, new_heads=False):
     """Loads a folder's weights (or a .safetensors file) into a built model, strictly.
 
+    Any layout that `layouts.read_arrays` knows.
+
     Args:
         path: folder or file.
         model: Keras model; only weights that the file fits are touched, none on error.
@@ -94,15 +101,15 @@ def load_weights(path, model, *, new_heads=False):
 
     Returns:
         `weights.Report`. Heads that the file has and the model does not are in
-        `unexpected`. A pooler that the file lacks (as models of words alone do) is in
-        `missing`, and logged.
+        `unexpected`. A pooler or a next-sentence head that the file lacks (as models of
+        words alone do) is in `missing`, and logged.
 
     Raises:
         ValueError: the encoder, or without `new_heads` a head, is not there in its
             shape; or the encoder in the file has parts that the model has not. Names
             the first few.
     """
-    arrays = _read_arrays(pathlib.Path(path))
+    arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
     may_be_new = _is_head if new_heads else lambda name: False
     wrong = weights.Report(
@@ -110,7 +117,7 @@ def load_weights(path, model, *, new_heads=False):
         [
             name
             for name in report.missing
-            if not (name.startswith(_POOLER) or may_be_new(name))
+            if not (name.startswith(_MAY_LACK) or may_be_new(name))
         ],
         [name for name in report.unexpected if not _is_head(name)],
         {
@@ -133,34 +140,70 @@ def load_weights(path, model, *, new_heads=False):
 def write(path, model, folder, architecture="BertForSequenceClassification"):
     """Writes a model folder that transformers loads unchanged.
 
-    Each file is written beside and renamed; config.json comes last, so a folder that
-    has one is whole.
-
     Args:
         path: folder, made where it is not there.
         model: built Keras model.
         folder: `ModelFolder`; `config.extra` carries `id2label` and `label2id`.
         architecture: the class of transformers that has the same heads.
     """
+    write_arrays(path, weights.read_model(model), folder, architecture)
+
+
+def write_arrays(path, arrays, folder, architecture):
+    """Does what `write` does, with {our path: array} for the model.
+
+    Each file is written beside and renamed; config.json comes last, so a folder that
+    has one is whole.
+    """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    arrays = dialects.to_huggingface(weights.read_model(model))
-    formats.write_safetensors(path / "model.safetensors", arrays)
+    named = dialects.to_huggingface(arrays)
+    formats.write_safetensors(path / "model.safetensors", named)
+    _write_tokenizer(path, folder)
+    extra = folder.config.extra | {
+        "architectures": [architecture],
+        # transformers computes in the type it reads here.
+        "dtype": named["bert.embeddings.word_embeddings.weight"].dtype.name,
+    }
+    extra.pop("torch_dtype", None)  # The old name of dtype; of the old weights.
+    _write_config(path / "config.json", folder, extra)
+
+
+def write_google(path, arrays, folder):
+    """Writes {our path: array} as google-research/bert publishes, for TF1's loaders.
+
+    bert_config.json, vocab.txt and bert_model.ckpt.*; beside them tokenizer_config.json,
+    since Google's files do not say whether text is lower-cased.
+    """
+    config = folder.config
+    if config.hidden_act == "gelu_new" or config.layer_norm_eps != 1e-12:
+        _log.warning(
+            "google-research/bert's own code knows no gelu_new and no layer_norm_eps but "
+            "1e-12; it would not compute what this model (%s, %g) does.",
+            config.hidden_act,
+            config.layer_norm_eps,
+        )
+    path = pathlib.Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    tf1.write(path / layouts.GOOGLE, dialects.to_google(arrays))
+    _write_tokenizer(path, folder)
+    extra = {key: value for key, value in config.extra.items() if key not in _OF_TORCH}
+    _write_config(path / "bert_config.json", folder, extra)
+
+
+def _write_tokenizer(path, folder):
     write_vocab(path / "vocab.txt", folder.vocab)
     with formats.replacing(path / "tokenizer_config.json") as beside:
         text = json.dumps(
             _tokenizer_config(folder), indent=2, sort_keys=True, ensure_ascii=False
         )
         beside.write_text(text + "\n", encoding="utf-8")
-    extra = folder.config.extra | {
-        "architectures": [architecture],
-        # transformers computes in the type it reads here.
-        "dtype": arrays["bert.embeddings.word_embeddings.weight"].dtype.name,
-    }
-    extra.pop("torch_dtype", None)  # The old name of dtype; of the old weights.
+
+
+def _write_config(path, folder, extra):
     if folder.settings:
         extra["bert_tf"] = folder.settings
-    with formats.replacing(path / "config.json") as beside:
+    with formats.replacing(path) as beside:
         write_config(beside, dataclasses.replace(folder.config, extra=extra))
 
 
@@ -184,25 +227,6 @@ def _is_head(path):
     return not path.startswith("bert/") or path.startswith(_POOLER)
 
 
-def _read_arrays(path):
-    """Returns {our path: array} of whatever weights `path` has."""
-    if path.suffix == ".safetensors":
-        return dialects.from_huggingface(formats.read_safetensors(path))
-    for name, read_file in (
-        ("model.safetensors", formats.read_safetensors),
-        ("model.safetensors.index.json", formats.read_sharded),
-    ):
-        if (path / name).is_file():
-            return dialects.from_huggingface(read_file(path / name))
-    if list(path.glob("pytorch_model*.bin")):
-        raise ValueError(
-            f"{path} has its weights as pytorch_model.bin only, a pickle, which can run "
-            "any code when it is read. Where you trust it, convert it in transformers: "
-            "model.save_pretrained(folder, safe_serialization=True)."
-        )
-    raise FileNotFoundError(f"{path} holds no model.safetensors.")
-
-
 def _read_vocab(path, fast):
     if (path / "vocab.txt").is_file():
         return read_vocab(path / "vocab.txt")
@@ -221,27 +245,19 @@ def _read_vocab(path, fast):
     return vocab
 
 
-def _read_json(path):
-    """Reads a JSON object; {} where there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from None
-    if type(values) is not dict:
-        raise ValueError(f"{path} must hold a JSON object.")
-    return values
-
-
-def _check_tokenizer(path, tokenizer):
-    """Refuses what would cut text in another way than BERT's own tokenizer."""
+def _read_tokenizer(path, fast):
+    """Reads tokenizer_config.json; refuses what would cut text in another way than BERT."""
+    # What tokenizer.json alone may know, in the words of tokenizer_config.json.
+    normalizer = fast.get("normalizer") or {}
+    known = {ours: normalizer[key] for key, ours in _NORMALIZER if key in normalizer}
+    tokenizer = known | formats.read_json(path / "tokenizer_config.json")
     name = tokenizer.get("tokenizer_class") or "BertTokenizer"
     if "Japanese" in name or tokenizer.get("do_basic_tokenize") is False:
         raise ValueError(
             f"{path / 'tokenizer_config.json'} wants text split by words beforehand "
             f"(tokenizer_class {name}); only BERT's own tokenizer is read here."
         )
+    return tokenizer
 
 
 def _is_cased(vocab):

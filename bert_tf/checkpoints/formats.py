@@ -1,5 +1,7 @@
 """Files of named arrays, read and written as {name: array}, without pickle or PyTorch.
 
+TensorFlow's checkpoints have a file of their own, `tf1`.
+
 A safetensors file is eight bytes of header length (little endian), a JSON header
 {name: {dtype, shape, data_offsets}}, then the numbers back to back
 (https://huggingface.co/docs/safetensors). It is mapped, not copied: what nobody looks
@@ -62,6 +64,20 @@ def read_safetensors(path):
     }
 
 
+def read_json(path):
+    """Reads a JSON object; {} where there is no such file."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from None
+    if type(values) is not dict:
+        raise ValueError(f"{path} must hold a JSON object.")
+    return values
+
+
 def read_sharded(path):
     """Reads the safetensors files that an index (model.safetensors.index.json) names.
 
@@ -97,6 +113,42 @@ def write_safetensors(path, arrays):
         # transformers refuses a file that does not say "pt".
         safetensors.numpy.save_file(arrays, beside, metadata={"format": "pt"})
         beside.chmod(mode)  # The writer would let nobody else read it.
+
+
+def read_preset(path, arguments, num_classes=0):
+    """Reads the weights of a keras-nlp preset, by keras-nlp itself.
+
+    Its HDF5 files name layers differently from version to version, which it knows.
+
+    Args:
+        path: folder with model.weights.h5 (and task.weights.h5 for a classifier).
+        arguments: dict, those of `keras_nlp.models.BertBackbone`.
+        num_classes: of a fine-tuned classifier; 0 for an encoder alone.
+
+    Returns:
+        {keras-nlp's path of the variable: float32 array}.
+    """
+    path = pathlib.Path(path)
+    try:
+        import keras_nlp
+    except ImportError:
+        raise ValueError(
+            f"{path} is a keras-nlp preset, and keras-nlp is not installed: "
+            "pip install keras-nlp"
+        ) from None
+    try:
+        model = keras_nlp.models.BertBackbone(**arguments, dtype="float32")
+        model.load_weights(path / "model.weights.h5")
+        if num_classes:
+            model = keras_nlp.models.BertTextClassifier(model, num_classes=num_classes)
+            model.load_task_weights(path / "task.weights.h5")
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"keras-nlp cannot read the preset {path} ({cause}). Copy or download it "
+            "again."
+        ) from None
+    return {weight.path: np.asarray(weight.value) for weight in model.weights}
 
 
 @contextlib.contextmanager

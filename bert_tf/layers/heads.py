@@ -1,9 +1,12 @@
 """What stands on the encoder.
 
-Shapes: B examples, H hidden size.
+Shapes: T tokens of all rows (R·S), B examples, M masked tokens, V pieces, H hidden size.
 """
 
 import keras
+from keras import ops
+
+from bert_tf.layers.transformer import ACTIVATIONS
 
 
 class Pooler(keras.layers.Layer):
@@ -34,3 +37,108 @@ class Pooler(keras.layers.Layer):
 
     def call(self, first_states):
         return self.dense(first_states)
+
+
+class MaskedLMHead(keras.layers.Layer):
+    """Guesses pieces: dense, activation, LayerNorm, then the word table itself.
+
+    Devlin et al., 2019, 3.1, task 1. The table is the encoder's, tied: the head owns only
+    what stands before it and a bias for each piece. Only the tokens asked for are
+    computed, a seventh of all in pretraining.
+
+    Args:
+        vocab_size, hidden_size: V and H.
+        activation: as in `EncoderLayer`.
+        epsilon: added to the variance in LayerNorm.
+        initializer_range: standard deviation of the truncated normal start.
+
+    Call arguments:
+        states: float [T, H].
+        positions: int32 [M], flat indices into T.
+        word_table: float [V, H].
+
+    Returns:
+        logits, float32 [M, V].
+    """
+
+    def __init__(
+        self,
+        vocab_size,
+        hidden_size,
+        *,
+        activation,
+        epsilon,
+        initializer_range,
+        name="predictions",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.activation = ACTIVATIONS[activation]
+        self.dense = keras.layers.Dense(
+            hidden_size,
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=initializer_range
+            ),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.layer_norm = keras.layers.LayerNormalization(
+            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        )
+
+    def build(self, _):
+        with keras.name_scope("transform"):
+            self.dense.build((None, self.hidden_size))
+            self.layer_norm.build((None, self.hidden_size))
+        self.output_bias = self.add_weight(
+            shape=(self.vocab_size,),
+            initializer="zeros",
+            autocast=False,  # Added in float32, as the loss is computed.
+            name="output_bias",
+        )
+
+    def call(self, states, positions, word_table):
+        chosen = ops.take(states, positions, axis=0)  # [M, H]
+        transformed = self.layer_norm(self.activation(self.dense(chosen)))
+        table = ops.cast(word_table, self.compute_dtype)
+        logits = ops.matmul(transformed, ops.transpose(table))  # [M, V]
+        return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
+
+
+class NextSentenceHead(keras.layers.Layer):
+    """Says whether text B followed A (0) or comes from elsewhere (1), as published.
+
+    Devlin et al., 2019, 3.1, task 2.
+
+    Call arguments:
+        pooled: float [B, H].
+
+    Returns:
+        logits, float32 [B, 2].
+    """
+
+    def __init__(
+        self, hidden_size, *, initializer_range, name="seq_relationship", **kwargs
+    ):
+        super().__init__(name=name, **kwargs)
+        self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
+
+    def build(self, _):
+        # [2, H], and not a dense layer's kernel, as in the published checkpoints.
+        self.output_weights = self.add_weight(
+            shape=(2, self.hidden_size),
+            initializer=keras.initializers.TruncatedNormal(
+                stddev=self.initializer_range
+            ),
+            name="output_weights",
+        )
+        self.output_bias = self.add_weight(
+            shape=(2,), initializer="zeros", name="output_bias"
+        )
+
+    def call(self, pooled):
+        logits = ops.matmul(pooled, ops.transpose(self.output_weights))
+        return ops.cast(logits + self.output_bias, "float32")

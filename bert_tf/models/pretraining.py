@@ -1,0 +1,82 @@
+"""Pretraining: guess the hidden pieces, and whether B followed A (Devlin et al., 2019).
+
+Shapes: R rows, S tokens a row, B examples, P masked tokens an example, M of all
+examples, V pieces, H hidden size.
+"""
+
+import keras
+from keras import ops
+
+from bert_tf.layers.heads import MaskedLMHead, NextSentenceHead
+from bert_tf.models.backbone import as_rows
+
+
+class BertPretrainer(keras.Model):
+    """The encoder with both heads that it was pretrained with.
+
+    Args:
+        backbone: `BertBackbone`.
+
+    Call arguments:
+        batch: what the backbone takes, rows or a classic padded batch, and
+            `masked_lm_positions`: int32 [M], flat indices into R·S; or int32 [B, P],
+            places in each example, as in Google's records.
+
+    Returns:
+        dict with `masked_lm_logits`, float32 [M, V] (M = B·P, an example after the
+        other), and `next_sentence_logits`, float32 [B, 2] (0: B follows A).
+
+    Raises:
+        ValueError: a batch without `masked_lm_positions`.
+
+    Example:
+        >>> model = BertPretrainer(BertBackbone(BertConfig.from_size("tiny")))
+        >>> batch = {"input_ids": np.array([[101, 103, 102]]),
+        ...          "masked_lm_positions": np.array([[1]])}
+        >>> model(batch)["masked_lm_logits"].shape
+        TensorShape([1, 30522])
+    """
+
+    def __init__(self, backbone, *, name="pretraining"):
+        super().__init__(dtype=backbone.dtype_policy, name=name)
+        config = backbone.config
+        self.backbone = backbone
+        self.predictions = MaskedLMHead(
+            config.vocab_size,
+            config.hidden_size,
+            activation=config.hidden_act,
+            epsilon=config.layer_norm_eps,
+            initializer_range=config.initializer_range,
+            dtype=self.dtype_policy,
+        )
+        self.seq_relationship = NextSentenceHead(
+            config.hidden_size,
+            initializer_range=config.initializer_range,
+            dtype=self.dtype_policy,
+        )
+        with keras.name_scope("cls"):  # The published scope.
+            self.predictions.build(None)
+            self.seq_relationship.build(None)
+        self.built = True
+
+    def call(self, batch, training=None):
+        if "masked_lm_positions" not in batch:
+            raise ValueError(
+                "the batch has no masked_lm_positions, and so nothing to guess; "
+                f"received {', '.join(sorted(batch))}. For states alone call the "
+                "backbone."
+            )
+        rows = as_rows(batch)
+        positions = ops.convert_to_tensor(rows["masked_lm_positions"], dtype="int32")
+        if len(positions.shape) == 2:
+            positions = positions + rows["first_token"][:, None]
+        states = self.backbone(rows, training=training)
+        hidden_size = self.backbone.config.hidden_size
+        return {
+            "masked_lm_logits": self.predictions(
+                ops.reshape(states["sequence_output"], (-1, hidden_size)),
+                ops.reshape(positions, (-1,)),
+                ops.convert_to_tensor(self.backbone.embeddings.word_table),
+            ),
+            "next_sentence_logits": self.seq_relationship(states["pooled_output"]),
+        }

@@ -1,0 +1,24 @@
+"""Converts published BERT weights from one layout to another, heads included.
+
+python scripts/convert_checkpoint.py --input=uncased_L-12_H-768_A-12 --output=bert
+python scripts/convert_checkpoint.py --input=bert --output=tf1 --format=google
+
+Prints a JSON object: what was written, and how far both models' answers are apart.
+"""
+
+import json
+
+import flags
+
+with flags.quiet_imports():
+    from bert_tf import converting
+
+flags.define(converting.ConvertConfig)
+
+
+def main(_):
+    print(json.dumps(converting.convert(flags.parse(converting.ConvertConfig))))
+
+
+if __name__ == "__main__":
+    flags.start(main)

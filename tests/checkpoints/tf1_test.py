@@ -1,0 +1,148 @@
+"""Checkpoints of names and arrays, as TF1 writes and reads them."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.checkpoints import tf1
+
+DATA = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "checkpoints"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")
+ARRAYS = {
+    "bert/embeddings/word_embeddings": np.arange(15, dtype=np.float32).reshape(5, 3),
+    "bert/pooler/dense/bias": np.array([0.1, -0.2, 1e-30], np.float32),
+    "cls/seq_relationship/output_bias": np.array([3, 4], np.float64),
+}
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    tf1.write(tmp_path / "bert_model.ckpt", ARRAYS)
+    return tmp_path / "bert_model.ckpt"
+
+
+def test_what_is_written_is_read(prefix):
+    arrays = tf1.read(prefix)
+    assert arrays.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_only_the_published_files_are_there(prefix):
+    assert sorted(os.listdir(prefix.parent)) == [
+        "bert_model.ckpt.data-00000-of-00001",
+        "bert_model.ckpt.index",
+    ]
+
+
+def test_tf1_lists_them_by_their_names(prefix):
+    assert tf.compat.v1.train.list_variables(str(prefix)) == [
+        ("bert/embeddings/word_embeddings", [5, 3]),
+        ("bert/pooler/dense/bias", [3]),
+        ("cls/seq_relationship/output_bias", [2]),
+    ]
+
+
+@pytest.mark.parametrize("way", ["Saver", "init_from_checkpoint"])
+def test_tf1_restores_them(prefix, way):
+    """The two ways of google-research/bert: the Estimator's and modeling.py's."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        # As under TF1; the process's own defaults stay as they are.
+        with v1.variable_scope("bert/embeddings", use_resource=False):
+            table = v1.get_variable("word_embeddings", [5, 3])
+        with v1.variable_scope("bert/pooler/dense", use_resource=False):
+            bias = v1.get_variable("bias", [3])
+        if way == "Saver":
+            v1.train.Saver([table, bias]).restore(session, str(prefix))
+        else:
+            v1.train.init_from_checkpoint(
+                str(prefix), {name: name for name in list(ARRAYS)[:2]}
+            )
+            session.run(v1.global_variables_initializer())
+        received = session.run([table, bias])
+    for array, name in zip(received, ARRAYS):
+        np.testing.assert_array_equal(array, ARRAYS[name])
+
+
+def test_optimizer_and_counters_are_not_read(tmp_path):
+    name = "bert/pooler/dense/bias"
+    training = {
+        f"{name}/adam_m": np.ones(3, np.float32),
+        f"{name}/adam_v": np.ones(3, np.float32),
+        "global_step": np.int64(7),
+        "beta1_power": np.float32(0.9),
+    }
+    tf1.write(tmp_path / "x", ARRAYS | training)
+    assert len(tf.train.list_variables(str(tmp_path / "x"))) == 7
+    assert tf1.read(tmp_path / "x").keys() == ARRAYS.keys()
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_half_precision_comes_as_float32(tmp_path, dtype):
+    tf1.write(tmp_path / "x", {"a": np.array([0.5, 1.25], dtype.as_numpy_dtype)})
+    array = tf1.read(tmp_path / "x")["a"]
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, [0.5, 1.25])
+
+
+def test_index_alone(prefix):
+    prefix.with_name("bert_model.ckpt.data-00000-of-00001").unlink()
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"ckpt.index only lists the arrays.* bert_model.ckpt.data-00000-of-00001, "
+        "which is not there. Put it",
+    ):
+        tf1.read(prefix)
+
+
+def test_data_alone(prefix):
+    prefix.with_name("bert_model.ckpt.index").unlink()
+    with pytest.raises(FileNotFoundError, match="no checkpoint index"):
+        tf1.read(prefix)
+
+
+@pytest.mark.parametrize("file", ["data-00000-of-00001", "index"])
+def test_cut_short(prefix, file):
+    path = prefix.with_name(f"bert_model.ckpt.{file}")
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="cut short or corrupt .*again") as error:
+        tf1.read(prefix)
+    assert "\n" not in str(error.value)
+
+
+def test_changed_numbers(prefix):
+    """A checkpoint carries checksums: one turned bit is found."""
+    path = prefix.with_name("bert_model.ckpt.data-00000-of-00001")
+    content = bytearray(path.read_bytes())
+    content[5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cut short or corrupt"):
+        tf1.read(prefix)
+
+
+def test_checkpoint_of_objects(tmp_path):
+    written = tf.train.Checkpoint(a=tf.Variable([1.0])).save(str(tmp_path / "x"))
+    with pytest.raises(ValueError, match="is a checkpoint of objects"):
+        tf1.read(written)
+
+
+@needs_data
+def test_training_checkpoint_that_others_wrote():
+    path = DATA / "keras-bert-tiny-tf1" / "bert_model.ckpt"
+    assert len(tf.train.list_variables(str(path))) == 139
+    arrays = tf1.read(path)
+    assert len(arrays) == 5 + 2 * 16 + 2 + 7
+    assert arrays["bert/embeddings/word_embeddings"].shape == (15, 4)
+    assert arrays["cls/seq_relationship/output_weights"].shape == (2, 4)
+
+
+@needs_data
+def test_published_index_without_its_data():
+    path = DATA / "google-bert-chinese-index-only" / "bert_model.ckpt"
+    with pytest.raises(FileNotFoundError, match="numbers are in .*data-00000-of-00001"):
+        tf1.read(path)
