@@ -6,6 +6,7 @@ Shapes: T tokens of all rows (R·S), B examples, M masked tokens, V pieces, H hi
 import keras
 from keras import ops
 
+from bert_tf.layers.normalization import LayerNorm
 from bert_tf.layers.transformer import ACTIVATIONS
 
 
@@ -84,14 +85,14 @@ class MaskedLMHead(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.layer_norm = keras.layers.LayerNormalization(
-            epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+        self.layer_norm = LayerNorm(
+            hidden_size, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
         )
 
     def build(self, _):
         with keras.name_scope("transform"):
             self.dense.build((None, self.hidden_size))
-            self.layer_norm.build((None, self.hidden_size))
+            self.layer_norm.build(None)
         self.output_bias = self.add_weight(
             shape=(self.vocab_size,),
             initializer="zeros",
