@@ -121,7 +121,7 @@ def write_model_card(path, *, title, start, task, metrics, settings, examples):
     )
     text = f"""---
 library_name: bert_tf
-pipeline_tag: text-{task}
+pipeline_tag: text-classification
 ---
 
 # {title}

@@ -25,7 +25,15 @@ MAY_IMPORT = {
     "data": {"tokenization"},
     "tasks": {"models", "data", "tokenization"},
     "answering": {"tokenization", "training", "models", "checkpoints", "data", "tasks"},
-    "run": {"report", "training", "models", "checkpoints", "data", "answering"},
+    "run": {
+        "report",
+        "training",
+        "models",
+        "checkpoints",
+        "data",
+        "tasks",
+        "answering",
+    },
 }
 LEAVES = ("compression", "analysis", "serving")
 EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
@@ -34,7 +42,7 @@ EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
 DOORS = {
     "absl": "",
     "tensorflow_text": "tokenization/",
-    "tensorflow_datasets": "data/readers.py",
+    "tensorflow_datasets": "data/tfds.py",
     "apache_beam": "data/beam.py",
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",
