@@ -107,7 +107,7 @@ _HEADERS = {
     + ("sentence1", "sentence2", "score"): "STS-B",
     ("gold_label", "sentence1", "sentence2"): "SNLI",
     ("label", "text_a"): "ChnSentiCorp",
-    ("text_a", "text_b", "label"): "XNLI (Chinese)",
+    ("text_a", "text_b", "label"): "Chinese XNLI",
 }
 # These come with parses and single votes, which not all of their files have.
 _PARSED = {"captionid": "SNLI", "promptid": "MNLI"}

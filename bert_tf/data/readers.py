@@ -51,7 +51,7 @@ def read_table(
         many_labels: True where a text may have several labels, or none: a JSON list,
             one column with a character between labels, or several columns of 0 and 1,
             given as "a,b,c".
-        label_separator: that character; None finds it out (see `bert_tf.data.labels`).
+        label_separator: that character; None finds it out (see `bert_tf.data.many_labels`).
         columns: `Table.columns` of the training file, tried before the task's own names
             and before guessing. It also says whether pairs are wanted.
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from bert_tf.data import labels
+from bert_tf.data import many_labels as several
 from bert_tf.data.columns import flat
 from bert_tf.data.messages import count, quote
 
@@ -59,7 +59,7 @@ def complete(
     found = ", ".join(f"{role} = {column}" for role, column in shown.items())
     size = count(len(table.records), "row")
     if with_labels and many_labels:
-        table, how = labels.split(table, separator)
+        table, how = several.split(table, separator)
         found = f"{found} ({how})"
     description = f"{table.path}: {table.description}; {found}; {size}{skipped}"
     return dataclasses.replace(table, description=description)
