@@ -60,7 +60,7 @@ LAYOUTS = (
         "STS-B",
         re.compile(
             r"(?P<genre>main-[a-z]+)\t(?P<filename>[^\t]*)\t(?P<year>[^\t]*)\t"
-            r"(?P<old_index>[^\t]*)\t(?P<score>[0-5](?:\.\d+)?)\t"
+            r"(?P<old_index>[^\t]*)\t(?P<score>[0-4](?:\.\d+)?|5(?:\.0+)?)\t"
             r"(?P<sentence1>[^\t]*)\t(?P<sentence2>[^\t]*)(?:\t[^\t]*)*"
         ),
         STSB_ROLES,

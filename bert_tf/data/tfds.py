@@ -41,11 +41,12 @@ def read_tfds(
     """
     builder = _prepared(name, data_dir)
     where = f"{name}, {split}"
+    splits = quote_all(builder.info.splits)
     try:
         examples = builder.as_dataset(split=split)
     except (ValueError, KeyError):
         raise ValueError(
-            f"{name} has no split {split!r}; it has {quote_all(builder.info.splits)}."
+            f"{name}: there is nothing in the split {split!r}; the splits are {splits}."
         ) from None
     features = dict(builder.info.features)
     objects = [
@@ -55,8 +56,6 @@ def read_tfds(
         }
         for example in examples.as_numpy_iterator()
     ]
-    if not objects:
-        raise ValueError(f"{where}: there is no example in it.")
     wanted = want(
         True,
         columns,
@@ -109,12 +108,12 @@ def _first(error):
 
 def _plain(feature, value):
     """A value as a JSON file would have it, so that both are read alike."""
+    if hasattr(feature, "feature"):  # Sequence; it passes on what its parts can.
+        inner = feature.feature
+        return [_plain(inner, part) for part in value] if np.ndim(value) == 1 else None
     if hasattr(feature, "int2str"):  # ClassLabel.
         # -1 is no class: annotators did not agree, or a test keeps its secret.
         return feature.int2str(int(value)) if value >= 0 else ""
-    if hasattr(feature, "feature"):  # Sequence.
-        inner = feature.feature
-        return [_plain(inner, part) for part in value] if np.ndim(value) == 1 else None
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if np.ndim(value) or isinstance(value, dict):

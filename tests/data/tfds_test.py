@@ -1,27 +1,13 @@
 """TensorFlow Datasets by name: tiny ones, prepared here, without a network."""
 
+import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
+import tiny_tfds
 
 from bert_tf.data.tfds import read_tfds
 
 REVIEWS = [("Lovely film.", 1, 4.5), ("Été “poor”.", 0, 0.25), ("Fine.", 1, 3.8)]
-
-
-def prepare(data_dir, name, features, **splits):
-    def dataset(examples):
-        columns = {key: [example[key] for example in examples] for key in examples[0]}
-        return tf.data.Dataset.from_tensor_slices(columns)
-
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name=name,
-        version="1.0.0",
-        data_dir=data_dir,
-        split_datasets={key: dataset(split) for key, split in splits.items()},
-        features=tfds.features.FeaturesDict(features),
-        disable_shuffling=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +18,14 @@ def data_dir(tmp_path_factory):
         for number, (text, label, stars) in enumerate(REVIEWS)
     ]
     hidden = [{"idx": 9, "sentence": "So-so.", "label": -1, "stars": 0.0}]
-    prepare(
+    tiny_tfds.write(
         path,
         "tiny_reviews",
         {
-            "idx": tfds.features.Scalar("int32"),
+            "idx": tfds.features.Scalar(np.int32),
             "sentence": tfds.features.Text(),
             "label": tfds.features.ClassLabel(names=["negative", "positive"]),
-            "stars": tfds.features.Scalar("float32"),
+            "stars": tfds.features.Scalar(np.float32),
         },
         train=reviews,
         validation=[*hidden, reviews[1]],
@@ -47,13 +33,13 @@ def data_dir(tmp_path_factory):
     )
     tags = [{"text": "a", "tags": [2, 0], "x": True}, {"text": "b", "tags": [1, 2]}]
     tags[1]["x"] = False
-    prepare(
+    tiny_tfds.write(
         path,
         "tiny_tags",
         {
             "text": tfds.features.Text(),
             "tags": tfds.features.Sequence(tfds.features.ClassLabel(names="pqr")),
-            "x": tfds.features.Scalar("bool"),
+            "x": tfds.features.Scalar(np.bool_),
         },
         train=tags,
     )
@@ -110,7 +96,7 @@ def test_several_labels(data_dir):
             "tiny_reviews",
             "dev",
             {},
-            "tiny_reviews has no split 'dev'; it has 'train', 'validation', 'test'.",
+            "in the split 'dev'; the splits are 'train', 'validation', 'test'.",
         ),
         ("tiny_revews", "train", {}, "TFDS has no data set 'tiny_revews'. "),
         ("gleu", "train", {}, "TFDS has no data set 'gleu'. Did you mean 'glue'?"),
@@ -127,7 +113,12 @@ def test_several_labels(data_dir):
             {"label_column": "tags"},
             "example 1: 'tags' must be a string; received '[\"r\", \"p\"]'. For a list",
         ),
-        ("tiny_tags", "train[:0]", {"label_column": "x"}, "there is no example in it."),
+        (
+            "tiny_tags",
+            "train[:0]",
+            {"label_column": "x"},
+            "there is nothing in the split 'train[:0]'",
+        ),
     ],
 )
 def test_faults_are_one_line(data_dir, refusal, name, split, options, says):
