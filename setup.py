@@ -26,6 +26,7 @@ setuptools.setup(
         "keras-nlp",
         "tensorflow-text",
         "tensorflow-datasets",
+        "importlib_resources",  # tensorflow-datasets imports it, but does not say so.
         "absl-py",
         "matplotlib",
         "numpy",

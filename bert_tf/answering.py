@@ -10,7 +10,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.data.pipeline import evaluation_rows
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.tasks import TASKS
+from bert_tf.tasks import TASKS, task_of
 from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.inference import make_predictor
 
@@ -41,9 +41,10 @@ class Model:
             longest = self.folder.config.max_position_embeddings
             max_seq_length = settings.get("max_seq_length", longest)
         check_length(max_seq_length, self.folder.config)
-        self.task = find_task(settings.get("task", "classification")).restore(
+        self.task = find_task(task_of(self.folder.config, settings)).restore(
             make_tokenizer(self.folder),
             self.folder.config,
+            settings,
             max_seq_length=max_seq_length,
         )
         self.model = self.task.build(BertBackbone(self.folder.config))
@@ -60,7 +61,12 @@ class Model:
 
     def outputs(self, eval_file, **columns):
         """Returns a labelled file's columns and the model's outputs, as tasks score."""
-        table = read_table(eval_file, columns=self.columns, **columns)
+        table = read_table(
+            eval_file,
+            columns=self.columns,
+            many_labels=self.task.many_labels,
+            **columns,
+        )
         _log.info("%s", table.description)
         data = self.task.columns(table)
         return data, self._outputs(data)

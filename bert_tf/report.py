@@ -99,6 +99,31 @@ def format_classes(scores):
     return "\n".join(lines)
 
 
+def write(folder, lines, metrics, *, labels, start, task, settings):
+    """Writes the pictures and the card of a model folder.
+
+    Args:
+        folder: `pathlib.Path`.
+        lines: of metrics.jsonl, dicts with `step`.
+        metrics: {name: value}; a confusion matrix among them is drawn.
+        labels: names in the order of their ids, for its axes.
+        start, task, settings: as in `write_model_card`.
+    """
+    draw_loss_curve(folder / "loss.png", lines)
+    if "eval_confusion_matrix" in metrics:
+        matrix = metrics["eval_confusion_matrix"]
+        draw_confusion_matrix(folder / "confusion_matrix.png", matrix, labels)
+    write_model_card(
+        folder / "README.md",
+        title=folder.resolve().name,
+        start=start,
+        task=task,
+        metrics=metrics,
+        settings=settings,
+        examples=metrics["train_examples"],
+    )
+
+
 def write_model_card(path, *, title, start, task, metrics, settings, examples):
     """Writes README.md of a model folder.
 
@@ -121,7 +146,7 @@ def write_model_card(path, *, title, start, task, metrics, settings, examples):
     )
     text = f"""---
 library_name: bert_tf
-pipeline_tag: text-{task}
+pipeline_tag: text-classification
 ---
 
 # {title}

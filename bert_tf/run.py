@@ -16,9 +16,10 @@ from bert_tf.answering import (
 )
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.pipeline import evaluation_rows, steps_per_epoch, training_rows
-from bert_tf.data.readers import read_table
+from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.tasks import refuse_foreign_options
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_predictor
@@ -34,18 +35,30 @@ class FinetuneConfig:
     model: str = ""  # Folder, "minilm", or a published name like bert-base-uncased.
     train_file: str = ""  # TSV, CSV or JSONL with texts and labels.
     eval_file: str = ""  # The same, to score on; none: no evaluation.
+    tfds: str = ""  # Instead of files, a TensorFlow Dataset such as glue/sst2.
+    tfds_data_dir: str = ""  # Where prepared ones lie; empty: where TFDS puts them.
+    tfds_train_split: str = "train"  # Part to train on, say train[:90%].
+    tfds_eval_split: str = "validation"  # Part to score on; empty: no evaluation.
     output_dir: str = ""  # Folder to write; an interrupted run in it goes on.
-    task: str = "classification"  # What to learn.
+    task: str = "classification"  # Or regression, multi_label.
+    class_weights: str = ""  # Of the loss: balanced, or label=2.5,label=1.
+    label_smoothing: float = 0.0  # Share of the target spread over all labels.
+    label_separator: str = ""  # Between the labels of a text; found out if empty.
     text_column: str = ""  # Name, or place from 0; guessed from the header if empty.
     text_pair_column: str = ""  # Second text of a pair.
-    label_column: str = ""  # The label.
+    label_column: str = ""  # The label; for multi_label perhaps several, a,b,c of 0, 1.
     max_seq_length: int = 128  # Pieces of an example; what is longer is cut.
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):
-        _need(self, "model", "train_file", "output_dir")
+        _need(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
+        if self.tfds and (self.train_file or self.eval_file):
+            raise ValueError(
+                f"data come from tfds ({self.tfds}) or from files, not from both; drop "
+                "one."
+            )
+        refuse_foreign_options(find_task(self.task), _changed(self))
         loop.at_least(self, "seeds", 1)
-        find_task(self.task)
         loop.at_least(self, "max_seq_length", 8)
 
 
@@ -89,8 +102,12 @@ def finetune(config, training=None):
     check_length(config.max_seq_length, folder.config)
     selection.check_freeze(training.freeze, folder.config.num_hidden_layers)
     train_table, eval_table = _read_tables(config)
-    task = find_task(config.task).learn(
-        make_tokenizer(folder), train_table, max_seq_length=config.max_seq_length
+    kind = find_task(config.task)
+    task = kind.learn(
+        make_tokenizer(folder),
+        train_table,
+        max_seq_length=config.max_seq_length,
+        **{name: getattr(config, name) for name in kind.options},
     )
     train_columns = task.columns(train_table)
     eval_columns = eval_table and task.columns(eval_table)
@@ -155,6 +172,7 @@ def finetune(config, training=None):
         "task": task.name,
         "columns": train_table.columns,
         "max_seq_length": config.max_seq_length,
+        **task.settings(scores),
     }
     if training.lora_rank:
         # The folder knows nothing of adapters: any reader of BERT gets their outputs.
@@ -165,7 +183,15 @@ def finetune(config, training=None):
         dataclasses.replace(folder, config=learnt, settings=settings),
         architecture=task.architecture,
     )
-    _write_report(output_dir, config, training, task, lines, metrics)
+    report.write(
+        output_dir,
+        lines,
+        metrics,
+        labels=getattr(task, "labels", None),
+        start=config.model,
+        task=task.name,
+        settings=_changed(config) | _changed(training),
+    )
     journal.write_metrics(output_dir, metrics)
     loop.forget_state(output_dir)
     return metrics
@@ -173,35 +199,15 @@ def finetune(config, training=None):
 
 def _read_tables(config):
     """Returns the training table, and the evaluation table or None; says what they are."""
-    train_table, eval_table = read_table(config.train_file, **_columns(config)), None
-    if config.eval_file:
-        # As in training: what is guessed there is remembered here.
-        eval_table = read_table(
-            config.eval_file, columns=train_table.columns, **_columns(config)
-        )
-    for table in filter(None, (train_table, eval_table)):
-        _log.info("%s", table.description)
-    return train_table, eval_table
-
-
-def _write_report(output_dir, config, training, task, lines, metrics):
-    """Writes the pictures and the model card."""
-    report.draw_loss_curve(output_dir / "loss.png", lines)
-    if "eval_confusion_matrix" in metrics:
-        report.draw_confusion_matrix(
-            output_dir / "confusion_matrix.png",
-            metrics["eval_confusion_matrix"],
-            task.labels,
-        )
-    report.write_model_card(
-        output_dir / "README.md",
-        title=output_dir.resolve().name,
-        start=config.model,
-        task=task.name,
-        metrics=metrics,
-        settings=_changed(config) | _changed(training),
-        examples=metrics["train_examples"],
+    tables = read_tables(
+        config,
+        many_labels=find_task(config.task).many_labels,
+        label_separator=config.label_separator,
+        **_columns(config),
     )
+    for table in filter(None, tables):
+        _log.info("%s", table.description)
+    return tables
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "seeds": {"intervals", "training"},
     "comparison": {"answering", "intervals", "seeds", "training"},
     "run": {
-        *("report", "training", "models", "checkpoints", "data", "answering", "seeds"),
+        *("report", "training", "models", "checkpoints", "data", "tasks"),
+        *("answering", "seeds"),
     },
 }
 LEAVES = ("compression", "analysis", "serving")
@@ -40,7 +41,7 @@ EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
 DOORS = {
     "absl": "",
     "tensorflow_text": "tokenization/",
-    "tensorflow_datasets": "data/readers.py",
+    "tensorflow_datasets": "data/tfds.py",
     "apache_beam": "data/beam.py",
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",

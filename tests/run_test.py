@@ -379,7 +379,7 @@ BAD = {
     ),
     "unknown task": (
         {"task": "ner"},
-        "task must be one of classification; received 'ner'.",
+        "task must be one of classification, regression, multi_label; received 'ner'.",
     ),
     "no training file given": (
         {"train_file": ""},
@@ -466,7 +466,7 @@ class TestBadModelFolder:
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
-        with pytest.raises(ValueError, match=r"one of classification; received 'poet"):
+        with pytest.raises(ValueError, match=r"multi_label; received 'poetry'"):
             run.Model("model")
 
     def test_texts_from_one_place_only(self):

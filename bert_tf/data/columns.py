@@ -2,10 +2,12 @@
 
 A column asked for must be there. One remembered from training is looked for under its
 name, then under the task's own (`text`, `text_pair`, `label`). What remains is guessed
-from the names, and only where they leave no doubt.
+from the names, and only where they leave no doubt. Where a text has several labels,
+each may have its own column: the label's is then a tuple of columns.
 """
 
 import dataclasses
+import functools
 
 from bert_tf.data.messages import count, did_you_mean, quote_all
 
@@ -31,7 +33,7 @@ TEXTS = PAIRED.union(
 )
 LABELS = frozenset(
     ("label", "labels", "gold_label", "class", "category", "target", "sentiment")
-    + ("topic", "intent", "emotion", "quality")
+    + ("topic", "intent", "emotion", "quality", "is_duplicate")
 )
 KNOWN = TEXTS | LABELS
 
@@ -42,7 +44,8 @@ class Wanted:
 
     Attributes:
         roles: those of `text`, `text_pair`, `label` that may be read.
-        asked, remembered: dicts from role to a name, or a position from 0.
+        asked, remembered: dicts from role to a name, or a position from 0; or, for
+            the label, to several.
     """
 
     roles: tuple
@@ -59,12 +62,14 @@ class Wanted:
     def names(self):
         """Names in plain words: where one stands in the first row, that is a header."""
         given = [*self.remembered.values(), *self.asked.values()]
-        return {_key(name) for name in given if _position(name) is None}
+        return {_key(name) for name in flat(given) if _position(name) is None}
 
 
-def want(with_labels, remembered, **asked):
+def want(with_labels, remembered, *, many_labels=False, **asked):
     """What `read_table` was told, as a Wanted; None stands for nothing."""
     roles = ROLES if with_labels else ROLES[:2]
+    if many_labels and "," in str(asked["label"]):
+        asked["label"] = tuple(name.strip() for name in asked["label"].split(","))
 
     def told(columns):
         return {r: columns[r] for r in roles if columns.get(r) is not None}
@@ -98,17 +103,17 @@ def choose(where, cells, wanted, *, header=True, ordered=True):
         ordered: whether a name may be asked for by its position; JSON has no order.
 
     Returns:
-        {role: position among the cells}.
+        {role: position among the cells, or a tuple of them}.
 
     Raises:
         ValueError: a column asked for is not there, or a role is in doubt.
     """
     names = list(cells) if header else list(range(len(cells)))
     needed = [r for r in wanted.roles if r != "text_pair" or wanted.pairs]
-    chosen = {
-        role: _find_asked(where, cells, names, role, asked, ordered)
-        for role, asked in wanted.asked.items()
-    }
+    chosen = {}
+    for role, asked in wanted.asked.items():
+        find = functools.partial(_find_asked, where, cells, names, ordered, role)
+        chosen[role] = each(find, asked)
     if len(names) < len(needed) and not header:
         raise ValueError(
             f"{where}: {count(len(cells), 'column')} ({quote_all(cells)}) cannot hold "
@@ -116,10 +121,11 @@ def choose(where, cells, wanted, *, header=True, ordered=True):
         )
     for role, remembered in wanted.remembered.items():
         for name in (remembered, role):
-            position = _find(where, names, name)
-            if role not in chosen and position is not None:
+            position = each(functools.partial(_find, where, names), name)
+            if role not in chosen and None not in flat([position]):
                 chosen[role] = position
-    free = {_key(name) for i, name in enumerate(names) if i not in chosen.values()}
+    taken = flat(chosen.values())
+    free = {_key(name) for i, name in enumerate(names) if i not in taken}
     for role, name in _guess(free, chosen, wanted).items():
         chosen[role] = _find(where, names, name)
     # Texts to answer and nothing beside them: as many columns as there are texts.
@@ -130,7 +136,23 @@ def choose(where, cells, wanted, *, header=True, ordered=True):
     return {role: chosen[role] for role in ROLES if role in chosen}
 
 
-def _find_asked(where, cells, names, role, asked, ordered):
+def each(function, columns):
+    """Applies a function to a column, or to each of several."""
+    if isinstance(columns, tuple | list):
+        return tuple(map(function, columns))
+    return function(columns)
+
+
+def flat(columns):
+    """A list of columns, where there were tuples of columns, too."""
+    return [
+        column
+        for some in columns
+        for column in (some if isinstance(some, tuple | list) else [some])
+    ]
+
+
+def _find_asked(where, cells, names, ordered, role, asked):
     position = _find(where, names, asked)
     if position is None and ordered:
         position = _position(asked)
@@ -195,7 +217,8 @@ def _refuse_doubt(where, cells, chosen, needed, header):
                 f"{where}: which column is the {role}? There are {quote_all(cells)}. "
                 f"Give {role}_column, {how}."
             )
-    if len(set(chosen.values())) < len(chosen):
+    taken = flat(chosen.values())
+    if len(set(taken)) < len(taken):
         raise ValueError(
             f"{where}: {', '.join(chosen)} cannot share a column; there are "
             f"{quote_all(cells)}. Give each its own."

@@ -14,6 +14,17 @@ FOREIGN = {
 
 def read_text(path):
     """The text of a UTF-8 file, with or without a byte order mark."""
+    return read_encoded(path)[0]
+
+
+def read_encoded(path, is_latin1=lambda text: False):
+    """The text of a file, and its encoding: UTF-8.
+
+    Args:
+        path: the file.
+        is_latin1: function(text) that knows the few texts that are Latin-1 (ISO 8859-1)
+            for sure; any other bytes that are not UTF-8 are an error.
+    """
     path = pathlib.Path(path)
     if path.is_dir():
         names = quote_all(_files(path))
@@ -24,7 +35,12 @@ def read_text(path):
         raise FileNotFoundError(_describe_missing(path)) from None
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")  # Lines as on a Macintosh of old.
-    text = decode(data, path)
+    try:
+        text, encoding = decode(data, path), "UTF-8"
+    except ValueError:
+        text, encoding = data.decode("latin-1"), "Latin-1"
+        if not is_latin1(text):
+            raise
     if not text.strip():
         raise ValueError(f"{path}: the file is empty. Give a file with texts in it.")
     if "\0" in text:
@@ -33,7 +49,7 @@ def read_text(path):
             f"{path}, line {line}: a NUL character, so this is not plain text. "
             "Save the table as UTF-8 text."
         )
-    return text
+    return text, encoding
 
 
 def decode(data, source, line=1):

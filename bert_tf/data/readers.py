@@ -1,37 +1,26 @@
 """Reads labelled text: TSV, CSV, JSON lines and plain lines become records.
 
 A record is a dict with `text` and, where the file has them, `text_pair` and `label`:
-strings as they stand in the file. Whatever is wrong with a file is said in one line
-that names the file, the line, the value and the next move.
+strings as they stand in the file; a list of strings where a text may have several
+labels. Whatever is wrong with a file is said in one line that names the file, the line,
+the value and the next move.
 """
 
-import dataclasses
-import json
 import pathlib
 
-from bert_tf.data import files, parsing
-from bert_tf.data.columns import ROLES, choose, has_header, want
+from bert_tf.data import files, layouts, parsing
+from bert_tf.data.columns import ROLES, choose, each, has_header, want
 from bert_tf.data.messages import count, quote, quote_all
+from bert_tf.data.objects import (
+    choose_fields,
+    name_columns,
+    read_object,
+    read_objects,
+    refuse_half_characters,
+)
+from bert_tf.data.tables import Table, complete
 
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """The records of one file, and how they were found.
-
-    Attributes:
-        path: the file, as it was given.
-        records: dicts with the keys `text`, perhaps `text_pair`, perhaps `label`.
-        lines: the line on which each record begins, counted from 1.
-        columns: the column behind each key: its name, or its position from 0 where
-            the file has no header. `read_table(..., columns=...)` takes it back.
-        description: what was recognised, one line for a person.
-    """
-
-    path: str
-    records: list[dict]
-    lines: list[int]
-    columns: dict
-    description: str
+__all__ = ["Table", "read_table", "read_texts"]
 
 
 def read_table(
@@ -41,13 +30,16 @@ def read_table(
     text_pair_column=None,
     label_column=None,
     with_labels=True,
+    many_labels=False,
+    label_separator=None,
     columns=None,
 ):
     """Reads a file of texts, or pairs of texts, and their labels.
 
     Content decides the format, then the extension: TSV (quotes are plain characters,
     as in GLUE), CSV (quotes, `""`, newlines inside quotes), JSON lines, plain lines.
-    The first row is a header where it holds a known name or one given here.
+    The first row is a header where it holds a known name or one given here. Some files
+    without one are known by their lines (see `bert_tf.data.layouts`).
 
     Args:
         path: the file, UTF-8, with or without a byte order mark.
@@ -56,6 +48,10 @@ def read_table(
             (see `bert_tf.data.columns`), and is an error where they leave a doubt.
         with_labels: False for prediction: labels are not read, texts may be empty, and
             without a header one column is the text, two are the text and its pair.
+        many_labels: True where a text may have several labels, or none: a JSON list,
+            one column with a character between labels, or several columns of 0 and 1,
+            given as "a,b,c".
+        label_separator: that character; None finds it out (see `bert_tf.data.many_labels`).
         columns: `Table.columns` of the training file, tried before the task's own names
             and before guessing. It also says whether pairs are wanted.
 
@@ -69,25 +65,32 @@ def read_table(
     wanted = want(
         with_labels,
         columns,
+        many_labels=many_labels,
         text=text_column,
         text_pair=text_pair_column,
         label=label_column,
     )
-    text = files.read_text(path)
+    text, encoding = files.read_encoded(path, layouts.is_trec)
     mark = parsing.recognise(text, pathlib.Path(path).suffix.lower(), wanted)
-    read = _read_objects if mark == "{" else _read_rows
-    form, chosen, records, lines = read(path, text, mark, wanted)
-    shown = {
-        role: repr(column)
-        if isinstance(column, str)
-        else f"column {column} ({quote(records[0][role], 20)})"
-        for role, column in chosen.items()
-    }
-    if with_labels:
-        _refuse_empty(path, records, lines, shown)
-    found = ", ".join(f"{role} = {column}" for role, column in shown.items())
-    description = f"{path}: {form}; {found}; {count(len(records), 'row')}"
-    return Table(str(path), records, lines, chosen, description)
+    if known := layouts.recognise(text, wanted):
+        form, chosen, records, lines = _read_layout(path, wanted, *known)
+    elif mark == "{":
+        form = parsing.FORMATS[mark]
+        objects, lines = parsing.parse_objects(path, text)
+        chosen, records = read_objects(path, objects, lines, wanted, many_labels)
+    else:
+        form, chosen, records, lines = _read_rows(path, text, mark, wanted)
+    if encoding != "UTF-8":
+        form += f", decoded as {encoding}"
+    separator = label_separator or (columns or {}).get("label_separator")
+    table = Table(str(path), records, lines, chosen, form)
+    return complete(
+        table,
+        with_labels=with_labels,
+        many_labels=many_labels,
+        separator=separator,
+        no_label=layouts.NO_LABEL if chosen.get("label") == "gold_label" else None,
+    )
 
 
 def read_texts(lines, *, columns=None, source="standard input"):
@@ -116,9 +119,8 @@ def read_texts(lines, *, columns=None, source="standard input"):
             line = files.decode(line, source, number)
         line = line.removesuffix("\n").removesuffix("\r")
         if fields := parsing.object_or_none(line):
-            records.append(
-                _record(where, fields, _choose_fields(where, fields, wanted))
-            )
+            chosen = choose_fields(where, fields, wanted)
+            records.append(read_object(where, fields, chosen))
             continue
         parts = line.split("\t") if wanted.pairs else [line]
         if len(parts) != (2 if wanted.pairs else 1):
@@ -126,7 +128,7 @@ def read_texts(lines, *, columns=None, source="standard input"):
                 f"{where}: the model reads pairs, a text, a TAB and its pair; received "
                 f"{count(len(parts) - 1, 'TAB')} in {quote(line)}."
             )
-        _refuse_half_characters(where, line)
+        refuse_half_characters(where, line)
         records.append(dict(zip(ROLES, parts)))
     if not records:
         raise ValueError(f"{source}: nothing to read. Give at least one line of text.")
@@ -138,77 +140,38 @@ def read_texts(lines, *, columns=None, source="standard input"):
 
 def _read_rows(path, text, mark, wanted):
     rows, lines = parsing.split_rows(path, text, mark)
+    first, form = rows[0], parsing.FORMATS[mark]
     header = mark != "" and has_header(rows, wanted)
+    form += ", header" if header else ", no header"
+    whose = layouts.name_header(first) if header and mark == "\t" else None
+    if whose:
+        form = f"{whose}'s layout: {form}"
+    if whose == "QQP":
+        rows, lines, short = layouts.drop_short(rows, lines, len(first))
+        form += f", {count(short, 'row')} cut short and skipped" if short else ""
+    if whose == "STS-B":
+        wanted = layouts.adopt(wanted, layouts.STSB_ROLES, first)
     parsing.refuse_torn_rows(path, rows, lines, mark, header)
-    first = rows[0]
-    picks = choose(path, first, wanted, header=header).items()
-    chosen = {role: first[place] if header else place for role, place in picks}
+    picks = choose(path, first, wanted, header=header)
     if header:
         rows, lines = rows[1:], lines[1:]
         if not rows:
             raise ValueError(
                 f"{path}: a header ({quote_all(first)}) and no rows. Add rows below it."
             )
-    form = f"{parsing.FORMATS[mark]}, {'header' if header else 'no header'}"
-    records = [{role: row[place] for role, place in picks} for row in rows]
-    return form, chosen, records, lines
+    chosen = name_columns(picks, first if header else None)
+    return form, chosen, _pick(rows, picks), lines
 
 
-def _read_objects(path, text, mark, wanted):
-    objects, lines = parsing.parse_objects(path, text)
-    chosen = _choose_fields(f"{path}, line {lines[0]}", objects[0], wanted)
-    records = [
-        _record(f"{path}, line {line}", fields, chosen)
-        for line, fields in zip(lines, objects)
+def _read_layout(path, wanted, layout, rows, lines):
+    names = layout.names
+    picks = choose(path, names, layouts.adopt(wanted, layout.roles, names))
+    form = f"{layout.name}'s layout: {', '.join(names)}"
+    return form, name_columns(picks, names), _pick(rows, picks), lines
+
+
+def _pick(rows, picks):
+    return [
+        {role: each(row.__getitem__, place) for role, place in picks.items()}
+        for row in rows
     ]
-    return parsing.FORMATS[mark], chosen, records, lines
-
-
-def _choose_fields(where, fields, wanted):
-    names = list(fields)
-    picks = choose(where, names, wanted, ordered=False)
-    return {role: names[position] for role, position in picks.items()}
-
-
-def _record(where, fields, chosen):
-    record = {}
-    for role, name in chosen.items():
-        if name not in fields:
-            raise ValueError(
-                f"{where}: there is no {name!r} for the {role}; the object has "
-                f"{quote_all(fields)}. Add it."
-            )
-        value = fields[name]
-        if value is True or value is False:
-            value = json.dumps(value)
-        if type(value) is not str:
-            value = quote(json.dumps(value, ensure_ascii=False))
-            raise ValueError(
-                f"{where}: {name!r} must be a string; received {value}. "
-                f"Put the {role} in quotes."
-            )
-        _refuse_half_characters(where, value)
-        record[role] = value
-    return record
-
-
-def _refuse_half_characters(where, text):
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{where}: half a character ({text[error.start]!r}), which is not Unicode "
-            "text. Remove it."
-        ) from None
-
-
-def _refuse_empty(path, records, lines, shown):
-    for role, column in shown.items():
-        texts = (record[role] for record in records)
-        if all(map(str.strip, texts)):
-            continue
-        line = next(n for n, r in zip(lines, records) if not r[role].strip())
-        raise ValueError(
-            f"{path}, line {line}: the {role} ({column}) is empty. "
-            "Write it, or delete the row."
-        )

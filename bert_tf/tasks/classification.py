@@ -3,15 +3,28 @@
 Shapes: N records, B examples of a batch, C labels.
 """
 
-import math
+import collections
 
 import keras
 import numpy as np
 from keras import ops
 from sklearn import metrics
 
-from bert_tf.data.packing import frame
 from bert_tf.models.finetuning import Classifier
+from bert_tf.tasks.labels import (
+    class_scores,
+    describe_labels,
+    in_order,
+    parse_weights,
+    refuse_unknown,
+    restore_labels,
+)
+from bert_tf.tasks.texts import (
+    example_weights,
+    frame_texts,
+    has_labels,
+    text_columns,
+)
 
 
 class Classification:
@@ -21,46 +34,85 @@ class Classification:
         tokenizer: `BertTokenizer`.
         labels: names in the order of their ids.
         max_seq_length: pieces of an example, special ones included; the rest is cut.
+        class_weights: of each label in the training loss; 1 where None.
+        label_smoothing: share of the target that is spread evenly over all labels, in
+            [0, 1) (Szegedy et al., 2016, 7); of the training loss alone.
     """
 
     name = "classification"
     architecture = "BertForSequenceClassification"
+    problem_type = "single_label_classification"
     metric = "accuracy"
+    many_labels = False
+    options = ("class_weights", "label_smoothing")
 
-    def __init__(self, tokenizer, labels, *, max_seq_length):
+    def __init__(
+        self,
+        tokenizer,
+        labels,
+        *,
+        max_seq_length,
+        class_weights=None,
+        label_smoothing=0.0,
+    ):
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be in [0, 1); received {label_smoothing}."
+            )
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
+        self.class_weights = np.ones(len(self.labels), np.float32)
+        if class_weights is not None:
+            self.class_weights = np.asarray(class_weights, np.float32)
+        self.label_smoothing = label_smoothing
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length):
+    def learn(
+        cls,
+        tokenizer,
+        table,
+        *,
+        max_seq_length,
+        class_weights="",
+        label_smoothing=0.0,
+    ):
         """Takes the labels that occur, numbers in their order, words in the alphabet's.
 
+        Args:
+            class_weights: "", "balanced" or "label=2.5,label=1".
+
         Raises:
-            ValueError: all records have the same label.
+            ValueError: all records have the same label; an option is wrong.
         """
-        found = {record["label"] for record in table.records}
+        found = collections.Counter(record["label"] for record in table.records)
         if len(found) < 2:
             raise ValueError(
-                f"{table.path}: every record has the label {found.pop()!r}; a "
+                f"{table.path}: every record has the label {next(iter(found))!r}; a "
                 "classifier needs at least two. Is the label column the right one "
                 f"({table.columns['label']!r})?"
             )
-        return cls(tokenizer, sorted(found, key=_rank), max_seq_length=max_seq_length)
+        labels = in_order(found)
+        return cls(
+            tokenizer,
+            labels,
+            max_seq_length=max_seq_length,
+            class_weights=parse_weights(
+                class_weights, labels, [found[label] for label in labels]
+            ),
+            label_smoothing=label_smoothing,
+        )
 
     @classmethod
-    def restore(cls, tokenizer, config, *, max_seq_length):
+    def restore(cls, tokenizer, config, settings, *, max_seq_length):
         """Takes the labels that config.json names (`id2label`)."""
-        names = config.extra.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}
-        labels = [names[key] for key in sorted(names, key=int)]
-        return cls(tokenizer, labels, max_seq_length=max_seq_length)
+        return cls(tokenizer, restore_labels(config), max_seq_length=max_seq_length)
 
     def describe(self):
-        return {
-            "id2label": {str(number): name for number, name in enumerate(self.labels)},
-            "label2id": {name: number for number, name in enumerate(self.labels)},
-            "problem_type": "single_label_classification",
-        }
+        return describe_labels(self.labels) | {"problem_type": self.problem_type}
+
+    def settings(self, scores):
+        return {}
 
     def columns(self, table):
         """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, int32 [N].
@@ -68,54 +120,45 @@ class Classification:
         Raises:
             ValueError: a label that the model does not know; names file and line.
         """
-        records = table.records
-        columns = {
-            name: np.array([record[name] for record in records], dtype=object)
-            for name in ("text", "text_pair")
-            if records and name in records[0]
-        }
-        if records and "label" in records[0]:
+        columns = text_columns(table)
+        if has_labels(table):
             ids = {name: number for number, name in enumerate(self.labels)}
-            for record, line in zip(records, table.lines):
+            for number, record in enumerate(table.records):
                 if record["label"] not in ids:
-                    raise ValueError(
-                        f"{table.path}, line {line}: label {record['label']!r} is not "
-                        f"one of the model's: {', '.join(map(repr, self.labels))}."
-                    )
+                    refuse_unknown(table.where(number), record["label"], self.labels)
             columns["label"] = np.array(
-                [ids[record["label"]] for record in records], dtype=np.int32
+                [ids[record["label"]] for record in table.records], dtype=np.int32
             )
         return columns
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the label goes along."""
-        pair = columns.get("text_pair")
-        example = frame(
-            self.tokenizer.tokenize(columns["text"]),
-            None if pair is None else self.tokenizer.tokenize(pair),
-            cls_id=self.tokenizer.cls_id,
-            sep_id=self.tokenizer.sep_id,
-            max_seq_length=self.max_seq_length,
-        )
-        return example | {
-            name: columns[name] for name in columns.keys() & {"label", "weight"}
-        }
+        return frame_texts(columns, self.tokenizer, self.max_seq_length)
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))
 
     def weights(self, rows):
-        weight = rows.get("weight")
-        if weight is None:
-            weight = ops.ones_like(rows["label"], dtype="float32")
-        return {"classification": weight}
+        own = ops.take(self.class_weights, rows["label"])
+        return {"classification": own * example_weights(rows)}
 
     def losses(self, rows, logits):
-        return {
-            "classification": keras.losses.sparse_categorical_crossentropy(
-                rows["label"], logits, from_logits=True
-            )
-        }
+        """Cross-entropy, as torch.nn.CrossEntropyLoss(weight, label_smoothing) has it.
+
+        What is smoothed over the labels has their weights, but the sum is divided by
+        the weights of the true labels alone; so each loss, which the caller multiplies
+        by the weight of its label, is divided by it here.
+        """
+        losses = keras.losses.sparse_categorical_crossentropy(
+            rows["label"], logits, from_logits=True
+        )
+        if self.label_smoothing:
+            surprises = -ops.log_softmax(logits, axis=-1)  # [B, C]
+            spread = ops.mean(surprises * self.class_weights, axis=-1)
+            own = ops.take(self.class_weights, rows["label"])
+            share = self.label_smoothing
+            losses = (1 - share) * losses + share * spread / own
+        return {"classification": losses}
 
     def predict(self, logits):
         """Returns for each of float [N, C] a `label` and `scores`, {label: probability}."""
@@ -137,21 +180,14 @@ class Classification:
 
         Returns:
             dict with `accuracy`, `macro_f1` (over labels that occur or are answered),
-            `mcc` (Matthews, 1975), `loss` (mean, in nats), all fractions or plain
-            numbers; `per_class`, {label: precision, recall, f1, support}; and
-            `confusion_matrix`, a row for each true label.
+            `mcc` (Matthews, 1975), `loss` (mean, in nats, without class weights and
+            smoothing), all fractions or plain numbers; `per_class`, {label: precision,
+            recall, f1, support}; and `confusion_matrix`, a row for each true label.
         """
         truth, answers = columns["label"], np.argmax(logits, axis=-1)
-        ids = range(len(self.labels))
-        precision, recall, f1, support = metrics.precision_recall_fscore_support(
-            truth, answers, labels=ids, zero_division=0
+        confusion = metrics.confusion_matrix(
+            truth, answers, labels=range(len(self.labels))
         )
-        per_class = {
-            label: {"precision": p, "recall": r, "f1": f, "support": int(s)}
-            for label, p, r, f, s in zip(
-                self.labels, *(x.tolist() for x in (precision, recall, f1, support))
-            )
-        }
         return {
             "accuracy": float(np.mean(truth == answers)),
             "macro_f1": float(
@@ -159,21 +195,11 @@ class Classification:
             ),
             "mcc": float(metrics.matthews_corrcoef(truth, answers)),
             "loss": float(-np.mean(_log_softmax(logits)[np.arange(len(truth)), truth])),
-            "per_class": per_class,
-            "confusion_matrix": metrics.confusion_matrix(
-                truth, answers, labels=ids
-            ).tolist(),
+            "per_class": class_scores(
+                self.labels, confusion.diagonal(), confusion.sum(0), confusion.sum(1)
+            ),
+            "confusion_matrix": confusion.tolist(),
         }
-
-
-def _rank(label):
-    """Sorts "2" before "10", and numbers before words."""
-    try:
-        number = float(label)
-    except ValueError:
-        number = math.nan
-    # "nan" reads as a number that has no place in an order: a word, then.
-    return (1, 0.0, label) if math.isnan(number) else (0, number, label)
 
 
 def _log_softmax(logits):

@@ -24,7 +24,8 @@ class TestFormats:
         assert table.lines == [2, 3]
         assert table.columns == {"text": "sentence", "label": "label"}
         assert table.description == (
-            "a.tsv: TSV, header; text = 'sentence', label = 'label'; 2 rows"
+            "a.tsv: SST-2's layout: TSV, header; "
+            "text = 'sentence', label = 'label'; 2 rows"
         )
 
     def test_csv_quotes_may_hold_commas_quotes_and_lines(self, write):

@@ -180,11 +180,3 @@ def test_real_tables(name, options, rows, first):
     content = (DATA / name).read_text(encoding="utf-8-sig").split("\n")
     last = table.records[-1]["text"]
     assert last in content[table.lines[-1] - 1].replace('""', '"')
-
-
-@needs_data
-@pytest.mark.parametrize(
-    "name", ["cola/dev.tsv", "ag_news/train.csv", "sms_spam/SMSSpamCollection"]
-)
-def test_real_tables_without_header_ask_for_columns(refusal, name):
-    assert "which column is the text?" in refusal(read_table, DATA / name)

@@ -76,13 +76,13 @@ class TestLabels:
         # JSON may have sorted the keys as words.
         extra = {"id2label": dict(sorted(described["id2label"].items()))}
         restored = Classification.restore(
-            tiny.Tokenizer(), BertConfig(extra=extra), max_seq_length=9
+            tiny.Tokenizer(), BertConfig(extra=extra), {}, max_seq_length=9
         )
         assert restored.labels == labels
 
     def test_a_folder_without_labels_has_two(self):
         restored = Classification.restore(
-            tiny.Tokenizer(), BertConfig(), max_seq_length=9
+            tiny.Tokenizer(), BertConfig(), {}, max_seq_length=9
         )
         assert restored.labels == ["LABEL_0", "LABEL_1"]
 

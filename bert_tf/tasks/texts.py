@@ -1,0 +1,45 @@
+"""What all tasks on a text, or a pair of texts, share: strings in, framed pieces out.
+
+Shapes: N records, B examples of a batch.
+"""
+
+import numpy as np
+from keras import ops
+
+from bert_tf.data.packing import frame
+
+
+def text_columns(table):
+    """Returns `text` and perhaps `text_pair`, arrays of strings [N], of a `Table`."""
+    records = table.records
+    return {
+        name: np.array([record[name] for record in records], dtype=object)
+        for name in ("text", "text_pair")
+        if records and name in records[0]
+    }
+
+
+def has_labels(table):
+    return bool(table.records) and "label" in table.records[0]
+
+
+def frame_texts(columns, tokenizer, max_seq_length):
+    """Turns string tensors [B] into framed pieces; label and weight go along."""
+    pair = columns.get("text_pair")
+    example = frame(
+        tokenizer.tokenize(columns["text"]),
+        None if pair is None else tokenizer.tokenize(pair),
+        cls_id=tokenizer.cls_id,
+        sep_id=tokenizer.sep_id,
+        max_seq_length=max_seq_length,
+    )
+    return example | {
+        name: columns[name] for name in columns.keys() & {"label", "weight"}
+    }
+
+
+def example_weights(rows):
+    """Returns float32 [B]: 1 for an example, 0 for an empty slot of rows of fixed shape."""
+    if "weight" in rows:
+        return rows["weight"]
+    return ops.ones(ops.shape(rows["label"])[:1], dtype="float32")

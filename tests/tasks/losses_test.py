@@ -1,0 +1,59 @@
+"""Losses and their gradients are those of PyTorch, as transformers uses them.
+
+fixtures/make_losses.py computed the expected values.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+from bert_tf.tasks.classification import Classification
+from bert_tf.tasks.multi_label import MultiLabel
+from bert_tf.tasks.regression import Regression
+
+EXPECTED = json.loads(
+    (pathlib.Path(__file__).parents[1] / "fixtures" / "losses.json").read_text()
+)
+
+
+def loss_and_gradient(task, label):
+    """Of a batch, as training/step.py sums it."""
+    logits, rows = tf.constant(EXPECTED["logits"]), {"label": tf.constant(label)}
+    weights = task.weights(rows)[task.name]
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        losses = task.losses(rows, logits)[task.name]
+        loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
+    return {"loss": float(loss), "gradient": tape.gradient(loss, logits).numpy()}
+
+
+def assert_equal(received, expected):
+    for name in ("loss", "gradient"):
+        np.testing.assert_allclose(received[name], expected[name], rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "case",
+    EXPECTED["classification"],
+    ids=lambda case: f"{case['class_weights']} {case['label_smoothing']}",
+)
+def test_classification(case):
+    options = {name: case[name] for name in ("class_weights", "label_smoothing")}
+    task = Classification(tiny.Tokenizer(), "abc", max_seq_length=9, **options)
+    assert_equal(loss_and_gradient(task, EXPECTED["classes"]), case)
+
+
+def test_multi_label():
+    task = MultiLabel(tiny.Tokenizer(), "abc", max_seq_length=9)
+    marks = np.array(EXPECTED["marks"], np.uint8)
+    assert_equal(loss_and_gradient(task, marks), EXPECTED["multi_label"])
+
+
+def test_regression():
+    task = Regression(tiny.Tokenizer(), max_seq_length=9)
+    numbers = np.array(EXPECTED["numbers"], np.float32)
+    assert_equal(loss_and_gradient(task, numbers), EXPECTED["regression"])
