@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "answering": {"tokenization", "training", "models", "checkpoints", "data", "tasks"},
     "run": {"report", "training", "models", "checkpoints", "data", "answering"},
 }
-LEAVES = ("compression", "analysis", "serving")
+LEAVES = ("compression", "analysis", "serving", "doctor")
 EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
 
 # Foreign package: the one place that may import it; "" is nowhere.
