@@ -50,7 +50,9 @@ def examine(config=DoctorConfig()):
     if loads["level"] == "ok":
         found += _part("devices").check()
         if config.model:
-            of_model, folder, tokenizer = _part("model").check(config.model)
+            of_model, folder, tokenizer = _part("model").check(
+                config.model, config.max_seq_length
+            )
             found += of_model
     of_texts, train, evaluation = _read_tables(config, folder)
     found += of_texts

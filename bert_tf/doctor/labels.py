@@ -12,6 +12,7 @@ FEW = 10  # Examples of a label; fewer teach next to nothing.
 UNEQUAL = 10  # Times as many of one label as of another.
 CONFLICTING = 0.05  # Share of rows with two labels: more than a slip of the hand.
 LEAKING = 0.01  # Share of the evaluation that is known: scores differ by as much.
+MANY = 20  # Labels; from here on they may be numbers, or texts.
 SHOWN = 8
 
 
@@ -38,49 +39,54 @@ def check(train, evaluation=None, known=None):
 def check_counts(table):
     """One label only, few of a label, many more of one than of another."""
     counts = collections.Counter(sorted(record["label"] for record in table.records))
-    (most, largest), *_, (least, smallest) = 2 * counts.most_common()
+    ranked = counts.most_common()
+    (most, largest), (least, smallest) = ranked[0], ranked[-1]
+    column = repr(table.columns["label"])
     if len(counts) == 1:
         says = f"every row of {table.path} has the label {most!r}: nothing to learn."
-        fix = f"Is {table.columns['label']!r} the label? --label_column= another."
+        fix = f"Is column {column} the label? --label_column= chooses another."
         return [problem("texts/labels", says, fix)]
-    found = []
-    rare = [name for name in counts if counts[name] < FEW]
-    if len(counts) > len(table.records) / 2:
+    if len(counts) > max(MANY, len(table.records) / 2):
         says = f"{len(counts)} labels in {len(table.records)} rows: are those labels?"
-        fix = f"{table.columns['label']!r} was taken; --label_column= chooses another."
+        fix = f"Column {column} was taken; --label_column= chooses another."
         return [problem("texts/labels", says, fix)]
+    found = check_spelling(table, counts)
+    rare = [name for name, number in ranked if number < FEW]
     if rare:
         says = f"fewer than {FEW} examples of {len(rare)} of {len(counts)} labels: "
-        says += ", ".join(f"{name} ({counts[name]})" for name in rare[:SHOWN])
-        fix = (
-            f"Add examples, up to {FEW} at least, or give them a label they can share."
-        )
+        says += join([f"{name} ({counts[name]})" for name in rare])
+        fix = f"Add examples of them, up to {FEW} at least, or merge them into one."
         found.append(note("texts/labels", f"{says}.", fix))
     if largest >= UNEQUAL * smallest:
         share = largest / len(table.records)
         says = f"{most} comes {largest / smallest:.0f} times as often as {least}; "
-        says += f"{most!r} for every text would be right {share:.0%} of the time."
-        fix = "Add examples of the rare ones"
-        fix += ", and judge by eval_macro_f1 and per_class, not by eval_accuracy."
+        says += f"{most} for every text would be right {share:.0%} of the time."
+        fix = "Add examples of the rare ones; judge by eval_macro_f1 and per_class, "
+        fix += "not by eval_accuracy."
         found.append(note("texts/balance", says, fix))
-    spelt = collections.defaultdict(list)
-    for name in counts:
-        spelt[name.strip().casefold()].append(name)
-    for names_of_one in (names for names in spelt.values() if len(names) > 1):
-        shown = " and ".join(map(repr, names_of_one))
-        says = f"{shown} are different labels, by their spelling only."
-        found.append(
-            note("texts/spelling", says, f"Write one of them in {table.path}.")
-        )
     if found:
         return found
     if largest == smallest:
-        says = f"{', '.join(list(counts)[:SHOWN])}"
+        says = f"{join(list(counts))}; {smallest} examples each"
     else:
-        says = ", ".join(f"{name} {n}" for name, n in counts.most_common(SHOWN))
-    says += f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-    says += f", {smallest} examples each" if largest == smallest else ""
+        says = join([f"{name} {number}" for name, number in ranked])
     return [ok("texts/labels", f"{len(counts)}: {says}")]
+
+
+def check_spelling(table, labels):
+    """Labels that differ in capitals or spaces alone."""
+    spelt = collections.defaultdict(list)
+    for label in labels:
+        spelt[label.strip().casefold()].append(label)
+    return [
+        note(
+            "texts/spelling",
+            f"{' and '.join(map(repr, same))} count as different labels.",
+            f"Write them alike in {table.path}.",
+        )
+        for same in spelt.values()
+        if len(same) > 1
+    ]
 
 
 def check_evaluation_labels(table, known, in_training):
@@ -92,15 +98,13 @@ def check_evaluation_labels(table, known, in_training):
         first = strange[0]
         lines = lines_of(table, lambda record: record["label"] == first)
         says = f"{table.path} has labels that {where} lacks: "
-        says += ", ".join(f"{name!r} ({counts[name]})" for name in strange[:SHOWN])
+        says += join([f"{name!r} ({counts[name]})" for name in strange])
         says += f"; {first!r} in {lines}."
         fix = did_you_mean(first, sorted(known), "Delete these rows, or train on some.")
         found.append(problem("texts/eval_labels", says, fix))
     if unseen := sorted(known - counts.keys()):
-        says = (
-            f"{table.path} has no example of {', '.join(unseen[:SHOWN])}: nobody will "
-        )
-        says += "know how well those are told."
+        says = f"{table.path} has no example of {join(unseen)}: how well those are "
+        says += "told will not be known."
         fix = f"Move some from training into {table.path}."
         found.append(note("texts/eval_labels", says, fix))
     if found:
@@ -117,7 +121,7 @@ def check_repeats(table):
     if not again:
         return [ok("texts/repeats", "no text comes twice")]
     found = []
-    conflicts = [rows for rows in by_text.values() if len(set(dict(rows))) > 1]
+    conflicts = [rows for rows in by_text.values() if len(dict(rows)) > 1]
     if conflicts:
         rows = sum(map(len, conflicts))
         first = " and ".join(
@@ -160,6 +164,9 @@ def lines_of(table, matches):
 
 
 def join_lines(numbers):
-    shown = ", ".join(map(str, numbers[:SHOWN]))
-    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
-    return f"line{'' if len(numbers) == 1 else 's'} {shown}{more}"
+    return f"line{'' if len(numbers) == 1 else 's'} {join(list(map(str, numbers)))}"
+
+
+def join(words):
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more

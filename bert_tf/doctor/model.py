@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.answering import find_task, make_tokenizer
+from bert_tf.answering import check_length, find_task, make_tokenizer
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
 from bert_tf.doctor import machine, vocabulary
@@ -18,8 +18,11 @@ from bert_tf.models.backbone import BertBackbone
 TRAINING_BYTES = 16
 
 
-def check(name):
+def check(name, max_seq_length):
     """Looks at a folder, or what `--model` may name.
+
+    Args:
+        max_seq_length: pieces of an example, as it will be trained.
 
     Returns:
         (findings, `ModelFolder`, `BertTokenizer`); None for what cannot be read.
@@ -40,6 +43,11 @@ def check(name):
     says = f"{path}: {config.num_hidden_layers} layers, hidden size "
     says += f"{config.hidden_size}, {config.max_position_embeddings} positions"
     found.append(ok("model/folder", says))
+    try:
+        check_length(max_seq_length, config)
+    except ValueError as error:
+        fix = f"--max_seq_length={config.max_position_embeddings}"
+        found.append(problem("model/positions", str(error), fix))
     found += check_weights(path, folder, tokenizer)
     if has_head(folder):
         found += check_labels(path, config.extra)

@@ -4,9 +4,8 @@ import collections
 
 import numpy as np
 
-from bert_tf.answering import check_length
 from bert_tf.data.messages import count, quote
-from bert_tf.doctor.findings import note, ok, problem, refused
+from bert_tf.doctor.findings import note, ok, problem
 
 BATCH = 1000
 UNKNOWN = (0.01, 0.05)  # Shares of [UNK] that are worth a note, and a problem.
@@ -80,9 +79,8 @@ def check_pieces(pieces, words, unknown, unread):
     if not found:
         found.append(ok("texts/pieces", f"{a_word:.2f} a word; {says}"))
     if unread:
-        says = (
-            f"{len(unread)} texts hold nothing that the model can read: {unread[0]!r}."
-        )
+        says = f"{count(len(unread), 'text')} of nothing that the model can read: "
+        says += f"{quote(unread[0])}."
         fix = "Delete these rows, or replace what is in them by words."
         found.append(note("texts/unreadable", says, fix))
     return found
@@ -95,12 +93,7 @@ def check_lengths(lengths, max_seq_length, config):
         *quantiles
     )
     positions = config.max_position_embeddings
-    holds_most = min(max(int(quantiles[2]), 8), positions)
-    try:
-        check_length(max_seq_length, config)
-    except ValueError as error:
-        fix = f"--max_seq_length={holds_most}"
-        return [refused("texts/lengths", error, fix) | {"fix": fix}]
+    max_seq_length = min(max_seq_length, positions)  # That is a finding of its own.
     cut = lengths[lengths > max_seq_length]
     if not cut.size:
         return [ok("texts/lengths", f"{says}; none is cut at {max_seq_length}")]
@@ -112,9 +105,9 @@ def check_lengths(lengths, max_seq_length, config):
         says += ", which is all the positions the model has."
         fix = "Put what matters first, or split the texts into rows of their own."
         return [note("texts/lengths", says, fix)]
-    fix = f"--max_seq_length={holds_most} holds 99 % whole"
+    fix = f"--max_seq_length={quantiles[2]} holds 99 % whole"
     if quantiles[2] > positions:
-        says += f"; the model has {positions} positions."
+        says += f"; the model has {positions} positions"
         share = np.mean(lengths <= positions)
         fix = f"--max_seq_length={positions} holds {share:.0%} whole"
-    return [note("texts/lengths", f"{says}.".replace("..", "."), fix)]
+    return [note("texts/lengths", f"{says}.", fix)]
