@@ -5,7 +5,7 @@ Examples are equal where their texts are, spaces around them aside.
 
 import collections
 
-from bert_tf.data.messages import did_you_mean
+from bert_tf.data.messages import count, did_you_mean
 from bert_tf.doctor.findings import note, ok, problem
 
 FEW = 10  # Examples of a label; fewer teach next to nothing.
@@ -133,7 +133,8 @@ def check_repeats(table):
         fix = "Decide on one label a text, and delete the other rows."
         found.append(level("texts/conflicts", says, fix))
     lines = [line for rows in by_text.values() for _, line in rows[1:]]
-    says = f"{again} rows of {table.path} repeat a text above: {join_lines(sorted(lines))}."
+    says = f"{count(again, 'row')} of {table.path} with a text that stands above "
+    says += f"already: {join_lines(sorted(lines))}."
     fix = "Delete them, unless the text is as frequent in life: it counts that often."
     return [*found, note("texts/repeats", says, fix)]
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from bert_tf.answering import check_length, find_task, make_tokenizer
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
+from bert_tf.data.messages import count
 from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import note, ok, problem, refused
 from bert_tf.models.backbone import BertBackbone
@@ -40,7 +41,7 @@ def check(name, max_seq_length):
         fix = f"Copy the whole folder {path} anew."
         return [*found, refused("model/folder", error, fix)], None, None
     config = folder.config
-    says = f"{path}: {config.num_hidden_layers} layers, hidden size "
+    says = f"{name}: {count(config.num_hidden_layers, 'layer')}, hidden size "
     says += f"{config.hidden_size}, {config.max_position_embeddings} positions"
     found.append(ok("model/folder", says))
     try:
@@ -116,19 +117,19 @@ def check_weights(path, folder, tokenizer):
     if empty:
         says = f"nothing but zeros in {weights.first_few(empty)}."
         return [problem("model/weights", says, copy)]
-    count = sum(array.size for array in loaded.values())
-    says = f"{count / 1e6:.1f} million numbers in {len(loaded)} arrays, all finite; "
+    numbers = sum(array.size for array in loaded.values())
+    says = f"{numbers / 1e6:.1f} million numbers in {len(loaded)} arrays, all finite; "
     found = [ok("model/weights", says + _describe_files(path))]
     if report.missing:
         says = f"no {weights.first_few(report.missing)}: those begin at random."
         fix = "Fine-tuning trains them; do not use the model as it is."
         found.append(note("model/weights", says, fix))
-    return found + check_memory(count, machine.usable_memory())
+    return found + check_memory(numbers, machine.usable_memory())
 
 
-def check_memory(count, free):
+def check_memory(numbers, free):
     """Compares what training takes, at the very least, with the bytes that are free."""
-    least = TRAINING_BYTES * count
+    least = TRAINING_BYTES * numbers
     if free is None or least <= free:
         return []
     says = f"training takes at least {least / 1e9:.1f} GB (each weight, its gradient, "
