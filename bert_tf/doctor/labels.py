@@ -106,7 +106,7 @@ def check_evaluation_labels(table, known, in_training):
         says = f"{table.path} has no example of {join(unseen)}: how well those are "
         says += "told will not be known."
         fix = f"Move some from training into {table.path}."
-        found.append(note("texts/eval_labels", says, fix))
+        found.append(note("texts/unseen_labels", says, fix))
     if found:
         return found
     return [ok("texts/eval_labels", f"{len(counts)}, all of them known to {where}")]

@@ -31,11 +31,13 @@ def test_table():
 
 
 def test_long_lines_hang_and_commands_stay_whole():
-    finding = findings.note("a/b", "one two " * 9, "Run: pip install very-long-name")
+    finding = findings.note(
+        "a/b", "one two " * 9, "Run: pip install very-very-long-name"
+    )
     table = findings.format_table([finding], width=40).splitlines()
     assert table[1] == "  ! b  one two one two one two one two"
     assert table[2] == "       one two one two one two one two"
-    assert table[4:6] == ["       → Run: pip install", "         very-long-name"]
+    assert table[4:6] == ["       → Run: pip install", "         very-very-long-name"]
 
 
 def test_ticks_take_colour():

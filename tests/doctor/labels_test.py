@@ -128,7 +128,7 @@ class TestEvaluation:
     def test_labels_that_evaluation_lacks(self):
         train = table("train.tsv", rows(bad=10, good=10))
         evaluation = table("eval.tsv", [("so", "good")])
-        unseen = found(labels.check(train, evaluation), "eval_labels")
+        unseen = found(labels.check(train, evaluation), "unseen_labels")
         assert unseen["level"] == "note"
         assert unseen["says"].startswith("eval.tsv has no example of bad:")
 
