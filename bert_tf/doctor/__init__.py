@@ -26,7 +26,7 @@ class DoctorConfig:
     text_column: str = ""  # Name, or place from 0; guessed from the header if empty.
     text_pair_column: str = ""  # Second text of a pair.
     label_column: str = ""  # The label.
-    max_seq_length: int = 128  # Pieces of an example, as it will be trained.
+    max_seq_length: int = 0  # Pieces of an example; 0: as in training, or 128.
 
 
 def examine(config=DoctorConfig()):
@@ -58,9 +58,8 @@ def examine(config=DoctorConfig()):
     found += of_texts
     table = train or evaluation
     if table and tokenizer:
-        found += _part("texts").check(
-            table.records, tokenizer, folder.config, config.max_seq_length
-        )
+        length = _part("model").choose_length(config.max_seq_length, folder)
+        found += _part("texts").check(table.records, tokenizer, folder.config, length)
     known = None
     if folder and not train and _part("model").has_head(folder):
         known = set((folder.config.extra.get("id2label") or {}).values())

@@ -55,7 +55,7 @@ def check_counts(table):
     if rare:
         says = f"fewer than {FEW} examples of {len(rare)} of {len(counts)} labels: "
         says += join([f"{name} ({counts[name]})" for name in rare])
-        fix = f"Add examples of them, up to {FEW} at least, or merge them into one."
+        fix = f"Add examples, up to {FEW} of each at least, or give them another label."
         found.append(note("texts/labels", f"{says}.", fix))
     if largest >= UNEQUAL * smallest:
         share = largest / len(table.records)

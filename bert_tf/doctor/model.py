@@ -14,6 +14,7 @@ from bert_tf.data.messages import count
 from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import note, ok, problem, refused
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.run import FinetuneConfig
 
 # Weight, gradient and Adam's two means, float32 each; activations come on top.
 TRAINING_BYTES = 16
@@ -23,7 +24,7 @@ def check(name, max_seq_length):
     """Looks at a folder, or what `--model` may name.
 
     Args:
-        max_seq_length: pieces of an example, as it will be trained.
+        max_seq_length: pieces of an example, as in `choose_length`.
 
     Returns:
         (findings, `ModelFolder`, `BertTokenizer`); None for what cannot be read.
@@ -45,7 +46,7 @@ def check(name, max_seq_length):
     says += f"{config.hidden_size}, {config.max_position_embeddings} positions"
     found.append(ok("model/folder", says))
     try:
-        check_length(max_seq_length, config)
+        check_length(choose_length(max_seq_length, folder), config)
     except ValueError as error:
         fix = f"--max_seq_length={config.max_position_embeddings}"
         found.append(problem("model/positions", str(error), fix))
@@ -54,6 +55,12 @@ def check(name, max_seq_length):
         found += check_labels(path, config.extra)
     found += vocabulary.check(path, folder)
     return found, folder, tokenizer
+
+
+def choose_length(asked, folder):
+    """The length asked for; 0: that of training, or the one it has by default."""
+    remembered = folder.settings.get("max_seq_length")
+    return asked or remembered or FinetuneConfig.max_seq_length
 
 
 def has_head(folder):

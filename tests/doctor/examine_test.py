@@ -31,7 +31,7 @@ def numbered(count):
 
 
 def examine(**config):
-    findings = doctor.examine(doctor.DoctorConfig(max_seq_length=24, **config))
+    findings = doctor.examine(doctor.DoctorConfig(**config))
     return {finding["check"]: finding for finding in findings}
 
 
@@ -50,7 +50,9 @@ def test_all_is_well():
     tiny_folder.write("start")
     train, evaluation = write("train.csv", numbered(10)), write("eval.csv", ROWS[::-1])
     pathlib.Path("eval.csv").write_text("text,label\nfine film,pos\npoor film,neg\n")
-    found = examine(model="start", train_file=train, eval_file=evaluation)
+    found = examine(
+        model="start", train_file=train, eval_file=evaluation, max_seq_length=24
+    )
     assert not problems(found)
     assert found["texts/train_file"]["says"] == (
         "train.csv: CSV, header; text = 'text', label = 'label'; 20 rows"

@@ -55,7 +55,7 @@ class TestCounts:
         assert found(labels.check(train), "labels") == note(
             "texts/labels",
             "fewer than 10 examples of 2 of 3 labels: bad (9), fine (2).",
-            "Add examples of them, up to 10 at least, or merge them into one.",
+            "Add examples, up to 10 of each at least, or give them another label.",
         )
 
     def test_many_more_of_one(self):

@@ -90,6 +90,16 @@ def test_more_pieces_than_positions(path):
     )
 
 
+def test_the_length_that_was_trained(path, edit):
+    edit(bert_tf={"max_seq_length": 24})
+    assert "positions" not in check(path, 0)
+    _, folder, _ = model.check(str(path), 0)
+    assert model.choose_length(0, folder) == 24
+    assert model.choose_length(8, folder) == 8
+    edit(bert_tf=None)
+    assert "max_seq_length is 128" in check(path, 0)["positions"]["says"]
+
+
 class TestFiles:
     def test_no_configuration(self, path):
         (path / "config.json").unlink()
