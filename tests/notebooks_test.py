@@ -66,7 +66,7 @@ def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
     assert "420 examples to learn from, 175 to test on." in output
     assert "  ✓ leakage       no text of the evaluation is in training" in output
     assert f"{metrics['eval_accuracy']:.0%} of the test texts" in output
-    assert f"macro F1          {metrics['eval_macro_f1']:9.3f}" in output
+    assert f"{'macro F1':17}  {metrics['eval_macro_f1']:9.3f}" in output
     wrong = 175 - round(175 * metrics["eval_accuracy"])
     assert f"{wrong} of 175 wrong" in output
     shown = [picture for cell in cells for picture in pictures(cell)]
