@@ -30,6 +30,7 @@ setuptools.setup(
         "absl-py",
         "matplotlib",
         "numpy",
+        "packaging",
         "safetensors",
         "scikit-learn",
         "scipy",
@@ -37,6 +38,7 @@ setuptools.setup(
     ],
     extras_require={
         "hub": ["huggingface_hub"],  # Fetches published models by name.
+        "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
         "test": ["hypothesis", "pytest"],
     },
 )

@@ -81,10 +81,10 @@ def start(main, *, takes_arguments=False):
     will go on, 141 (128 + SIGPIPE) where nobody reads the output any more.
 
     Args:
-        main: function(arguments), the script's name first, as absl calls it.
+        main: function(arguments), the script's name first, as absl calls it; it may
+            return an exit status of its own.
         takes_arguments: False where a word that is no flag is a mistake.
     """
-    from bert_tf.training.loop import Stopped
 
     def guarded(arguments):
         # The package says what it recognised; other people's loggers stay at warnings.
@@ -97,8 +97,9 @@ def start(main, *, takes_arguments=False):
                     f"{arguments[1]!r} is not a flag; write --name=value, and --name "
                     "or --noname for what is on or off."
                 )
-            main(arguments)
+            status = main(arguments)
             sys.stdout.flush()
+            return status
         except BrokenPipeError:
             # Python would try once more as it ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -106,7 +107,12 @@ def start(main, *, takes_arguments=False):
         except (ValueError, OSError, ArithmeticError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
-        except Stopped as stopped:
+        except Exception as stopped:
+            # Late: a script may have to say that TensorFlow does not load.
+            from bert_tf.training.loop import Stopped
+
+            if not isinstance(stopped, Stopped):
+                raise
             print(stopped, file=sys.stderr)
             sys.exit(143)
 

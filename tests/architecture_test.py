@@ -34,7 +34,7 @@ MAY_IMPORT = {
         *("answering", "seeds"),
     },
 }
-LEAVES = ("compression", "analysis", "serving")
+LEAVES = ("compression", "analysis", "serving", "doctor")
 EXCEPTIONS = {"checkpoints/folder.py": {"models"}, "serving/client.py": set()}
 
 # Foreign package: the one place that may import it; "" is nowhere.

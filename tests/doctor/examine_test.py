@@ -1,0 +1,162 @@
+"""The whole examination, and the script that prints it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import tiny_folder
+
+from bert_tf import doctor, run
+from bert_tf.training.loop import TrainConfig
+
+ROOT = pathlib.Path(__file__).parents[2]
+ROWS = [("the film is good .", "pos"), ("it was very bad", "neg")]
+
+
+@pytest.fixture(autouse=True)
+def stand_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(name, rows, header="text,label"):
+    lines = [header, *(",".join(row) for row in rows)]
+    pathlib.Path(name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return name
+
+
+def numbered(count):
+    return [(f"{text} {'a ' * n}", label) for n in range(count) for text, label in ROWS]
+
+
+def examine(**config):
+    findings = doctor.examine(doctor.DoctorConfig(**config))
+    return {finding["check"]: finding for finding in findings}
+
+
+def problems(found):
+    return {check for check in found if found[check]["level"] == "problem"}
+
+
+def test_nothing_asked():
+    found = examine()
+    assert "installation/import" in found
+    assert "machine/bf16" in found
+    assert not [check for check in found if check.startswith(("model/", "texts/"))]
+
+
+def test_all_is_well():
+    tiny_folder.write("start")
+    train, evaluation = write("train.csv", numbered(10)), write("eval.csv", ROWS[::-1])
+    pathlib.Path("eval.csv").write_text("text,label\nfine film,pos\npoor film,neg\n")
+    found = examine(
+        model="start", train_file=train, eval_file=evaluation, max_seq_length=24
+    )
+    assert not problems(found)
+    assert found["texts/train_file"]["says"] == (
+        "train.csv: CSV, header; text = 'text', label = 'label'; 20 rows"
+    )
+    assert found["texts/labels"]["says"] == "2: neg, pos; 10 examples each"
+    assert found["texts/lengths"]["says"].endswith("; none is cut at 24")
+    assert found["texts/leakage"]["level"] == "ok"
+
+
+def test_labels_without_a_model():
+    found = examine(train_file=write("train.csv", numbered(3)))
+    assert found["texts/labels"]["level"] == "note"
+    assert "texts/lengths" not in found
+
+
+def test_a_file_that_is_not_there():
+    write("train.csv", ROWS)
+    found = examine(train_file="trein.csv")
+    assert found["texts/train_file"]["says"] == "trein.csv: no such file."
+    assert found["texts/train_file"]["fix"] == "Did you mean 'train.csv'?"
+    assert problems(found) == {"texts/train_file"}
+
+
+def test_empty_texts_are_counted():
+    write("train.csv", [*ROWS, (" ", "pos"), ("", "neg")])
+    assert examine(train_file="train.csv")["texts/train_file"] == {
+        "check": "texts/train_file",
+        "level": "problem",
+        "says": "train.csv: 2 of 4 texts are empty: lines 4, 5.",
+        "fix": "Write them, or delete these rows.",
+    }
+
+
+def test_an_empty_label_is_said_as_it_is_read():
+    write("train.csv", [*ROWS, ("so", "")])
+    found = examine(train_file="train.csv")["texts/train_file"]
+    assert "line 4: the label ('label') is empty" in found["says"]
+
+
+def test_columns_are_asked_for():
+    write("train.csv", [("1", *row) for row in numbered(2)], header="id,words,kind")
+    wanted = "texts/train_file"
+    assert examine(train_file="train.csv")[wanted]["level"] == "problem"
+    found = examine(train_file="train.csv", text_column="words", label_column="kind")
+    assert "text = 'words', label = 'kind'" in found[wanted]["says"]
+
+
+def test_a_fine_tuned_model_and_its_labels():
+    tiny_folder.write("start")
+    write("train.csv", numbered(4), header="words,kind")
+    config = run.FinetuneConfig(
+        model="start",
+        train_file="train.csv",
+        output_dir="model",
+        max_seq_length=16,
+        text_column="words",
+        label_column="kind",
+    )
+    run.finetune(config, TrainConfig(max_steps=1))
+    write("eval.csv", [("so bad", "neg"), ("is it", "neutral")], header="words,kind")
+    found = examine(model="model", eval_file="eval.csv")
+    assert found["model/labels"]["says"] == "2: 'neg', 'pos'"
+    assert found["model/weights"]["level"] == "ok"
+    assert "the model lacks: 'neutral' (1)" in found["texts/eval_labels"]["says"]
+
+
+def test_without_tensorflow_the_rest_is_still_said(monkeypatch):
+    def fail():
+        return doctor.problem("installation/import", "bert_tf does not load.", "…")
+
+    monkeypatch.setattr(doctor.installation, "check_import", fail)
+    write("train.csv", [("so", "pos"), ("la", "pos")])
+    found = examine(model="start", train_file="train.csv")
+    assert problems(found) == {"installation/import", "texts/labels"}
+    assert "machine/processors" in found
+
+
+def test_importing_it_waits_for_nothing():
+    program = (
+        "import sys; from bert_tf import doctor; print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("labels, status", [(("pos", "neg"), 0), (("pos", "pos"), 1)])
+def test_the_script(labels, status):
+    write("train.csv", [("the film", labels[0]), ("it was", labels[1])])
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/doctor.py", "--train_file=train.csv"],
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    result = json.loads(done.stdout)
+    assert result["problems"] == status
+    assert result["findings"][-2]["check"] == "texts/labels"
+    assert done.stderr.startswith("installation\n  ✓ python")
+    assert done.stderr.count("✗") == 2 * status  # The finding, and the last line.

