@@ -101,7 +101,8 @@ def test_two_models():
         n_resamples=10_000,
         rng=5,
     ).confidence_interval
-    assert result["interval_95"] == pytest.approx([*expected], abs=0.018)
+    # Never both right here: the mean moves in steps of 2/61, and may land a step apart.
+    assert result["interval_95"] == pytest.approx([*expected], abs=2.01 / 61)
     assert result["mcnemar"] == {
         "only_model": only[0],
         "only_baseline": only[1],

@@ -15,6 +15,8 @@ from bert_tf.doctor.findings import (
 
 __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
+CLASSES = "classification"  # The task whose labels can be counted.
+
 
 @dataclasses.dataclass(frozen=True)
 class DoctorConfig:
@@ -23,6 +25,7 @@ class DoctorConfig:
     model: str = ""  # Folder, "minilm", or a published name; none: no model.
     train_file: str = ""  # TSV, CSV or JSONL with texts and labels.
     eval_file: str = ""  # The same, to score on.
+    task: str = ""  # As finetune takes it; the model's own if empty.
     text_column: str = ""  # Name, or place from 0; guessed from the header if empty.
     text_pair_column: str = ""  # Second text of a pair.
     label_column: str = ""  # The label.
@@ -39,6 +42,9 @@ def examine(config=DoctorConfig()):
         list of findings, dicts of strings: `check` ("group/name"), `level` ("ok",
         "note" or "problem"), `says` and `fix`, which is empty where all is well.
 
+    Raises:
+        ValueError: no task has this name.
+
     Example:
         >>> findings = examine(DoctorConfig(model="minilm"))  # doctest: +SKIP
         >>> print(format_table(findings))  # doctest: +SKIP
@@ -54,7 +60,10 @@ def examine(config=DoctorConfig()):
                 config.model, config.max_seq_length
             )
             found += of_model
-    of_texts, train, evaluation = _read_tables(config, folder)
+    task = config.task or (folder and folder.settings.get("task")) or CLASSES
+    if loads["level"] == "ok":
+        importlib.import_module("bert_tf.answering").find_task(task)
+    of_texts, train, evaluation = _read_tables(config, folder, task)
     found += of_texts
     table = train or evaluation
     if table and tokenizer:
@@ -63,14 +72,15 @@ def examine(config=DoctorConfig()):
     known = None
     if folder and not train and _part("model").has_head(folder):
         known = set((folder.config.extra.get("id2label") or {}).values())
-    return found + labels.check(train, evaluation, known)
+    # Labels of the other tasks are no classes: they are numbers, or several.
+    return found + labels.check(train, evaluation, known, classes=task == CLASSES)
 
 
 def _part(name):
     return importlib.import_module(f"bert_tf.doctor.{name}")
 
 
-def _read_tables(config, folder):
+def _read_tables(config, folder, task):
     """Returns (findings, the training table, the evaluation table), None for no table."""
     found, tables = [], {}
     columns = {
@@ -85,7 +95,12 @@ def _read_tables(config, folder):
         if not path:
             continue
         try:
-            table = read_table(path, columns=remembered, **columns)
+            table = read_table(
+                path,
+                columns=remembered,
+                many_labels=task == "multi_label",
+                **columns,
+            )
         except (OSError, ValueError) as error:
             fix = f"Pass --{flag}= a table of texts and labels."
             empty = _find_empty(flag, path, remembered, columns)

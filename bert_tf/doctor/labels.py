@@ -16,20 +16,22 @@ MANY = 20  # Labels; from here on they may be numbers, or texts.
 SHOWN = 8
 
 
-def check(train, evaluation=None, known=None):
+def check(train, evaluation=None, known=None, *, classes=True):
     """Returns the findings on the labels of tables, and on texts that come twice.
 
     Args:
         train: `Table` to learn from, or None.
         evaluation: `Table` to score on, or None.
         known: labels of the model, where it is to answer and not to learn.
+        classes: whether a label is one of a few names; numbers, and several labels
+            for a text, are not looked at.
     """
     found = []
-    if train:
+    if train and classes:
         known = {record["label"] for record in train.records}
         found += check_counts(train)
         found += check_repeats(train)
-    if evaluation and known:
+    if evaluation and known and classes:
         found += check_evaluation_labels(evaluation, known, bool(train))
     if train and evaluation:
         found += check_leakage(train, evaluation)

@@ -15,6 +15,7 @@ from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import note, ok, problem, refused
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import FinetuneConfig
+from bert_tf.tasks import task_of
 
 # Weight, gradient and Adam's two means, float32 each; activations come on top.
 TRAINING_BYTES = 16
@@ -97,10 +98,11 @@ def check_weights(path, folder, tokenizer):
     try:
         model = BertBackbone(folder.config)
         if has_head(folder):
-            name = folder.settings.get("task", "classification")
-            longest = folder.config.max_position_embeddings
-            task = find_task(name).restore(
-                tokenizer, folder.config, max_seq_length=longest
+            task = find_task(task_of(folder.config, folder.settings)).restore(
+                tokenizer,
+                folder.config,
+                folder.settings,
+                max_seq_length=folder.config.max_position_embeddings,
             )
             model = task.build(model)
         report = folders.load_weights(path, model, new_heads=not has_head(folder))

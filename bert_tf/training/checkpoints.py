@@ -42,8 +42,9 @@ class Checkpoints:
             try:
                 self._state.restore(path).assert_consumed()
                 return
-            except tf.errors.OpError as error:
-                reason = str(error.message).splitlines()[0]
+            # The reader calls a file that is too short an IndexError.
+            except (tf.errors.OpError, IndexError) as error:
+                reason = getattr(error, "message", str(error)).splitlines()[0]
                 _log.warning("checkpoint %s is damaged (%s).", path, reason)
         if paths:
             raise ValueError(

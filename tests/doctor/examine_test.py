@@ -160,3 +160,24 @@ def test_the_script(labels, status):
     assert result["findings"][-2]["check"] == "texts/labels"
     assert done.stderr.startswith("installation\n  ✓ python")
     assert done.stderr.count("✗") == 2 * status  # The finding, and the last line.
+
+
+class TestOtherTasks:
+    """Numbers, and several labels for a text, are not counted as classes."""
+
+    @pytest.mark.parametrize(
+        ("task", "labels"),
+        [("regression", ["1.5", "2.25", "4.0"]), ("multi_label", ["a|b", "b", ""])],
+    )
+    def test_only_what_is_said_of_texts(self, task, labels):
+        texts = ("a film", "a good film", "a bad film")
+        train = write("train.csv", zip(texts, labels))
+        evaluation = write("eval.csv", [("a film", labels[0]), ("another", labels[1])])
+        found = examine(task=task, train_file=train, eval_file=evaluation)
+        checks = {check for check in found if check.startswith("texts/")}
+        assert checks == {"texts/train_file", "texts/eval_file", "texts/leakage"}
+        assert "1 of 2 texts" in found["texts/leakage"]["says"]
+
+    def test_no_such_task(self):
+        with pytest.raises(ValueError, match="received 'sorting'"):
+            examine(task="sorting")

@@ -134,7 +134,9 @@ class TestWeights:
     def test_none(self, path):
         (path / "model.safetensors").unlink()
         found = check(path)["weights"]
-        assert found["says"] == f"{path} holds no model.safetensors."
+        assert found["says"] == (
+            f"{path} holds no model.safetensors and no bert_model.ckpt.index."
+        )
         assert found["fix"].startswith("Copy model.safetensors into")
 
     def test_cut_short(self, path):

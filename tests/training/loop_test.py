@@ -300,11 +300,19 @@ class TestDamage:
         assert kept(whole) == {"ckpt-6"}
 
     @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
-    @pytest.mark.parametrize("share", [0.0, 0.5])
-    def test_a_damaged_newest_falls_back(self, tmp_path, three, caplog, part, share):
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda data: b"",
+            lambda data: data[: len(data) // 2],
+            lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+        ],
+        ids=["empty", "cut", "zeros"],
+    )
+    def test_a_damaged_newest_falls_back(self, tmp_path, three, caplog, part, damage):
         shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
         path = tmp_path / "checkpoints" / f"ckpt-6.{part}"
-        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+        path.write_bytes(damage(path.read_bytes()))
         resumed = Run(tmp_path, self.CONFIG)
         assert resumed.start_step == 4
         assert "ckpt-6 is damaged" in caplog.text
