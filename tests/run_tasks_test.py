@@ -1,5 +1,6 @@
 """The verbs on every task, with a model of one layer: train, evaluate, predict."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -42,7 +43,11 @@ def regression():
     ]
     pathlib.Path("sts.csv").write_text("".join(lines))
     return finetune(
-        task="regression", train_file="sts.csv", eval_file="sts.csv", output_dir="r"
+        dataclasses.replace(TRAINING, num_train_epochs=16),
+        task="regression",
+        train_file="sts.csv",
+        eval_file="sts.csv",
+        output_dir="r",
     )
 
 

@@ -85,7 +85,7 @@ def _prepared(name, data_dir):
         move = did_you_mean(name, known, "tfds.list_builders() names those there are.")
         raise ValueError(f"TFDS has no data set {name!r}. {move}") from None
     except ValueError as error:
-        raise ValueError(f"TFDS cannot read {name!r}: {_first(error)}") from None
+        raise ValueError(f"TFDS cannot read {name!r}: {_first(error)}.") from None
     if not builder.data_path.exists():
         try:
             with contextlib.redirect_stdout(sys.stderr):  # TFDS tells how it goes.
@@ -94,7 +94,7 @@ def _prepared(name, data_dir):
         except Exception as error:  # noqa: BLE001
             raise ValueError(
                 f"{name} is not prepared in {quote(str(builder.data_path), 200)}, and "
-                f"that failed: {_first(error)} Prepare it where there is a network "
+                f"that failed: {_first(error)}. Prepare it where there is a network "
                 f"(tfds build {name}) and pass its folder as tfds_data_dir."
             ) from None
     return builder
@@ -102,7 +102,7 @@ def _prepared(name, data_dir):
 
 def _first(error):
     """The beginning of a message, which may be pages long."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
