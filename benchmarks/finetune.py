@@ -90,12 +90,7 @@ def table(precision, reports, peak, config):
             share = f"{rate * work / (peak * 1e9):.0%}"
         memory = f"{median(engine, 'memory_growth_mb'):.0f}"
         cells = [engine, precision, f"{rate:.1f}", ratio, memory, share]
-        yield row(cells)
-
-
-def row(cells):
-    """Returns a row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
+        yield launch.row(cells)
 
 
 def main(_):
@@ -108,7 +103,7 @@ def main(_):
         launch.write_batches(batches, FLAGS.warmup_steps + FLAGS.steps)
         reports = {kind: measure(kind, batches) for kind in FLAGS.precisions}
 
-    print(row(HEADER), row(["---"] * len(HEADER)), sep="\n")
+    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), sep="\n")
     for kind, found in reports.items():
         print(*table(kind, found, peaks[kind], config), sep="\n")
     rates = ", ".join(f"{kind} {rate:.0f} GFLOP/s" for kind, rate in peaks.items())

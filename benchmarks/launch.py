@@ -62,6 +62,17 @@ def write_batches(path, steps, batch_size=32, seed=0):
             file.write(json.dumps(batch) + "\n")
 
 
+def write_table(path, records):
+    """Writes a table as engines read it: JSON lines."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def row(cells):
+    """Returns a row of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
 def run(engine, *arguments):
     """Runs an engine to its end and returns what it printed, from JSON."""
     python = flags.FLAGS[f"{engine}_python"].value

@@ -10,11 +10,11 @@ _PUBLIC = {
     "BertBackbone": "models.backbone",
     "BertPretrainer": "models.pretraining",
     "Classifier": "models.finetuning",
-    "ConvertConfig": "converting",
+    "ConvertConfig": "run.converting",
     "FinetuneConfig": "run",
     "TrainConfig": "run",
     "Model": "answering",
-    "convert": "converting",
+    "convert": "run.converting",
     "finetune": "run",
 }
 __all__ = list(_PUBLIC)

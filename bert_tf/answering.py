@@ -24,6 +24,7 @@ class Model:
         path: model folder; one made by transformers will do.
         max_seq_length: pieces of an example; 0 takes what the folder remembers.
         batch_size: examples computed at once.
+        bf16: compute in bfloat16, for processors that have it.
 
     Raises:
         ValueError, FileNotFoundError: no such folder, or one without a trained head.
@@ -33,7 +34,7 @@ class Model:
         [{'label': 'delivery', 'scores': {'billing': 0.01, 'delivery': 0.99}}]
     """
 
-    def __init__(self, path, *, max_seq_length=0, batch_size=128):
+    def __init__(self, path, *, max_seq_length=0, batch_size=128, bf16=False):
         start = folders.resolve(path)
         self.folder = folders.read(start)
         settings = self.folder.settings
@@ -47,12 +48,13 @@ class Model:
             settings,
             max_seq_length=max_seq_length,
         )
-        self.model = self.task.build(BertBackbone(self.folder.config))
+        dtype = "mixed_bfloat16" if bf16 else "float32"
+        self.model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
         folders.load_weights(start, self.model)
         self.batch_size = batch_size
         self._predictor = make_predictor(self.model)
         # Traced once, however many data sets it serves: most of a short answer's time.
-        self._features = tf.function(self.task.features)
+        self._features = tf.function(self.task.features, autograph=False)
 
     def evaluate(self, eval_file, **columns):
         """Returns {name: value} on a labelled file; columns as in `read_table`."""
@@ -118,6 +120,12 @@ class Model:
     def _outputs(self, data):
         rows = evaluation_rows(data, self._features, batch_size=self.batch_size)
         return self._predictor(rows, len(data["text"]), show_progress)
+
+
+def task_name(path):
+    """Returns which task a model folder was trained for, without reading its weights."""
+    folder = folders.read(folders.resolve(path))
+    return task_of(folder.config, folder.settings)
 
 
 def find_task(name):

@@ -10,7 +10,7 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import comparison
+    from bert_tf.run import comparison
 
 flags.define(comparison.CompareConfig)
 

@@ -11,7 +11,7 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import converting
+    from bert_tf.run import converting
 
 flags.define(converting.ConvertConfig)
 

@@ -58,9 +58,9 @@ def test_logits_of_64_sentences_in_rows_and_padded(task_and_model):
         np.testing.assert_allclose(model(batch), EXPECTED["logits"], atol=2e-5, rtol=0)
 
 
-def test_50_fine_tuning_losses(task_and_model):
+@pytest.mark.parametrize("steps", [16, pytest.param(50, marks=pytest.mark.slow)])
+def test_fine_tuning_losses(task_and_model, steps):
     task, model = task_and_model
-    steps = 50
 
     def batches():
         for step in range(steps):
@@ -85,5 +85,6 @@ def test_50_fine_tuning_losses(task_and_model):
     )
     iterator = iter(dataset.map(lambda batch: pack(task.features(batch))))
     losses = [float(update(iterator)["loss"]) for _ in range(steps)]
-    np.testing.assert_allclose(losses, EXPECTED["losses"], atol=1e-4, rtol=0)
-    assert losses[-1] < losses[0] / 2  # It learns, too.
+    expected = EXPECTED["losses"][:steps]
+    np.testing.assert_allclose(losses, expected, atol=1e-4, rtol=0)
+    assert losses[-1] < losses[0]

@@ -1,7 +1,7 @@
 """The scripts as a user runs them: a process each, JSON on stdout, words on stderr.
 
 Each process takes seconds to import TensorFlow, so few are started, those that do not
-wait for one another at once; what needs no process is in run_test and start_test.
+wait for one another at once; what needs no process is in run/ and start_test.
 """
 
 import json
@@ -175,7 +175,6 @@ def test_bad_input_ends_in_one_line(home):
             *FINETUNE,
             "--output_dir=out",
         ),
-        "eval_file is missing: pass --eval_file=": ("evaluate.py", "--model=model"),
         "output is missing: pass --output=": (
             "convert_checkpoint.py",
             "--input=start",
@@ -190,7 +189,7 @@ def test_bad_input_ends_in_one_line(home):
     assert sorted(home.iterdir()) == before
 
 
-@pytest.mark.slow  # Without the processes, run_test and start_test have it.
+@pytest.mark.slow  # Without the processes, finetuning_test and start_test have it.
 def test_sigterm_saves_and_says_how_to_go_on(home):
     script = Script(
         *FINETUNE,

@@ -1,14 +1,14 @@
-"""Fine-tunes bert_tf's classifier: rows packed in the pipeline, its own update step.
+"""Fine-tunes bert_tf's classifier, or asks one.
 
-A table is trained on by `bert_tf.finetune` itself. Batches are given to the same parts
-beneath it, to hold the order that the other engines see; tokenization and packing run
-in the pipeline while the steps are timed. contract.py says what goes in and comes out.
+Batches are given to the parts beneath `bert_tf.finetune`, to hold the order that the
+other engines see; tokenization and packing run in the pipeline while the steps are
+timed. A table is answered as scripts/predict.py answers it, reading included. Tables are
+trained on by scripts/finetune.py itself, in recipes.py. contract.py says what goes in
+and comes out.
 """
 
 import dataclasses
 import json
-import os
-import tempfile
 
 import keras
 import tensorflow as tf
@@ -49,6 +49,7 @@ def load(options):
 def stream(batches, task, seed):
     """Returns a data set of packed rows, one element a batch, in order."""
 
+    @tf.autograph.experimental.do_not_convert
     def rows(number, texts, labels):
         columns = {"text": texts, "label": labels}
         dropout_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)])
@@ -93,46 +94,22 @@ def train_batches(options):
     return {"examples_per_second": clock.examples_per_second(), "losses": losses}
 
 
-def train_table(options):
-    """Fine-tunes on a table; returns the accuracies, last weights scored row by row."""
-    if options.dropout is not None:
-        raise ValueError(
-            "--dropout goes with --batches; a table trains the model as is."
-        )
-    training = bert_tf.TrainConfig(
-        num_train_epochs=options.num_train_epochs,
-        per_device_train_batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        warmup_ratio=options.warmup_ratio,
-        bf16=options.bf16,
-        seed=options.seed,
-        load_best_model_at_end=False,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        config = bert_tf.FinetuneConfig(
-            model=options.model,
-            train_file=options.train_file,
-            eval_file=options.eval_file,
-            output_dir=folder,
-            max_seq_length=options.max_seq_length,
-        )
-        bert_tf.finetune(config, training)
-        answers = bert_tf.Model(folder).predict_file(options.eval_file)
-        with open(os.path.join(folder, "metrics.jsonl"), encoding="utf-8") as lines:
-            logged = [json.loads(line) for line in lines]
-    _, labels = contract.read_table(options.eval_file)
-    pairs = zip(answers, labels, strict=True)
-    return {
-        "eval_accuracies": [x["eval_accuracy"] for x in logged if "eval_accuracy" in x],
-        "correct": [int(answer["label"] == str(label)) for answer, label in pairs],
-    }
+def predict(options):
+    """Answers a table with a fine-tuned model; returns what is to be reported."""
+    tokens = {"max_seq_length": options.max_seq_length}
+    model = bert_tf.Model(options.model, bf16=options.bf16, **tokens)
+
+    def once():
+        return [answer["label"] for answer in model.predict_file(options.input_file)]
+
+    return contract.time_predictions(once, options)
 
 
 def main():
     memory = contract.Memory()
     options = contract.parser(__doc__).parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    report = train_batches(options) if options.batches else train_table(options)
+    report = predict(options) if options.input_file else train_batches(options)
     report |= {
         "engine": "bert_tf",
         "memory_growth_mb": memory.growth_mb(),

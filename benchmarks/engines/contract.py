@@ -1,21 +1,28 @@
 """What every engine takes, measures and prints; the standard library only.
 
 An engine runs in its own process and its own environment, takes the flags of `parser`,
-logs to stderr and prints one JSON object to stdout:
+logs to stderr and prints one JSON object to stdout: engine, versions, memory_growth_mb,
+and by its work
 
-    engine, versions, memory_growth_mb, and by its work
-    examples_per_second, losses (a list, one a step), lengths (real tokens of each
-    example, [CLS] and [SEP] counted), eval_accuracies (one an epoch), correct (1 or 0
-    for each example that the final model was scored on).
+    --batches, a file of batches, JSON lines of {"texts": [B], "labels": [B]}: trains on
+        them once, in order. Gives examples_per_second, losses (a list, one a step),
+        lengths (real tokens of each example, [CLS] and [SEP] counted).
+    --train_file and --eval_file, tables: trains on the one, shuffled by the seed every
+        epoch, and answers the other with the last weights. Gives outputs (a list for
+        each example of --eval_file) and train_seconds.
+    --input_file, a table whose labels are not read: answers it with a fine-tuned model,
+        time and again. Gives labels (names, in order), seconds (of each time) and
+        start_seconds (from the first import to the end of the first time).
 
-Its work is either a file of batches, JSON lines of {"texts": [B], "labels": [B]} taken
-once in order (speed, parity), or a table with the columns sentence and label, shuffled
-by the seed every epoch (accuracy). All train alike: AdamW, betas 0.9 and 0.999, epsilon
-1e-8, decay 0.01 but on biases and LayerNorm, clipping at 1.0, linear warm-up and decay.
+A table is JSON lines of {"text", "text_pair", "label"}; without text_pair they are
+single texts; numbers as labels, ids of classes or, with --regression, values. All train
+alike: AdamW, betas 0.9 and 0.999, epsilon 1e-8, decay 0.01 but on biases and LayerNorm,
+clipping at 1.0, linear warm-up and decay.
 """
 
 import argparse
 import json
+import os
 import statistics
 import time
 
@@ -27,8 +34,10 @@ def parser(description):
     add("--model", required=True, help="Hugging Face folder to start from.")
     add("--batches", help="JSON lines of texts and labels, trained on in order.")
     add("--train_file", help="Table to train on, shuffled by the seed every epoch.")
-    add("--eval_file", help="Table to score after every epoch.")
-    add("--num_train_epochs", type=int, default=3)
+    add("--eval_file", help="Table to answer after the last one.")
+    add("--input_file", help="Table to answer with a fine-tuned model.")
+    add("--regression", action="store_true", help="Labels are values, not classes.")
+    add("--num_train_epochs", type=float, default=3)
     add("--batch_size", type=int, default=32)
     add("--learning_rate", type=float, default=5e-5)
     add("--warmup_ratio", type=float, default=0.1, help="Of all steps.")
@@ -38,6 +47,7 @@ def parser(description):
     add("--seed", type=int, default=1, help="Of a new head, dropout and order.")
     add("--threads", type=int, default=2)
     add("--warmup_steps", type=int, default=5, help="Steps not timed, at least 1.")
+    add("--repeats", type=int, default=3, help="Times --input_file is answered.")
     return result
 
 
@@ -49,12 +59,26 @@ def read_batches(path):
 
 
 def read_table(path):
-    """Returns texts and integer labels of a tab-separated file with a header."""
+    """Returns texts, second texts (None where there are none) and labels of a table."""
     with open(path, encoding="utf-8") as lines:
-        header = next(lines).rstrip("\n").split("\t")
-        rows = [line.rstrip("\n").split("\t") for line in lines]
-    text, label = header.index("sentence"), header.index("label")
-    return [row[text] for row in rows], [int(row[label]) for row in rows]
+        rows = [json.loads(line) for line in lines]
+    texts, labels = ([row.get(name) for row in rows] for name in ("text", "label"))
+    pairs = [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None
+    return texts, pairs, labels
+
+
+def time_predictions(once, options):
+    """Calls once() -> labels as often as asked; returns what is to be reported.
+
+    The start is that of the process, so that imports count.
+    """
+    labels, seconds = once(), []
+    start_seconds = time.time() - _process_start()
+    for _ in range(options.repeats):
+        start = time.perf_counter()
+        once()
+        seconds.append(time.perf_counter() - start)
+    return {"labels": labels, "seconds": seconds, "start_seconds": start_seconds}
 
 
 class Clock:
@@ -109,3 +133,12 @@ class Memory:
 def _status_mb(key):
     with open("/proc/self/status", encoding="ascii") as lines:
         return next(int(x.split()[1]) / 1024 for x in lines if x.startswith(key + ":"))
+
+
+def _process_start():
+    """When this process began, in seconds of the epoch (Linux)."""
+    with open("/proc/self/stat", encoding="ascii") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    with open("/proc/stat", encoding="ascii") as lines:
+        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime"))
+    return boot + ticks / os.sysconf("SC_CLK_TCK")

@@ -26,6 +26,7 @@ def fix_shapes(batches, *, rows, row_length, slots):
         left over, is an InvalidArgumentError.
     """
 
+    @tf.autograph.experimental.do_not_convert
     def lay_batch(waiting, batch):
         batch = {
             name: tf.concat([_read(value), batch[name]], axis=0)

@@ -3,6 +3,9 @@
 Nothing remembers where it was: the order of an epoch follows from (seed, epoch), a batch
 from its number. So a run that begins at step n sees exactly what the uninterrupted run
 saw from there, on any number of replicas.
+
+Functions that TensorFlow would convert by AutoGraph are kept as they are: nothing in them
+asks a tensor in Python, and to convert them takes seconds at every start.
 """
 
 import tensorflow as tf
@@ -48,6 +51,7 @@ def training_rows(
     steps = steps_per_epoch(count, batch_size, micro_batches)
     empty = steps * micro_batches * batch_size - count
 
+    @tf.autograph.experimental.do_not_convert
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), seed=[tf.constant(seed, tf.int64), epoch]
@@ -56,10 +60,12 @@ def training_rows(
         batches = tf.reshape(order, [steps * micro_batches, batch_size])
         return tf.data.Dataset.from_tensor_slices(batches)
 
+    @tf.autograph.experimental.do_not_convert
     def framed(numbers):
         chosen = tf.boolean_mask(numbers, numbers >= 0)
         return features({name: tf.gather(x, chosen) for name, x in columns.items()})
 
+    @tf.autograph.experimental.do_not_convert
     def rows(number, batch):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
         return (pack(batch) if shape is None else batch) | {
@@ -99,6 +105,7 @@ def evaluation_rows(columns, features, *, batch_size):
     length = tf.add_n([tf.strings.length(array) for array in texts])
     order = tf.argsort(length, direction="DESCENDING", stable=True)
 
+    @tf.autograph.experimental.do_not_convert
     def rows(chosen):
         batch = {name: tf.gather(array, chosen) for name, array in columns.items()}
         return pack(features(batch)) | {"example_number": chosen}

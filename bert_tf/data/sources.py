@@ -1,7 +1,10 @@
-"""Where training and evaluation data come from: two files, or a TFDS data set."""
+"""Where training and evaluation data come from: files, or a TFDS data set."""
 
+import dataclasses
 import functools
+import hashlib
 
+from bert_tf.data.messages import count
 from bert_tf.data.readers import read_table
 from bert_tf.data.tfds import read_tfds
 
@@ -14,7 +17,8 @@ def read_tables(source, *, label_separator=None, **options):
 
     Args:
         source: has `train_file` and `eval_file`, or `tfds`, `tfds_data_dir`,
-            `tfds_train_split` and `tfds_eval_split`; "" for nothing.
+            `tfds_train_split` and `tfds_eval_split`; "" for nothing; and
+            `eval_fraction`, see `hold_out`, 0 for nothing.
         label_separator, options: as in `read_table`.
     """
     if source.tfds:
@@ -25,4 +29,47 @@ def read_tables(source, *, label_separator=None, **options):
         read = functools.partial(read_table, label_separator=label_separator)
         first, second = source.train_file, source.eval_file
     train = read(first, **options)
+    if source.eval_fraction:
+        return hold_out(train, source.eval_fraction)
     return train, read(second, columns=train.columns, **options) if second else None
+
+
+def hold_out(table, fraction):
+    """Takes rows of a table away to score on: about `fraction` of them, in (0, 1).
+
+    The text decides, by a hash, not chance or place: the same text is never on both
+    sides, a row stays on its side where others are added, and no seed changes it.
+
+    Returns:
+        The table of the other rows, and that of the rows held out.
+
+    Raises:
+        ValueError: one of them would be empty.
+    """
+
+    def held(record):
+        text = "\t".join((record["text"], record.get("text_pair", "")))
+        digest = hashlib.sha256(text.encode()).digest()
+        return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+    sides = [[], []]
+    for number, record in enumerate(table.records):
+        sides[held(record)].append(number)
+    for numbers, name in zip(sides, ("train on", "score on")):
+        if not numbers:
+            raise ValueError(
+                f"{table.path}: eval_fraction={fraction} of "
+                f"{count(len(table.records), 'row')} leaves none to {name}; choose "
+                "another, or give an eval_file."
+            )
+    train, evaluation = (
+        dataclasses.replace(
+            table,
+            records=[table.records[number] for number in numbers],
+            lines=[table.lines[number] for number in numbers],
+        )
+        for numbers in sides
+    )
+    size = count(len(evaluation.records), "row")
+    told = f"{table.path}: {size} held out to score on (eval_fraction={fraction})"
+    return train, dataclasses.replace(evaluation, description=told)

@@ -11,7 +11,7 @@ def make_predictor(model):
     `example_number`, int32 [B]; outputs are float32 NumPy arrays, one entry an example.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def next_outputs(iterator):
         rows = next(iterator)
         return rows["example_number"], model(rows, training=False)

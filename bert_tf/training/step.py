@@ -37,7 +37,7 @@ def make_update(
         name, `grad_norm` before clipping, and `examples`.
     """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def differentiate(rows, totals, factor):
         # Nothing is recorded for variables that don't train.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -100,7 +100,7 @@ def make_update(
         reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
         return reduced | {"grad_norm": norm}
 
-    @tf.function
+    @tf.function(autograph=False)
     def update(iterator):
         batches = [next(iterator) for _ in range(micro_batches)]
         metrics = strategy.run(update_replica, args=(batches,))

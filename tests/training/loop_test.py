@@ -220,6 +220,7 @@ class TestResume:
             Run(tmp_path / "resumed", config, at_evaluation=crash)
         assert without_speed(Run(tmp_path / "resumed", config).lines) == lines
 
+    @pytest.mark.slow  # Three runs of two replicas; each trait has a test of its own.
     def test_two_replicas_in_float16(self, tmp_path):
         config = TrainConfig(
             **{
@@ -299,15 +300,18 @@ class TestDamage:
         assert kept(three) == {"ckpt-3", "ckpt-4", "ckpt-6"}
         assert kept(whole) == {"ckpt-6"}
 
-    @pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
     @pytest.mark.parametrize(
-        "damage",
+        ("part", "damage"),
         [
-            lambda data: b"",
-            lambda data: data[: len(data) // 2],
-            lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+            ("index", lambda data: b""),
+            ("index", lambda data: data[: len(data) // 2]),
+            ("data-00000-of-00001", lambda data: data[: len(data) // 2]),
+            (
+                "data-00000-of-00001",
+                lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+            ),
         ],
-        ids=["empty", "cut", "zeros"],
+        ids=["index-empty", "index-cut", "data-cut", "data-zeros"],
     )
     def test_a_damaged_newest_falls_back(self, tmp_path, three, caplog, part, damage):
         shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)

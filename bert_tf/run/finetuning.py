@@ -1,4 +1,4 @@
-"""The verbs: fine-tune, evaluate, predict. Scripts and notebooks parse and call these."""
+"""Fine-tuning: from a model folder and a file of labelled texts to a model folder."""
 
 import dataclasses
 import logging
@@ -6,9 +6,8 @@ import pathlib
 
 import keras
 
-from bert_tf import report, seeds
+from bert_tf import report
 from bert_tf.answering import (
-    Model,
     check_length,
     find_task,
     make_tokenizer,
@@ -19,6 +18,8 @@ from bert_tf.data.pipeline import evaluation_rows, steps_per_epoch, training_row
 from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.run import seeds
+from bert_tf.run.needs import columns_asked, need
 from bert_tf.tasks import refuse_foreign_options
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.distribution import make_strategy
@@ -35,6 +36,7 @@ class FinetuneConfig:
     model: str = ""  # Folder, "minilm", or a published name like bert-base-uncased.
     train_file: str = ""  # TSV, CSV or JSONL with texts and labels.
     eval_file: str = ""  # The same, to score on; none: no evaluation.
+    eval_fraction: float = 0.0  # Or hold out this share of train_file, by its texts.
     tfds: str = ""  # Instead of files, a TensorFlow Dataset such as glue/sst2.
     tfds_data_dir: str = ""  # Where prepared ones lie; empty: where TFDS puts them.
     tfds_train_split: str = "train"  # Part to train on, say train[:90%].
@@ -51,12 +53,22 @@ class FinetuneConfig:
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):
-        _need(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
+        need(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
         if self.tfds and (self.train_file or self.eval_file):
             raise ValueError(
                 f"data come from tfds ({self.tfds}) or from files, not from both; drop "
                 "one."
             )
+        if self.eval_fraction:
+            if not 0 < self.eval_fraction < 1:
+                raise ValueError(
+                    f"eval_fraction must be in (0, 1); received {self.eval_fraction}."
+                )
+            if self.eval_file or self.tfds:
+                raise ValueError(
+                    "eval_fraction holds out a part of train_file; drop eval_file, and "
+                    "with tfds write tfds_train_split=train[:90%]."
+                )
         refuse_foreign_options(find_task(self.task), _changed(self))
         loop.at_least(self, "seeds", 1)
         loop.at_least(self, "max_seq_length", 8)
@@ -203,80 +215,11 @@ def _read_tables(config):
         config,
         many_labels=find_task(config.task).many_labels,
         label_separator=config.label_separator,
-        **_columns(config),
+        **columns_asked(config),
     )
     for table in filter(None, tables):
         _log.info("%s", table.description)
     return tables
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateConfig:
-    """Which model to score, on what."""
-
-    model: str = ""  # Model folder.
-    eval_file: str = ""  # TSV, CSV or JSONL with texts and labels.
-    text_column: str = ""  # Name, or place from 0; as in training if empty.
-    text_pair_column: str = ""  # Second text of a pair.
-    label_column: str = ""  # The label.
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    per_device_eval_batch_size: int = 128  # Examples at once.
-
-    def __post_init__(self):
-        _need(self, "model", "eval_file")
-        loop.at_least(self, "per_device_eval_batch_size", 1)
-
-
-def evaluate(config):
-    """Returns the scores of a model folder on a labelled file, {"eval_…": value}."""
-    model = Model(
-        config.model,
-        max_seq_length=config.max_seq_length,
-        batch_size=config.per_device_eval_batch_size,
-    )
-    return model.evaluate(config.eval_file, **_columns(config))
-
-
-@dataclasses.dataclass(frozen=True)
-class PredictConfig:
-    """Which model to ask, about what."""
-
-    model: str = ""  # Model folder.
-    input_file: str = ""  # TSV, CSV, JSONL or plain text, one text a line.
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    per_device_eval_batch_size: int = 128  # Examples at once.
-
-    def __post_init__(self):
-        _need(self, "model")
-        loop.at_least(self, "per_device_eval_batch_size", 1)
-
-
-def predict(config, lines=(), source="arguments"):
-    """Returns the answers of a model folder to a file, or to lines, in order.
-
-    Args:
-        config: `PredictConfig`.
-        lines, source: as in `Model.predict_lines`; none where there is an input_file.
-    """
-    if config.input_file and lines:
-        raise ValueError(
-            f"texts come from input_file ({config.input_file}) or from {source}, not "
-            "from both; drop one."
-        )
-    model = Model(
-        config.model,
-        max_seq_length=config.max_seq_length,
-        batch_size=config.per_device_eval_batch_size,
-    )
-    if config.input_file:
-        return model.predict_file(config.input_file)
-    return model.predict_lines(lines, source)
-
-
-def _need(config, *names):
-    for name in names:
-        if not getattr(config, name):
-            raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
 
 
 def _changed(config):
@@ -285,12 +228,4 @@ def _changed(config):
         field.name: getattr(config, field.name)
         for field in dataclasses.fields(config)
         if getattr(config, field.name) != field.default
-    }
-
-
-def _columns(config):
-    """The columns asked for, None where they are to be guessed."""
-    return {
-        name: getattr(config, name) or None
-        for name in ("text_column", "text_pair_column", "label_column")
     }

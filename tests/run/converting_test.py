@@ -16,13 +16,13 @@ from bert_tf import run
 from bert_tf.checkpoints import dialects, folder, formats, layouts, tf1
 from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.config import read_config
-from bert_tf.converting import ConvertConfig, convert
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.run.converting import ConvertConfig, convert
 from bert_tf.training.loop import TrainConfig
 
-DATA = pathlib.Path(__file__).parents[1] / ".." / "shared" / "data" / "checkpoints"
+DATA = pathlib.Path(__file__).parents[2] / ".." / "shared" / "data" / "checkpoints"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no shared data")
 PARTS = ModelFolder(tiny_folder.CONFIG, tiny_folder.VOCAB, {"do_lower_case": True})
 GOOGLE_FILES = {
@@ -185,6 +185,7 @@ def test_casing_that_the_vocabulary_does_not_show_is_kept():
     assert folder.read("again").tokenizer["do_lower_case"] is False
 
 
+@pytest.mark.slow  # Two runs; that the weights are the same is tested above.
 def test_fine_tuning_starts_from_every_layout_alike():
     write_google("start")
     go("start", "hf")

@@ -178,6 +178,7 @@ class TestFinetune:
             "bert.pooler.dense.bias",
         }
 
+    @pytest.mark.slow  # Three runs; loop_test resumes what trains, whatever it is.
     def test_a_stopped_run_with_adapters_goes_on_to_the_same_weights(self, monkeypatch):
         training = dataclasses.replace(TRAINING, lora_rank=2, fp16=True)
         finetune(training, eval_file="train.tsv", output_dir="whole")

@@ -12,10 +12,15 @@ import tiny_tfds
 
 from bert_tf import run
 from bert_tf.checkpoints import folder
+from bert_tf.run import finetuning
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
-    num_train_epochs=8, per_device_train_batch_size=4, learning_rate=2e-2
+    num_train_epochs=8,
+    per_device_train_batch_size=4,
+    learning_rate=2e-2,
+    eval_strategy="steps",
+    eval_steps=20,
 )
 BEGINS = ("the film is", "it was", "a very", "film :", "is it")
 ENDS = {"good .": 5.0, "fine": 4.0, "poor": 0.5, "bad ,": 0.0}
@@ -195,7 +200,7 @@ class TestClassificationOptions:
         def train(model, task, *_, **__):
             raise Begun(task)
 
-        monkeypatch.setattr(run.loop, "train", train)
+        monkeypatch.setattr(finetuning.loop, "train", train)
         with pytest.raises(Begun) as caught:
             finetune(
                 train_file="few.tsv",

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run, seeds
+from bert_tf import run
+from bert_tf.run import seeds
 from bert_tf.tasks.classification import Classification
 from bert_tf.training.loop import Stopped, TrainConfig
 

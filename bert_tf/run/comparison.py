@@ -11,8 +11,9 @@ import pathlib
 import numpy as np
 
 from bert_tf import intervals
-from bert_tf.answering import Model
-from bert_tf.seeds import run_folders
+from bert_tf.answering import Model, task_name
+from bert_tf.run.needs import columns_asked, need
+from bert_tf.run.seeds import run_folders
 from bert_tf.training.config import at_least
 
 _log = logging.getLogger(__name__)
@@ -33,9 +34,7 @@ class CompareConfig:
     seed: int = 1  # Of the draws.
 
     def __post_init__(self):
-        for name in ("model", "baseline", "eval_file"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
+        need(self, "model", "baseline", "eval_file")
         at_least(self, "per_device_eval_batch_size", 1)
         at_least(self, "resamples", 100)
 
@@ -80,13 +79,14 @@ def compare(config):
         ValueError, FileNotFoundError: no such model or file, or different tasks.
     """
     folders = [run_folders(path) for path in (config.model, config.baseline)]
-    ours, theirs = ([_answer(path, config) for path in paths] for paths in folders)
-    task, other = ours[0].task, theirs[0].task
-    if task.name != other.name:
+    names = [task_name(paths[0]) for paths in folders]
+    if names[0] != names[1]:
         raise ValueError(
-            f"{config.model} was trained for {task.name}, {config.baseline} for "
-            f"{other.name}; compare models of one task."
+            f"{config.model} was trained for {names[0]}, {config.baseline} for "
+            f"{names[1]}; compare models of one task."
         )
+    ours, theirs = ([_answer(path, config) for path in paths] for paths in folders)
+    task = ours[0].task
     scores = [[answers.score for answers in side] for side in (ours, theirs)]
     model, baseline = map(float, map(np.mean, scores))
     hits = [[answers.hits() for answers in side] for side in (ours, theirs)]
@@ -125,10 +125,7 @@ def compare(config):
 
 def _answer(path, config):
     model = Model(path, batch_size=config.per_device_eval_batch_size)
-    asked = ("text_column", "text_pair_column", "label_column")
-    columns, outputs = model.outputs(
-        config.eval_file, **{name: getattr(config, name) or None for name in asked}
-    )
+    columns, outputs = model.outputs(config.eval_file, **columns_asked(config))
     score = model.task.score(columns, outputs)[model.task.metric]
     return _Answers(model.task, columns, outputs, score)
 

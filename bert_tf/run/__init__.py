@@ -1,0 +1,17 @@
+"""The verbs. Scripts and notebooks parse and call these."""
+
+from bert_tf.answering import Model
+from bert_tf.run.asking import EvaluateConfig, PredictConfig, evaluate, predict
+from bert_tf.run.finetuning import FinetuneConfig, finetune
+from bert_tf.training.config import TrainConfig
+
+__all__ = [
+    "EvaluateConfig",
+    "FinetuneConfig",
+    "Model",
+    "PredictConfig",
+    "TrainConfig",
+    "evaluate",
+    "finetune",
+    "predict",
+]
