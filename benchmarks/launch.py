@@ -10,6 +10,10 @@ import sys
 
 from absl import flags
 
+# For what is started and, before TensorFlow is loaded, for this process. oneDNN as in our
+# scripts; it helps keras_hub, too.
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SST2 = ROOT.parent / "shared" / "data" / "sst2"
 
@@ -82,12 +86,7 @@ def run(engine, *arguments):
 def run_module(python, module, *arguments):
     """Runs `python -m module` in the repository root; returns its answer, from JSON."""
     command = [python, "-m", module, f"--threads={flags.FLAGS.threads}", *arguments]
-    environment = os.environ | {
-        "HF_HUB_OFFLINE": "1",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
-        "TF_ENABLE_ONEDNN_OPTS": "1",  # As our scripts do; it helps keras_hub too.
-        "TOKENIZERS_PARALLELISM": "false",
-    }
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
     print(*command, file=sys.stderr)
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

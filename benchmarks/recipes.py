@@ -37,12 +37,11 @@ FOLLOWED = {
     "max_seq_length": "max_seq_length",
     "seed": "seed",
 }
-OF_NO_MATTER = {
-    "eval_strategy",
-    "load_best_model_at_end",
-    "output_dir",
-    "model",
-    "task",
+# Told in another way, or of no matter to what is learnt.
+OTHERS = {
+    *("model", "from_scratch", "task", "output_dir", "train_file", "eval_file"),
+    *("eval_fraction", "text_column", "text_pair_column", "label_column"),
+    *("eval_strategy", "load_best_model_at_end"),
 }
 
 flags.DEFINE_string("recipe", None, "Flagfile.", required=True)
@@ -79,25 +78,33 @@ def read_settings(folder):
     """
     lines = (folder / "flags.txt").read_text(encoding="utf-8").splitlines()
     settings = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
-    data = {"train_file", "eval_file", "eval_fraction", "text_column", "label_column"}
-    for field in dataclasses.fields(run.FinetuneConfig) + dataclasses.fields(
-        run.TrainConfig
-    ):
-        known = FOLLOWED.keys() | OF_NO_MATTER | data
-        if field.name not in known and settings[field.name] != str(field.default):
-            raise ValueError(
-                f"{FLAGS.recipe}: Hugging Face's loop here does not follow "
-                f"{field.name}={settings[field.name]}."
-            )
+    for config in (run.FinetuneConfig, run.TrainConfig):
+        for field in dataclasses.fields(config):
+            name, value = field.name, settings[field.name]
+            if name not in FOLLOWED.keys() | OTHERS and value != str(field.default):
+                raise ValueError(
+                    f"{FLAGS.recipe}: Hugging Face's loop here does not follow "
+                    f"{name}={value}."
+                )
     return settings
 
 
 def write_tables(settings, folder):
     """Writes the rows that ours was trained and scored on, labels as numbers, too."""
-    fields = dataclasses.fields(run.FinetuneConfig)
-    config = run.FinetuneConfig(**{f.name: f.type(settings[f.name]) for f in fields})
-    names = ("text_column", "text_pair_column", "label_column")
-    asked = {name: getattr(config, name) or None for name in names}
+    config = run.FinetuneConfig(
+        **{
+            field.name: (
+                settings[field.name] == "True"
+                if field.type is bool
+                else field.type(settings[field.name])
+            )
+            for field in dataclasses.fields(run.FinetuneConfig)
+        }
+    )
+    asked = {
+        name: getattr(config, name) or None
+        for name in ("text_column", "text_pair_column", "label_column")
+    }
     task = Model(folder).task
     for name, table in zip(("train", "eval"), read_tables(config, **asked)):
         labels = task.columns(table)["label"].tolist()
@@ -119,6 +126,7 @@ def train_theirs(seed, settings, folder, path):
             f"--train_file={folder / 'train.jsonl'}",
             f"--eval_file={folder / 'eval.jsonl'}",
             *(["--regression"] if settings["task"] == "regression" else []),
+            *(["--from_scratch"] if settings["from_scratch"] == "True" else []),
             *(f"--{theirs}={settings[ours]}" for ours, theirs in FOLLOWED.items()),
         )
         path.write_text(json.dumps(report), encoding="utf-8")

@@ -130,7 +130,7 @@ def write_model_card(path, *, title, start, task, metrics, settings, examples):
     Args:
         path: file to write.
         title: name of the model.
-        start: the model that training began with.
+        start: what training began with, in Markdown.
         task: the task's name.
         metrics: {name: value}; numbers become a table.
         settings: {flag: value} that repeat the run; flags.txt has the others.
@@ -151,7 +151,7 @@ pipeline_tag: text-classification
 
 # {title}
 
-A BERT for {task}, fine-tuned from `{start}` on {examples:,} examples with bert_tf. It
+A BERT for {task}, fine-tuned from {start} on {examples:,} examples with bert_tf. It
 loads in bert_tf and, unchanged, in transformers.
 
 | evaluation | value |

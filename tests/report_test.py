@@ -118,7 +118,7 @@ class TestModelCard:
         report.write_model_card(
             tmp_path / "README.md",
             title="complaints",
-            start="minilm",
+            start="`minilm`",
             task="classification",
             metrics=METRICS,
             settings=SETTINGS,

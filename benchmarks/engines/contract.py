@@ -36,6 +36,7 @@ def parser(description):
     add("--train_file", help="Table to train on, shuffled by the seed every epoch.")
     add("--eval_file", help="Table to answer after the last one.")
     add("--input_file", help="Table to answer with a fine-tuned model.")
+    add("--from_scratch", action="store_true", help="Random weights.")
     add("--regression", action="store_true", help="Labels are values, not classes.")
     add("--num_train_epochs", type=float, default=3)
     add("--batch_size", type=int, default=32)

@@ -47,12 +47,13 @@ def load_model(options, num_labels):
         config.hidden_dropout_prob = options.dropout
         config.attention_probs_dropout_prob = options.dropout
         config.classifier_dropout = options.dropout
-    model = BertForSequenceClassification.from_pretrained(
-        options.model,
-        config=config,
-        attn_implementation=options.attention,
-        dtype=torch.float32,
-    )
+    config._attn_implementation = options.attention
+    if options.from_scratch:
+        model = BertForSequenceClassification(config)
+    else:
+        model = BertForSequenceClassification.from_pretrained(
+            options.model, config=config, dtype=torch.float32
+        )
     if options.initial_folder:
         model.save_pretrained(options.initial_folder)
     return model

@@ -73,27 +73,60 @@ class SelfAttention(keras.layers.Layer):
     def call(self, hidden, bias, at=None, seed=None, training=None):
         rows, row_length = ops.shape(bias)[0], ops.shape(bias)[2]
         head_size = self.hidden_size // self.num_heads
+        options = {"seed": seed, "training": training}
+        if at is not None:
+            return self._call_at(hidden, bias, at, row_length, **options)
 
         def heads(states, order):
             split = (rows, row_length, self.num_heads, head_size)
             return ops.transpose(ops.reshape(states, split), order)
 
         # Dense layers see rank 2, so that bias and matmul run as one kernel.
+        query = heads(self.query(hidden), (0, 2, 1, 3))  # [R, N, S, D]
         key = heads(self.key(hidden), (0, 2, 3, 1))  # [R, N, D, S]
         value = heads(self.value(hidden), (0, 2, 1, 3))  # [R, N, S, D]
-        if at is None:
-            query = heads(self.query(hidden), (0, 2, 1, 3))  # [R, N, S, D]
-        else:
-            # Each asking token becomes a row of one, beside its row's keys and values.
-            key, value = (ops.take(x, at // row_length, axis=0) for x in (key, value))
-            bias = ops.reshape(bias, (-1, 1, 1, row_length))
-            bias = ops.take(bias, at, axis=0)  # [Q, 1, 1, S]
-            query = self.query(ops.take(hidden, at, axis=0))
-            query = ops.reshape(query, (-1, self.num_heads, 1, head_size))
         # Scaling the query instead of the scores: fewer numbers, the same product.
         scores = ops.matmul(query * head_size**-0.5, key)  # [R, N, S, S]
-        probabilities = ops.softmax(ops.cast(scores, "float32") + bias)
-        probabilities = ops.cast(probabilities, self.compute_dtype)
-        links = self.dropout(probabilities, seed=seed, training=training)
+        probabilities = self._softmax(scores, bias)
+        links = self.dropout(probabilities, **options)
         context = ops.transpose(ops.matmul(links, value), (0, 2, 1, 3))
         return ops.reshape(context, (-1, self.hidden_size)), probabilities
+
+    def _call_at(self, hidden, bias, at, row_length, **options):
+        """Keys and values of all tokens, for few that ask, would be most of the work.
+
+        (K x)·q is x·(Kᵀ q), and the sum of p V x is V of the sum of p x: so the two
+        matrices meet the few queries and answers, never the tokens.
+        """
+        head_size = self.hidden_size // self.num_heads
+        split = (self.hidden_size, self.num_heads, head_size)
+
+        def weights(dense):
+            kernel, bias = (
+                ops.cast(weight, self.compute_dtype)
+                for weight in (dense.kernel, dense.bias)
+            )
+            return ops.reshape(kernel, split), ops.reshape(bias, split[1:])
+
+        (key, key_bias), (value, value_bias) = map(weights, (self.key, self.value))
+        own = ops.reshape(hidden, (-1, row_length, self.hidden_size))
+        own = ops.take(own, at // row_length, axis=0)  # [Q, S, H], the row of each
+        bias = ops.reshape(bias, (-1, 1, 1, row_length))
+        bias = ops.take(bias, at, axis=0)  # [Q, 1, 1, S]
+        query = self.query(ops.take(hidden, at, axis=0)) * head_size**-0.5
+        query = ops.reshape(query, (-1, self.num_heads, head_size))
+        asked = ops.einsum("qnd,hnd->qnh", query, key)
+        scores = ops.matmul(asked, ops.transpose(own, (0, 2, 1)))  # [Q, N, S]
+        scores += ops.sum(query * key_bias, axis=-1, keepdims=True)
+        probabilities = self._softmax(scores[:, :, None], bias)  # [Q, N, 1, S]
+        links = self.dropout(probabilities, **options)[:, :, 0]
+        gathered = ops.matmul(links, own)  # [Q, N, H]
+        context = ops.einsum("qnh,hnd->qnd", gathered, value)
+        # The links add up to 1, but for dropout.
+        context += ops.sum(links, axis=-1, keepdims=True) * value_bias
+        return ops.reshape(context, (-1, self.hidden_size)), probabilities
+
+    def _softmax(self, scores, bias):
+        """In float32, whatever the policy."""
+        probabilities = ops.softmax(ops.cast(scores, "float32") + bias)
+        return ops.cast(probabilities, self.compute_dtype)

@@ -34,6 +34,7 @@ class FinetuneConfig:
     """What to fine-tune, on what, and where to put it."""
 
     model: str = ""  # Folder, "minilm", or a published name like bert-base-uncased.
+    from_scratch: bool = False  # Random weights; of model, only config and vocabulary.
     train_file: str = ""  # TSV, CSV or JSONL with texts and labels.
     eval_file: str = ""  # The same, to score on; none: no evaluation.
     eval_fraction: float = 0.0  # Or hold out this share of train_file, by its texts.
@@ -126,7 +127,7 @@ def finetune(config, training=None):
 
     evaluates = eval_table is not None and training.eval_strategy != "no"
     if training.early_stopping_patience and not evaluates:
-        raise ValueError("early_stopping_patience needs an eval_file to score on.")
+        raise ValueError("early_stopping_patience needs an eval_file or eval_fraction.")
 
     keras.utils.set_random_seed(training.seed)
     strategy = make_strategy(training.distribution)
@@ -134,7 +135,8 @@ def finetune(config, training=None):
         model = task.build(BertBackbone(folder.config, dtype=training.dtype_policy))
         # The weights to start from: those of the folder; a new head's, random. A run
         # that was interrupted overwrites both with its checkpoint, in loop.train.
-        folders.load_weights(start, model, new_heads=True)
+        if not config.from_scratch:
+            folders.load_weights(start, model, new_heads=True)
         if training.lora_rank:
             lora.add_adapters(model, training.lora_rank, training.lora_alpha)
     selection.select(
@@ -200,7 +202,7 @@ def finetune(config, training=None):
         lines,
         metrics,
         labels=getattr(task, "labels", None),
-        start=config.model,
+        start="random weights" if config.from_scratch else f"`{config.model}`",
         task=task.name,
         settings=_changed(config) | _changed(training),
     )

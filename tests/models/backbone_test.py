@@ -155,20 +155,20 @@ class TestInvariance:
 
     def test_padding_changes_nothing(self, model):
         short, long = (model(padded(examples(), length)) for length in (41, 67))
-        close(short["pooled_output"], long["pooled_output"], 1e-6)
-        close(short["sequence_output"][1], long["sequence_output"][1, :41], 1e-6)
+        close(short["pooled_output"], long["pooled_output"], 2e-6)
+        close(short["sequence_output"][1], long["sequence_output"][1, :41], 2e-6)
 
     def test_order_changes_nothing(self, model):
         forward = model(packed(examples()))["pooled_output"]
         backward = model(packed(examples()[::-1]))["pooled_output"]
-        close(forward, backward[::-1], 1e-6)
+        close(forward, backward[::-1], 2e-6)
 
     def test_empty_rows_change_nothing_and_are_finite(self, model, rows):
         fixed = packed(examples(), rows=5, row_length=64)
         outputs = model(fixed)
         assert outputs["sequence_output"].shape == (5, 64, 21)
         assert np.isfinite(outputs["sequence_output"]).all()
-        close(outputs["pooled_output"], model(rows)["pooled_output"], 1e-6)
+        close(outputs["pooled_output"], model(rows)["pooled_output"], 2e-6)
 
     def test_no_examples_give_no_pooled_output(self, model):
         empty = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), [])

@@ -210,6 +210,20 @@ class TestFinetune:
             in metrics["train_stopped_early"]
         )
 
+    def test_from_scratch_on_a_part_and_scored_on_what_is_held_out(self):
+        pathlib.Path("start/model.safetensors").unlink()
+        training = dataclasses.replace(TRAINING, max_steps=1)
+        with pytest.raises(FileNotFoundError, match="holds no model.safetensors"):
+            finetune(training, eval_fraction=0.3)
+        assert not pathlib.Path("out").exists()
+        metrics = finetune(training, eval_fraction=0.3, from_scratch=True)
+        scored = int(np.sum(metrics["eval_confusion_matrix"]))
+        assert 0 < scored < 20
+        assert metrics["train_examples"] == 20 - scored
+        weights = run.Model("out").model.backbone.get_weights()
+        assert 0.01 < np.std(weights[0]) < 0.03  # The initializer's 0.02, a step on.
+        assert "from random weights on" in pathlib.Path("out/README.md").read_text()
+
     def test_what_training_asks_of_model_and_data(self):
         for changes, says in (
             ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),
@@ -249,6 +263,15 @@ class TestModel:
         for name in ("eval_accuracy", "eval_macro_f1", "eval_mcc"):
             assert scores[name] == metrics[name]
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
+
+    def test_in_bfloat16_it_answers_nearly_the_same(self, home, model):
+        texts = ["the film is good .", "it was a bad film"]
+        half = run.Model(home / "model", bf16=True)
+        assert half.model.dtype_policy.compute_dtype == "bfloat16"
+        for exact, rounded in zip(model.predict(texts), half.predict(texts)):
+            assert exact["label"] == rounded["label"]
+            assert rounded["scores"] == pytest.approx(exact["scores"], abs=0.02)
+            assert rounded["scores"] != exact["scores"]
 
     def test_answers_in_order_with_probabilities_in_label_order(self, model):
         texts = ["it was good .", "it was bad ,", "the film is good ."] * 3

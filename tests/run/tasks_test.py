@@ -231,6 +231,11 @@ class TestClassificationOptions:
                 "label_separator is an option of multi_label, not of classification;",
             ),
             ({"tfds": "glue/sst2"}, "data come from tfds (glue/sst2) or from files"),
+            ({"eval_fraction": 1.5}, "eval_fraction must be in (0, 1); received 1.5"),
+            (
+                {"eval_fraction": 0.1, "eval_file": "few.tsv"},
+                "eval_fraction holds out a part of train_file; drop eval_file",
+            ),
         ],
     )
     def test_faults_come_before_anything_is_written(self, options, says):
