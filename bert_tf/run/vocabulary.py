@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import pathlib
+import sys
 
 import tqdm
 
@@ -69,6 +70,8 @@ def learn_vocabulary(config):
         unit="B",
         unit_scale=True,
         delay=3,
+        # A file gets a line now and then, a terminal a bar that moves.
+        mininterval=0.5 if sys.stderr.isatty() else 15,
     ) as bar:
         for line in read_corpus(files, found=found, progress=bar.update):
             if line is DOCUMENT_END:
