@@ -157,9 +157,14 @@ def test_predict_answers_arguments_and_standard_input_alike(runs):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
 
 
-def test_convert_checkpoint_prints_what_it_did(home):
+def test_what_needs_no_fine_tuned_model(home):
+    arguments = ("--input_files=texts.jsonl", "--output=learnt.txt", "--vocab_size=150")
+    learning = Script("learn_vocabulary.py", *arguments)
     arguments = ("--input=start", "--output=tf1", "--format=google")
     (said,), _ = Script("convert_checkpoint.py", *arguments).answer()
+    (learnt,), _ = learning.answer()
+    assert (learnt["vocab_size"], learnt["lines"]) == (150, len(TEXTS))
+    assert (home / "learnt.txt").read_text().count("\n") == 150
     assert (said["format"], said["architecture"]) == ("google", "BertModel")
     assert said["max_abs_difference"] == 0.0
     assert {file.name for file in (home / "tf1").iterdir()} == {

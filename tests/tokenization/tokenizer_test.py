@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from bert_tf.tokenization import BertTokenizer, characters, read_vocab, write_vocab
 
 FIXTURE = json.loads(
-    (pathlib.Path(__file__).parent / "fixtures" / "tokenization.json").read_text()
+    (pathlib.Path(__file__).parents[1] / "fixtures" / "tokenization.json").read_text()
 )
-DATA = pathlib.Path(__file__).parents[2] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "cafe"]
 VOCAB += [",", "中", "国", "mask", "[", "]", "a", "##b"]
 POINTS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
