@@ -1,0 +1,37 @@
+"""The flagfiles of recipes/: flags that exist, values that are allowed, first lines kept."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from bert_tf import run
+from bert_tf.config import read_config
+
+RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.flags")), ids=lambda p: p.stem)
+def test_is_a_flagfile_of_finetune(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    assert f"scripts/finetune.py --flagfile=recipes/{path.name} " in " ".join(comments)
+    assert "Time" in " ".join(comments)
+    given = dict(
+        line.removeprefix("--").partition("=")[::2]
+        for line in lines
+        if not line.startswith("#")
+    )
+    # "" is the value of a flag that is on, or off, by its name alone.
+    given = {name: value or True for name, value in given.items()}
+    given |= {"train_file": "train", "output_dir": "out"}
+    for config in (run.FinetuneConfig, run.TrainConfig):
+        fields = {field.name: field.type for field in dataclasses.fields(config)}
+        values = {name: given.pop(name) for name in fields.keys() & given.keys()}
+        config(**{name: fields[name](value) for name, value in values.items()})
+    assert not given
+
+
+def test_the_chinese_configuration_is_one():
+    config = read_config(RECIPES / "bert_tiny_chinese")
+    assert (config.vocab_size, config.num_hidden_layers) == (21128, 2)
