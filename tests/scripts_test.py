@@ -160,8 +160,18 @@ def test_predict_answers_arguments_and_standard_input_alike(runs):
 def test_what_needs_no_fine_tuned_model(home):
     arguments = ("--input_files=texts.jsonl", "--output=learnt.txt", "--vocab_size=150")
     learning = Script("learn_vocabulary.py", *arguments)
+    arguments = ("--input_files=texts.jsonl", "--vocab_file=start/vocab.txt")
+    storing = Script(
+        "create_pretraining_data.py",
+        *arguments,
+        "--output_dir=store",
+        "--num_workers=2",
+    )
     arguments = ("--input=start", "--output=tf1", "--format=google")
     (said,), _ = Script("convert_checkpoint.py", *arguments).answer()
+    (stored,), _ = storing.answer()
+    assert stored["documents"] == stored["sentences"] == len(TEXTS)
+    assert (home / "store/manifest.json").exists()
     (learnt,), _ = learning.answer()
     assert (learnt["vocab_size"], learnt["lines"]) == (150, len(TEXTS))
     assert (home / "learnt.txt").read_text().count("\n") == 150
