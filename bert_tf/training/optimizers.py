@@ -93,11 +93,6 @@ class AdamW:
             {path: [of[path][replica] for of in copies] for path in variables}
             for replica in range(len(self.local_steps))
         ]
-        # Compiled by XLA into one pass over a weight: it is memory that limits. Weights
-        # of one shape share what is compiled, which saves seconds at the start.
-        self.update_weight = tf.function(
-            self._update_weight, jit_compile=True, autograph=False
-        )
 
     def state(self):
         """What a checkpoint must hold: {name: variable or dict of variables}."""
@@ -117,24 +112,35 @@ class AdamW:
         step = self.local_steps[replica]
         rate = tf.cast(self.schedule(step), tf.float32)
         count = tf.cast(step + 1, tf.float32)
+        first, second = self.beta_1, self.beta_2
+        # 1 - beta is taken here: float32 would keep four digits of it.
+        settings = tf.constant(
+            [first, 1.0 - first, second, 1.0 - second, self.epsilon], tf.float32
+        )
         for path, gradient in gradients.items():
             decay = 0.0 if NO_DECAY.search(path) else self.weight_decay
-            self.update_weight(
+            _update_weight(
                 *self.local_variables[replica][path],
                 gradient,
                 tf.cast(scale, tf.float32),
                 rate * self.rate_factors.get(path, 1.0),
                 tf.constant(decay, tf.float32),
                 count,
+                settings,
             )
         step.assign_add(1)
 
-    def _update_weight(self, weight, mean, square, gradient, scale, rate, decay, count):
-        mean_correction = 1.0 - self.beta_1**count
-        square_correction = 1.0 - self.beta_2**count
-        gradient = scale * tf.cast(gradient, weight.dtype)
-        mean.assign(self.beta_1 * mean + (1.0 - self.beta_1) * gradient)
-        square.assign(self.beta_2 * square + (1.0 - self.beta_2) * gradient**2)
-        root = tf.sqrt(square / square_correction) + self.epsilon
-        step = mean / mean_correction / root + decay * weight
-        weight.assign_sub(rate * step)
+
+# Compiled by XLA into one pass over a weight: it is memory that limits. Weights of one
+# shape, of whatever optimizer, share what is compiled: seconds at every start.
+@tf.function(jit_compile=True, autograph=False)
+def _update_weight(weight, mean, square, gradient, scale, rate, decay, count, settings):
+    beta_1, rest_1, beta_2, rest_2, epsilon = tf.unstack(settings)
+    mean_correction = 1.0 - beta_1**count
+    square_correction = 1.0 - beta_2**count
+    gradient = scale * tf.cast(gradient, weight.dtype)
+    mean.assign(beta_1 * mean + rest_1 * gradient)
+    square.assign(beta_2 * square + rest_2 * gradient**2)
+    root = tf.sqrt(square / square_correction) + epsilon
+    step = mean / mean_correction / root + decay * weight
+    weight.assign_sub(rate * step)

@@ -62,14 +62,14 @@ class TestEveryUnit:
             assert {CLS, SEP}.isdisjoint(np.array(row)[labels != NOT_MASKED])
 
     def test_fifteen_percent(self, unit):
-        rows = examples(2000)
+        rows = examples(700)
         _, labels = mask(rows, unit=unit)
         hidden = sum((row != NOT_MASKED).sum() for row in labels)
         total = sum(len(row) - 3 for row in rows)
-        assert hidden / total == pytest.approx(0.15, abs=0.006)
+        assert hidden / total == pytest.approx(0.15, abs=0.008)
 
     def test_eighty_ten_ten(self, unit):
-        rows = examples(2000)
+        rows = examples(700)
         kinds = np.zeros(3)
         for row, shown, labels in zip(rows, *mask(rows, unit=unit)):
             hidden = labels != NOT_MASKED
@@ -80,7 +80,7 @@ class TestEveryUnit:
         # A random piece is the old one in one of 90 cases. Spans share their fate,
         # so that there are fewer independent ones.
         expected = [0.8, 0.1 * 89 / 90, 0.1 + 0.1 / 90]
-        close = {"atol": 0.03 if unit == "span" else 0.01}
+        close = {"atol": 0.05 if unit == "span" else 0.015}
         np.testing.assert_allclose(kinds / kinds.sum(), expected, **close)
 
     def test_neither_batch_nor_order_matters(self, unit):
@@ -135,7 +135,7 @@ class TestUnits:
             assert all(hidden[word == w].mean() in (0, 1) for w in set(word))
 
     def test_spans_are_runs_of_words_never_across_a_special_piece(self):
-        rows = examples(1500)
+        rows = examples(600)
         runs = {unit: [] for unit in ("word", "span")}
         for unit, lengths in runs.items():
             for row, _, labels in zip(rows, *mask(rows, unit=unit)):
