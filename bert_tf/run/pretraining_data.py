@@ -1,6 +1,9 @@
 """From raw text to a store of tokenised sentences, which pretraining reads."""
 
+import collections
+import contextlib
 import dataclasses
+import functools
 import itertools
 import logging
 import multiprocessing
@@ -15,7 +18,7 @@ from bert_tf.data.corpus import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.sentences import split_sentences
 from bert_tf.data.store import StoreWriter, piece_type
 from bert_tf.run.needs import need
-from bert_tf.tokenization import read_vocab
+from bert_tf.tokenization import BertTokenizer, read_vocab
 from bert_tf.training.config import at_least
 
 _log = logging.getLogger(__name__)
@@ -147,43 +150,36 @@ def _jobs(lines, split):
         yield job
 
 
-class _pool:
+@contextlib.contextmanager
+def _pool(config, vocab):
     """Gives function(jobs) -> results in order, computed by processes, few ahead."""
+    workers = config.num_workers or os.cpu_count()
+    arguments = (vocab, config.do_lower_case)
+    if workers == 1:
+        _start_worker(*arguments)
+        yield lambda jobs: map(_tokenize, jobs)
+        return
+    # Not forked: TensorFlow's threads would not come along.
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(workers, _start_worker, arguments) as pool:
+        yield functools.partial(_run_ahead, pool, 2 * workers)
 
-    def __init__(self, config, vocab):
-        self.workers = config.num_workers or os.cpu_count()
-        self.arguments = (vocab, config.do_lower_case)
 
-    def __enter__(self):
-        if self.workers == 1:
-            _start_worker(*self.arguments)
-            return lambda jobs: map(_tokenize, jobs)
-        # Not forked: TensorFlow's threads would not come along.
-        context = multiprocessing.get_context("spawn")
-        self.pool = context.Pool(self.workers, _start_worker, self.arguments)
-        return self._run
-
-    def _run(self, jobs):
-        ahead = []
-        for job in jobs:
-            ahead.append(self.pool.apply_async(_tokenize, (job,)))
-            if len(ahead) > 2 * self.workers:
-                yield ahead.pop(0).get()
-        for result in ahead:
-            yield result.get()
-
-    def __exit__(self, *_):
-        if self.workers > 1:
-            self.pool.terminate()
-            self.pool.join()
+def _run_ahead(pool, most, jobs):
+    """`Pool.imap` would take in all jobs at once, and with them all of the text."""
+    ahead = collections.deque()
+    for job in jobs:
+        ahead.append(pool.apply_async(_tokenize, (job,)))
+        if len(ahead) > most:
+            yield ahead.popleft().get()
+    while ahead:
+        yield ahead.popleft().get()
 
 
 _worker = {}
 
 
 def _start_worker(vocab, lower_case):
-    from bert_tf.tokenization import BertTokenizer
-
     _worker["tokenizer"] = BertTokenizer(vocab, lower_case=lower_case)
 
 
