@@ -26,6 +26,7 @@ from absl import app, flags
 from bert_tf import Model, intervals, run
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.sources import read_tables
+from bert_tf.run.needs import columns_asked
 
 RESAMPLES = 2_000
 # What the plain loop of the other engine does, too. Other settings must be as by default.
@@ -101,12 +102,8 @@ def write_tables(settings, folder):
             for field in dataclasses.fields(run.FinetuneConfig)
         }
     )
-    asked = {
-        name: getattr(config, name) or None
-        for name in ("text_column", "text_pair_column", "label_column")
-    }
-    task = Model(folder).task
-    for name, table in zip(("train", "eval"), read_tables(config, **asked)):
+    task, tables = Model(folder).task, read_tables(config, **columns_asked(config))
+    for name, table in zip(("train", "eval"), tables):
         labels = task.columns(table)["label"].tolist()
         launch.write_table(
             folder / f"{name}.jsonl",

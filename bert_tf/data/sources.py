@@ -49,8 +49,7 @@ def hold_out(table, fraction):
 
     def held(record):
         text = "\t".join((record["text"], record.get("text_pair", "")))
-        digest = hashlib.sha256(text.encode()).digest()
-        return int.from_bytes(digest[:8], "big") < fraction * 2**64
+        return is_held_out(text, fraction)
 
     sides = [[], []]
     for number, record in enumerate(table.records):
@@ -73,3 +72,9 @@ def hold_out(table, fraction):
     size = count(len(evaluation.records), "row")
     told = f"{table.path}: {size} held out to score on (eval_fraction={fraction})"
     return train, dataclasses.replace(evaluation, description=told)
+
+
+def is_held_out(text, fraction):
+    """Whether a text is among the held out; of all texts, about `fraction` are."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64

@@ -1,4 +1,9 @@
-"""What the verbs' configurations have in common."""
+"""What the verbs have in common."""
+
+import os
+import sys
+
+import tqdm
 
 
 def need(config, *names):
@@ -13,3 +18,16 @@ def columns_asked(config):
         name: getattr(config, name) or None
         for name in ("text_column", "text_pair_column", "label_column")
     }
+
+
+def reading_bar(files, description):
+    """A progress bar over the bytes of files, silent where it is soon over."""
+    return tqdm.tqdm(
+        total=sum(map(os.path.getsize, files)),
+        desc=description,
+        unit="B",
+        unit_scale=True,
+        delay=3,
+        # A file gets a line now and then, a terminal a bar that moves.
+        mininterval=0.5 if sys.stderr.isatty() else 15,
+    )

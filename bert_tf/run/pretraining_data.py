@@ -5,23 +5,18 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import logging
 import multiprocessing
 import os
 import resource
-import sys
 import time
-
-import tqdm
 
 from bert_tf.data.corpus import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.sentences import split_sentences
 from bert_tf.data.store import StoreWriter, piece_type
-from bert_tf.run.needs import need
+from bert_tf.run.needs import need, reading_bar
 from bert_tf.tokenization import BertTokenizer, read_vocab
 from bert_tf.training.config import at_least
 
-_log = logging.getLogger(__name__)
 _JOB = 2**20  # Characters that a process is given at once.
 _SAMPLE = 4  # Jobs that a plan is made from.
 
@@ -71,16 +66,8 @@ def create_pretraining_data(config):
         return _plan(config, files, vocab)
     options = {"do_lower_case": config.do_lower_case}
     writer = StoreWriter(config.output_dir, vocab, options)
-    size, found, unknown = sum(map(os.path.getsize, files)), Found(), 0
-    with tqdm.tqdm(
-        total=size,
-        desc="tokenising",
-        unit="B",
-        unit_scale=True,
-        delay=3,
-        # A file gets a line now and then, a terminal a bar that moves.
-        mininterval=0.5 if sys.stderr.isatty() else 15,
-    ) as bar:
+    found, unknown = Found(), 0
+    with reading_bar(files, "tokenising") as bar:
         lines = read_corpus(
             files, documents=config.documents, found=found, progress=bar.update
         )
@@ -96,7 +83,7 @@ def create_pretraining_data(config):
         "shards": len(manifest["shards"]),
         "unk_rate": unknown / manifest["pieces"],
         "bytes": on_disk,
-        "bytes_per_byte": on_disk / size,
+        "bytes_per_byte": on_disk / bar.total,
         **{k: v for k, v in dataclasses.asdict(found).items() if k != "documents"},
     }
 

@@ -2,16 +2,12 @@
 
 import collections
 import dataclasses
-import hashlib
 import logging
-import os
 import pathlib
-import sys
-
-import tqdm
 
 from bert_tf.data.corpus import DOCUMENT_END, Found, find_files, read_corpus
-from bert_tf.run.needs import need
+from bert_tf.data.sources import is_held_out
+from bert_tf.run.needs import need, reading_bar
 from bert_tf.tokenization import BertTokenizer, learning
 from bert_tf.tokenization.vocabulary import write_vocab
 from bert_tf.training.config import at_least
@@ -64,19 +60,11 @@ def learn_vocabulary(config):
     files = find_files(config.input_files)
     splitter = learning.WordSplitter(lower_case=config.do_lower_case)
     counts, held_out, found = collections.Counter(), [], Found()
-    with tqdm.tqdm(
-        total=sum(map(os.path.getsize, files)),
-        desc="counting words",
-        unit="B",
-        unit_scale=True,
-        delay=3,
-        # A file gets a line now and then, a terminal a bar that moves.
-        mininterval=0.5 if sys.stderr.isatty() else 15,
-    ) as bar:
+    with reading_bar(files, "counting words") as bar:
         for line in read_corpus(files, found=found, progress=bar.update):
             if line is DOCUMENT_END:
                 continue
-            if _is_held_out(line, config.eval_fraction):
+            if is_held_out(line, config.eval_fraction):
                 if len(held_out) < _HELD_OUT:
                     held_out.append(line)
             else:
@@ -96,12 +84,6 @@ def learn_vocabulary(config):
         "words": counts.total(),
         **_report(held_out, vocab, splitter, config.do_lower_case),
     }
-
-
-def _is_held_out(line, fraction):
-    """By the text, so that the same line is never on both sides."""
-    digest = hashlib.sha256(line.encode("utf-8")).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
 
 
 def _report(lines, vocab, splitter, lower_case):

@@ -111,7 +111,7 @@ class AdamW:
         replica = number % len(self.local_steps)  # A worker holds its own replicas.
         step = self.local_steps[replica]
         rate = tf.cast(self.schedule(step), tf.float32)
-        count = tf.cast(step + 1, tf.float32)
+        count, scale = (tf.cast(x, tf.float32) for x in (step + 1, scale))
         first, second = self.beta_1, self.beta_2
         # 1 - beta is taken here: float32 would keep four digits of it.
         settings = tf.constant(
@@ -122,7 +122,7 @@ class AdamW:
             _update_weight(
                 *self.local_variables[replica][path],
                 gradient,
-                tf.cast(scale, tf.float32),
+                scale,
                 rate * self.rate_factors.get(path, 1.0),
                 tf.constant(decay, tf.float32),
                 count,
