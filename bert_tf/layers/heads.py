@@ -1,6 +1,6 @@
 """What stands on the encoder.
 
-Shapes: T tokens of all rows (R·S), B examples, M masked tokens, V pieces, H hidden size.
+Shapes: B examples, M masked tokens, V pieces, H hidden size.
 """
 
 import keras
@@ -44,8 +44,7 @@ class MaskedLMHead(keras.layers.Layer):
     """Guesses pieces: dense, activation, LayerNorm, then the word table itself.
 
     Devlin et al., 2019, 3.1, task 1. The table is the encoder's, tied: the head owns only
-    what stands before it and a bias for each piece. Only the tokens asked for are
-    computed, a seventh of all in pretraining.
+    what stands before it and a bias for each piece.
 
     Args:
         vocab_size, hidden_size: V and H.
@@ -54,8 +53,7 @@ class MaskedLMHead(keras.layers.Layer):
         initializer_range: standard deviation of the truncated normal start.
 
     Call arguments:
-        states: float [T, H].
-        positions: int32 [M], flat indices into T.
+        states: float [M, H], of the masked tokens.
         word_table: float [V, H].
 
     Returns:
@@ -100,9 +98,8 @@ class MaskedLMHead(keras.layers.Layer):
             name="output_bias",
         )
 
-    def call(self, states, positions, word_table):
-        chosen = ops.take(states, positions, axis=0)  # [M, H]
-        transformed = self.layer_norm(self.activation(self.dense(chosen)))
+    def call(self, states, word_table):
+        transformed = self.layer_norm(self.activation(self.dense(states)))
         table = ops.cast(word_table, self.compute_dtype)
         logits = ops.matmul(transformed, ops.transpose(table))  # [M, V]
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")

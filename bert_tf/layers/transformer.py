@@ -80,6 +80,9 @@ class EncoderLayer(keras.layers.Layer):
         hidden: float [T, H].
         bias: float32 [R, 1, S, S], see `attention_bias`.
         at: int32 [Q], flat indices of the tokens whose states are wanted; None for all.
+        few: True where they are about one an example: they alone attend, see
+            `SelfAttention`. With more of them all tokens attend, which is then cheaper,
+            and only what follows is computed for them alone.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -143,12 +146,17 @@ class EncoderLayer(keras.layers.Layer):
             self.intermediate.build((None, self.hidden_size))
         self.feed_forward_output.build(None)
 
-    def call(self, hidden, bias, at=None, seed=None, training=None):
+    def call(self, hidden, bias, at=None, few=True, seed=None, training=None):
         context, probabilities = self.self_attention(
-            hidden, bias, at=at, seed=fold_in(seed, 1), training=training
+            hidden,
+            bias,
+            at=at if few else None,
+            seed=fold_in(seed, 1),
+            training=training,
         )
         if at is not None:
             hidden = ops.take(hidden, at, axis=0)
+            context = context if few else ops.take(context, at, axis=0)
         attended = self.attention_output(
             context, hidden, seed=fold_in(seed, 2), training=training
         )

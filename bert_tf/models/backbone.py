@@ -120,13 +120,18 @@ class BertBackbone(keras.Model):
         everything = self.compute(as_rows(batch), training=training)
         return {name: everything[name] for name in ("sequence_output", "pooled_output")}
 
-    def compute(self, rows, training=None):
+    def compute(self, rows, training=None, at=None):
         """Returns every intermediate of `rows`; what nobody uses is never computed.
+
+        Args:
+            rows: dict, see `as_rows`.
+            at: int32 [Q], flat indices of tokens, for `output_at`.
 
         Returns:
             dict with `sequence_output` [R, S, H], `pooled_output` [B, H],
             `hidden_states` (the embeddings, then each layer's output) [L + 1][R, S, H]
-            and `attention_probabilities` [L][R, N, S, S].
+            and `attention_probabilities` [L][R, N, S, S]; with `at` also `output_at`
+            [Q, H], the output of those tokens alone, for less than all of them cost.
         """
         shape = ops.shape(rows["input_ids"])
         seed = rows.get("dropout_seed")
@@ -149,12 +154,17 @@ class BertBackbone(keras.Model):
         rows_of_states = [
             ops.reshape(state, (*shape, self.config.hidden_size)) for state in states
         ]
-        return {
+        everything = {
             "sequence_output": rows_of_states[-1],
             "pooled_output": self.pooler(first),
             "hidden_states": rows_of_states,
             "attention_probabilities": probabilities,
         }
+        if at is not None:
+            everything["output_at"], _ = layer(
+                before, bias, at=at, few=False, **arguments
+            )
+        return everything
 
     def with_intermediates(self):
         """Returns a `keras.Model` of the same layers that gives all of `compute`'s dict.

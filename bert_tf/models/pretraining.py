@@ -70,13 +70,17 @@ class BertPretrainer(keras.Model):
         positions = ops.convert_to_tensor(rows["masked_lm_positions"], dtype="int32")
         if len(positions.shape) == 2:
             positions = positions + rows["first_token"][:, None]
-        states = self.backbone(rows, training=training)
-        hidden_size = self.backbone.config.hidden_size
+        # Only first and masked tokens are asked, a sixth of all: the last layer, too,
+        # is computed for no other.
+        first_token = ops.convert_to_tensor(rows["first_token"])
+        at = ops.concatenate([first_token, ops.reshape(positions, (-1,))], axis=0)
+        states = self.backbone.compute(rows, training=training, at=at)["output_at"]
+        examples = ops.shape(first_token)[0]
+        pooled = self.backbone.pooler(states[:examples])
         return {
             "masked_lm_logits": self.predictions(
-                ops.reshape(states["sequence_output"], (-1, hidden_size)),
-                ops.reshape(positions, (-1,)),
+                states[examples:],
                 ops.convert_to_tensor(self.backbone.embeddings.word_table),
             ),
-            "next_sentence_logits": self.seq_relationship(states["pooled_output"]),
+            "next_sentence_logits": self.seq_relationship(pooled),
         }
