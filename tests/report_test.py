@@ -112,11 +112,40 @@ def test_table_of_classes():
     ]
 
 
+def test_a_pretrained_folder_shows_losses_between_baselines(tmp_path):
+    lines = [
+        {"step": 1, "masked_lm": 6.0, "next_sentence": 0.7},
+        {"step": 9, "masked_lm": 5.0, "next_sentence": 0.6},
+        {"step": 9, "eval_masked_lm_loss": 5.2, "eval_next_sentence_loss": 0.65},
+    ]
+    metrics = {"eval_masked_lm_loss": 5.2, "train_examples": 4096}
+    arguments = {"settings": {"size": "tiny"}, "start": "random weights"}
+    folder = tmp_path / "sea"
+    folder.mkdir()
+    pixels = {}
+    for baselines in ({}, {"unigram": 5.5, "bigram": 4.5}):
+        report.write_pretrained(
+            folder, lines, metrics, baselines=baselines, **arguments
+        )
+        picture = matplotlib.image.imread(folder / "loss.png")[..., :3]
+        pixels[len(baselines)] = np.rint(picture * 255).astype(int)
+    assert {file.name for file in folder.iterdir()} == {"README.md", "loss.png"}
+    grey = (0x99, 0x99, 0x99)
+    assert count(pixels[0], grey) + 450 < count(pixels[2], grey)
+    assert count(pixels[2], BLUE) > 20  # The point of what is held out.
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "pipeline_tag: fill-mask" in card
+    assert "from random weights with bert_tf, on 4,096 examples" in card
+    assert "| masked_lm_loss | 5.2000 |" in card
+    assert "python scripts/pretrain.py \\\n  --size=tiny" in card
+
+
 class TestModelCard:
     @pytest.fixture
     def card(self, tmp_path):
         report.write_model_card(
             tmp_path / "README.md",
+            script="finetune",
             title="complaints",
             start="`minilm`",
             task="classification",
@@ -157,6 +186,7 @@ class TestModelCard:
         path = pathlib.Path(tmp_path / "card.md")
         report.write_model_card(
             path,
+            script="finetune",
             title="a",
             start="b",
             task="classification",

@@ -1,7 +1,6 @@
-"""What a person looks at: curves, the confusion matrix, the scores, the model card."""
+"""Pictures and tables of how a run went: curves, the confusion matrix, the scores."""
 
 import pathlib
-import shlex
 import warnings
 
 import numpy as np
@@ -52,6 +51,44 @@ def draw_loss_curve(path, lines):
     _save(figure, path)
 
 
+def draw_pretraining_curves(path, lines, baselines):
+    """Draws the losses of both tasks over the steps, and what guessing would cost.
+
+    Args:
+        path: PNG to write.
+        lines: of metrics.jsonl, dicts with `step` and some of `masked_lm`,
+            `next_sentence`, `eval_masked_lm_loss` and `eval_next_sentence_loss`.
+        baselines: {name: masked-LM loss in nats}, drawn as lines across.
+    """
+    figure, axes = _figure(width=7, height=4)
+    for color, name in (("C0", "masked_lm"), ("C2", "next_sentence")):
+        for key, style in ((name, "-"), (f"eval_{name}_loss", "o")):
+            points = [(line["step"], line[key]) for line in lines if key in line]
+            if points:
+                side = "held out" if style == "o" else "training"
+                axes.plot(
+                    *zip(*points),
+                    "o-" if style == "o" or len(points) == 1 else "-",
+                    color=color,
+                    alpha=1.0 if style == "o" else 0.5,
+                    label=f"{name.replace('_', ' ')}, {side}",
+                )
+    for name, loss in baselines.items():
+        axes.axhline(loss, color="0.6", linewidth=1, linestyle="--")
+        axes.annotate(
+            name,
+            (1, loss),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            color="0.4",
+            fontsize=8,
+        )
+    axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
 def draw_confusion_matrix(path, matrix, labels):
     """Draws how often each true label (rows) got each answer (columns).
 
@@ -97,84 +134,6 @@ def format_classes(scores):
     lines.append(f"{'macro F1':{width}}  {scores['macro_f1']:9.3f}")
     lines.append(f"{'MCC':{width}}  {scores['mcc']:9.3f}")
     return "\n".join(lines)
-
-
-def write(folder, lines, metrics, *, labels, start, task, settings):
-    """Writes the pictures and the card of a model folder.
-
-    Args:
-        folder: `pathlib.Path`.
-        lines: of metrics.jsonl, dicts with `step`.
-        metrics: {name: value}; a confusion matrix among them is drawn.
-        labels: names in the order of their ids, for its axes.
-        start, task, settings: as in `write_model_card`.
-    """
-    draw_loss_curve(folder / "loss.png", lines)
-    if "eval_confusion_matrix" in metrics:
-        matrix = metrics["eval_confusion_matrix"]
-        draw_confusion_matrix(folder / "confusion_matrix.png", matrix, labels)
-    write_model_card(
-        folder / "README.md",
-        title=folder.resolve().name,
-        start=start,
-        task=task,
-        metrics=metrics,
-        settings=settings,
-        examples=metrics["train_examples"],
-    )
-
-
-def write_model_card(path, *, title, start, task, metrics, settings, examples):
-    """Writes README.md of a model folder.
-
-    Args:
-        path: file to write.
-        title: name of the model.
-        start: what training began with, in Markdown.
-        task: the task's name.
-        metrics: {name: value}; numbers become a table.
-        settings: {flag: value} that repeat the run; flags.txt has the others.
-        examples: training examples.
-    """
-    rows = "\n".join(
-        f"| {name.removeprefix('eval_')} | {value:.4f} |"
-        for name, value in metrics.items()
-        if name.startswith("eval_") and isinstance(value, float)
-    )
-    flags = " \\\n  ".join(
-        f"--{name}={shlex.quote(str(value))}" for name, value in settings.items()
-    )
-    text = f"""---
-library_name: bert_tf
-pipeline_tag: text-classification
----
-
-# {title}
-
-A BERT for {task}, fine-tuned from {start} on {examples:,} examples with bert_tf. It
-loads in bert_tf and, unchanged, in transformers.
-
-| evaluation | value |
-|---|---|
-{rows or "| none | |"}
-
-```python
-import bert_tf
-
-print(bert_tf.Model("{title}").predict(["…"]))
-```
-
-Made by (flags.txt has the defaults, too):
-
-```bash
-python scripts/finetune.py \\
-  {flags}
-```
-
-What it learnt, it learnt from its training texts: it repeats their biases and knows
-nothing of labels that they lack. Look at its errors before you rely on it.
-"""
-    pathlib.Path(path).write_text(text, encoding="utf-8")
 
 
 def _figure(width, height):

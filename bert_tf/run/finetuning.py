@@ -19,7 +19,7 @@ from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
-from bert_tf.run.needs import columns_asked, need
+from bert_tf.run.needs import changed, columns_asked, need
 from bert_tf.tasks import refuse_foreign_options
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.distribution import make_strategy
@@ -70,7 +70,7 @@ class FinetuneConfig:
                     "eval_fraction holds out a part of train_file; drop eval_file, and "
                     "with tfds write tfds_train_split=train[:90%]."
                 )
-        refuse_foreign_options(find_task(self.task), _changed(self))
+        refuse_foreign_options(find_task(self.task), changed(self))
         loop.at_least(self, "seeds", 1)
         loop.at_least(self, "max_seq_length", 8)
 
@@ -204,7 +204,7 @@ def finetune(config, training=None):
         labels=getattr(task, "labels", None),
         start="random weights" if config.from_scratch else f"`{config.model}`",
         task=task.name,
-        settings=_changed(config) | _changed(training),
+        settings=changed(config) | changed(training),
     )
     journal.write_metrics(output_dir, metrics)
     loop.forget_state(output_dir)
@@ -222,12 +222,3 @@ def _read_tables(config):
     for table in filter(None, tables):
         _log.info("%s", table.description)
     return tables
-
-
-def _changed(config):
-    """Returns {field: value} of what is not as by default."""
-    return {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != field.default
-    }

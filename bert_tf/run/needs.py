@@ -1,5 +1,6 @@
 """What the verbs have in common."""
 
+import dataclasses
 import os
 import sys
 
@@ -31,3 +32,12 @@ def reading_bar(files, description):
         # A file gets a line now and then, a terminal a bar that moves.
         mininterval=0.5 if sys.stderr.isatty() else 15,
     )
+
+
+def changed(config):
+    """Returns {field: value} of what is not as by default."""
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(config)
+        if getattr(config, field.name) != field.default
+    }
