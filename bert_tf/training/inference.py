@@ -1,4 +1,4 @@
-"""A model over packed rows, answers in the order of the input."""
+"""A model over packed rows: answers in the order of the input, or sums over all."""
 
 import numpy as np
 import tensorflow as tf
@@ -26,3 +26,26 @@ def make_predictor(model):
         return answers
 
     return predict
+
+
+def make_summer(model, measure):
+    """Returns function(data set of rows) -> {name: float}, sums over its batches.
+
+    Args:
+        model: rows -> outputs.
+        measure: function(rows, outputs) -> {name: float32 scalar}, in the graph.
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def next_sums(iterator):
+        rows = next(iterator)
+        return measure(rows, model(rows, training=False))
+
+    def total(dataset, progress=lambda batches: batches):
+        iterator, totals = iter(dataset), {}
+        for _ in progress(range(dataset.cardinality().numpy())):
+            for name, value in next_sums(iterator).items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+        return totals
+
+    return total

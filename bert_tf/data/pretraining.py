@@ -1,0 +1,117 @@
+"""From drawn examples to masked, packed rows.
+
+Shapes: B examples, L pieces of an example, T pieces of all, M masked ones, R rows, S
+tokens a row.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data.masking import NOT_MASKED
+from bert_tf.data.packing import pack
+
+
+def pretraining_rows(
+    examples,
+    features,
+    *,
+    batch_size,
+    micro_batches=1,
+    seed=0,
+    start_step=0,
+    workers=1,
+    worker=0,
+):
+    """Streams packed, masked micro-batches without end.
+
+    Args:
+        examples: `Examples`.
+        features: function from a dict with `first`, `second` (int32 ragged [B, (L)]),
+            `label` and `mask_seed` to a dict with ragged `input_ids`, `segment_ids` and
+            `masked_lm_ids` (`NOT_MASKED` where nothing is hidden).
+        batch_size: examples of a micro-batch.
+        micro_batches: how many make one update, over all replicas.
+        seed: of dropout.
+        start_step: first update.
+        workers, worker: how many share the micro-batches, and which takes these.
+
+    Returns:
+        `tf.data.Dataset` of rows (see `pack`) with `masked_lm_positions` and
+        `masked_lm_ids`, int32 [M], `next_sentence_labels`, int32 [B], and
+        `dropout_seed`, int32 [2].
+    """
+    start = start_step * micro_batches
+
+    @tf.autograph.experimental.do_not_convert
+    def seeded(number, rows):
+        dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
+        return rows | {"dropout_seed": dropout_seed}
+
+    numbers = tf.data.Dataset.counter(start).shard(workers, worker)
+    begins = numbers.map(lambda number: number * batch_size)
+    rows = _rows(begins, examples, features, lambda begin: begin + batch_size)
+    return tf.data.Dataset.zip(numbers, rows).map(seeded).prefetch(4)
+
+
+def held_out_rows(examples, features, *, batch_size, most=0):
+    """Streams examples once, packed and masked, always the same.
+
+    Args:
+        examples, features, batch_size: as in `pretraining_rows`.
+        most: examples at most, drawn by chance; 0 for all of an epoch.
+    """
+    count = examples.epoch_size()
+    count = min(most or count, count)
+    begins = tf.data.Dataset.range(0, count, batch_size)
+    return _rows(
+        begins, examples, features, lambda begin: tf.minimum(begin + batch_size, count)
+    ).prefetch(4)
+
+
+def _rows(begins, examples, features, end_of):
+    def draw(begin, end):
+        drawn = [examples[place] for place in range(begin, end)]
+        texts = [[example.first for example in drawn]]
+        texts.append([example.second for example in drawn])
+        return (
+            *(np.concatenate(side).astype(np.int32) for side in texts),
+            *(np.array(list(map(len, side)), np.int64) for side in texts),
+            np.array([example.label for example in drawn], np.int32),
+            np.array([example.mask_seed for example in drawn], np.int64),
+        )
+
+    types = (tf.int32, tf.int32, tf.int64, tf.int64, tf.int32, tf.int64)
+
+    @tf.autograph.experimental.do_not_convert
+    def drawn(begin):
+        parts = tf.numpy_function(draw, [begin, end_of(begin)], types, stateful=False)
+        for part in parts:
+            part.set_shape([None])
+        first, second, first_lengths, second_lengths, label, mask_seed = parts
+        return {
+            "first": tf.RaggedTensor.from_row_lengths(first, first_lengths),
+            "second": tf.RaggedTensor.from_row_lengths(second, second_lengths),
+            "label": label,
+            "mask_seed": mask_seed,
+        }
+
+    @tf.autograph.experimental.do_not_convert
+    def rows(batch):
+        return flatten_masked(pack(features(batch)))
+
+    # Drawn by one thread, in order; the rest, which is most, by two.
+    return begins.map(drawn).map(rows, num_parallel_calls=2)
+
+
+def flatten_masked(rows):
+    """Turns `masked_lm_ids`, ragged [B, (L)] with gaps, into [M] and their positions."""
+    rows = dict(rows)
+    ids = rows.pop("masked_lm_ids")
+    example = ids.value_rowids()
+    places = tf.range(tf.size(example, tf.int64)) - tf.gather(ids.row_starts(), example)
+    positions = tf.gather(rows["first_token"], example) + tf.cast(places, tf.int32)
+    hidden = ids.values != NOT_MASKED
+    return rows | {
+        "masked_lm_positions": tf.boolean_mask(positions, hidden),
+        "masked_lm_ids": tf.boolean_mask(ids.values, hidden),
+    }

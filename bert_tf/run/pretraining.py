@@ -1,0 +1,293 @@
+"""Pretraining: from a store of tokenised text to a model folder with both heads."""
+
+import dataclasses
+import logging
+import pathlib
+
+import keras
+
+from bert_tf import report
+from bert_tf.answering import check_length, show_progress
+from bert_tf.checkpoints import folder as folders
+from bert_tf.config import SIZES, BertConfig, read_config
+from bert_tf.data.masking import UNITS, Masking
+from bert_tf.data.pairs import Examples
+from bert_tf.data.pipeline import steps_per_epoch
+from bert_tf.data.pretraining import held_out_rows, pretraining_rows
+from bert_tf.data.store import Store
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.run.health import Health
+from bert_tf.run.needs import changed, need
+from bert_tf.tasks.pretraining import Pretraining
+from bert_tf.training import journal, loop, selection
+from bert_tf.training.config import TrainConfig, at_least
+from bert_tf.training.distribution import make_strategy
+from bert_tf.training.inference import make_summer
+
+_log = logging.getLogger(__name__)
+
+# What differs from fine-tuning, as published (Devlin et al., 2019, A.2).
+TRAINING = {
+    "learning_rate": 1e-4,
+    "lr_scheduler_type": "polynomial",
+    "adam_epsilon": 1e-6,
+    "num_train_epochs": 40.0,
+    "per_device_eval_batch_size": 32,
+    "eval_strategy": "steps",
+    "eval_steps": 1000,
+    "save_steps": 1000,
+    "logging_steps": 50,
+    "load_best_model_at_end": False,
+}
+_EVAL_SEED = 0  # Of what is held out: all runs are scored on the same pieces.
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainConfig:
+    """What to pretrain, on what, and where to put it."""
+
+    data_dir: str = ""  # Store that create_pretraining_data.py made.
+    eval_data_dir: str = ""  # Another one, to score on; none: no evaluation.
+    size: str = ""  # New model: tiny, mini, small, medium, base or large.
+    config: str = ""  # Or new model by its config.json.
+    model: str = ""  # Or go on from this folder, with its own vocabulary.
+    output_dir: str = ""  # Folder to write; an interrupted run in it goes on.
+    max_seq_length: int = 128  # Pieces of an example.
+    phases: str = ""  # Instead, lengths and updates: 128:900000,512:100000.
+    nsp: bool = True  # Learn to tell the next sentence, too.
+    masking: str = "piece"  # What is hidden: pieces, whole words ("word") or a "span".
+    masked_lm_prob: float = 0.15  # Share of the pieces that is hidden.
+    max_eval_steps: int = 100  # Batches scored each time; 0: all.
+
+    def __post_init__(self):
+        need(self, "data_dir", "output_dir")
+        chosen = [f for f in ("size", "config", "model") if getattr(self, f)]
+        if len(chosen) != 1:
+            raise ValueError(
+                "what to pretrain is told by one of size, config and model; received "
+                f"{' and '.join(chosen) or 'none'}. Pass, say, --size=small."
+            )
+        if self.size and self.size not in SIZES:
+            raise ValueError(
+                f"size must be one of {', '.join(SIZES)}; received {self.size!r}."
+            )
+        if self.masking not in UNITS:
+            raise ValueError(
+                f"masking must be one of {', '.join(UNITS)}; received {self.masking!r}."
+            )
+        if not 0 < self.masked_lm_prob < 1:
+            raise ValueError(
+                f"masked_lm_prob must be in (0, 1); received {self.masked_lm_prob}."
+            )
+        at_least(self, "max_eval_steps", 0)
+        self.parse_phases()
+
+    def parse_phases(self):
+        """Returns [(max_seq_length, updates)]; updates are None without `phases`."""
+        if not self.phases:
+            return [(self.max_seq_length, None)]
+        phases = []
+        for part in self.phases.split(","):
+            length, _, steps = part.strip().partition(":")
+            if not (length.isdecimal() and steps.isdecimal() and int(steps)):
+                raise ValueError(
+                    "phases must be lengths and updates such as 128:900000,512:100000; "
+                    f"received {self.phases!r}."
+                )
+            phases.append((int(length), int(steps)))
+        return phases
+
+
+def pretrain(config, training=None):
+    """Pretrains a model and writes it as a model folder.
+
+    Args:
+        config: `PretrainConfig`.
+        training: `TrainConfig`; with the defaults of `TRAINING` where None.
+
+    Returns:
+        dict, as metrics.json of the folder holds it: `eval_masked_lm_loss` (nats a
+        hidden piece), `eval_masked_lm_accuracy`, `eval_next_sentence_accuracy`; what
+        guessing would cost, `uniform_loss`, `unigram_loss`, `bigram_loss`; and what
+        training took.
+
+    Raises:
+        ValueError, FileNotFoundError: bad input, before anything is written.
+        loop.Stopped: on SIGTERM; the same call goes on.
+
+    Example:
+        >>> pretrain(PretrainConfig(
+        ...     data_dir="store", eval_data_dir="held_out", size="small",
+        ...     output_dir="model"))  # doctest: +SKIP
+    """
+    training = training or TrainConfig(**TRAINING)
+    phases = config.parse_phases()
+    if config.phases:
+        if training.max_steps:
+            raise ValueError(
+                f"phases ({config.phases}) tell the updates already; drop max_steps."
+            )
+        total = sum(steps for _, steps in phases)
+        training = dataclasses.replace(training, max_steps=total)
+    output_dir = pathlib.Path(config.output_dir)
+    flags = dataclasses.asdict(config) | dataclasses.asdict(training)
+    finished = journal.finished_metrics(output_dir, flags)
+    if finished is not None:
+        _log.warning(
+            "%s is finished already; another output_dir trains anew.", output_dir
+        )
+        return finished
+
+    # All that a user may have got wrong comes before anything is written.
+    if training.lora_rank:
+        raise ValueError("lora_rank is for fine-tuning; drop it.")
+    store = Store(config.data_dir)
+    folder = _model_folder(config, store)
+    held_out = config.eval_data_dir and _held_out_store(config.eval_data_dir, store)
+    check_length(max(length for length, _ in phases), folder.config)
+    selection.check_freeze(training.freeze, folder.config.num_hidden_layers)
+    masking = Masking(store.vocab, unit=config.masking, share=config.masked_lm_prob)
+    tasks = [
+        Pretraining(
+            masking,
+            cls_id=store.vocab.index("[CLS]"),
+            sep_id=store.vocab.index("[SEP]"),
+            max_seq_length=length,
+            next_sentence=config.nsp,
+        )
+        for length, _ in phases
+    ]
+    examples = [_examples(config, store, length, training.seed) for length, _ in phases]
+
+    keras.utils.set_random_seed(training.seed)
+    strategy = make_strategy(training.distribution)
+    with strategy.scope():
+        model = tasks[0].build(BertBackbone(folder.config, dtype=training.dtype_policy))
+        # A run that was interrupted overwrites both with its checkpoint, in loop.train.
+        if config.model:
+            folders.load_weights(folders.resolve(config.model), model, new_heads=True)
+    selection.select(model, freeze=training.freeze)
+
+    plan = {
+        "batch_size": training.per_device_train_batch_size,
+        "micro_batches": training.gradient_accumulation_steps
+        * strategy.num_replicas_in_sync,
+    }
+    health = None
+    if held_out:
+        rows = held_out_rows(
+            _examples(config, held_out, phases[-1][0], _EVAL_SEED),
+            tasks[-1].features,
+            batch_size=training.per_device_eval_batch_size,
+            most=config.max_eval_steps * training.per_device_eval_batch_size,
+        )
+        health = Health(store, rows)
+        summer = make_summer(model, tasks[-1].measure)
+
+    def evaluate():
+        scores = tasks[-1].score(summer(rows, show_progress))
+        health.look(scores["masked_lm_loss"])
+        return scores
+
+    output_dir.mkdir(parents=True, exist_ok=True)
+    journal.write_flags(output_dir, flags)
+    lines, scores = loop.train(
+        model,
+        tasks[0],
+        lambda step: _rows(phases, tasks, examples, step, training.seed, plan),
+        config=training,
+        steps_per_epoch=steps_per_epoch(examples[0].epoch_size(), **plan),
+        evaluate=evaluate if held_out and training.eval_strategy != "no" else None,
+        strategy=strategy,
+        output_dir=output_dir,
+    )
+    if held_out and not scores:
+        scores = {f"eval_{name}": value for name, value in evaluate().items()}
+    figures = journal.training_figures(lines)
+    batch = plan["batch_size"] * plan["micro_batches"]
+    metrics = {
+        **scores,
+        **({f"{k}_loss": v for k, v in health.baselines.items()} if health else {}),
+        **figures,
+        "train_examples": figures["train_steps"] * batch,
+    }
+    folders.write(output_dir, model, folder, architecture=tasks[0].architecture)
+    report.write_pretrained(
+        output_dir,
+        lines,
+        metrics,
+        baselines=health.baselines if health else {},
+        start=f"`{config.model}`" if config.model else "random weights",
+        settings=changed(config) | changed(training),
+    )
+    journal.write_metrics(output_dir, metrics)
+    loop.forget_state(output_dir)
+    return metrics
+
+
+def _examples(config, store, length, seed):
+    return Examples(store, max_seq_length=length, seed=seed, next_sentence=config.nsp)
+
+
+def _rows(phases, tasks, examples, step, seed, plan):
+    """The rows of all phases from `step` on, one phase after the other."""
+    rows, begin = None, 0
+    for (_, steps), task, drawn in zip(phases, tasks, examples):
+        start, begin = max(step, begin), begin + (steps or 0)
+        if steps is not None and step >= begin:
+            continue
+        more = pretraining_rows(
+            drawn, task.features, **plan, seed=seed, start_step=start
+        )
+        if steps is not None:
+            more = more.take((begin - start) * plan["micro_batches"])
+        rows = more if rows is None else rows.concatenate(more)
+    return rows
+
+
+def _model_folder(config, store):
+    """Returns the `ModelFolder` to be trained: a new one, or one that goes on.
+
+    Raises:
+        ValueError: the store was made with another vocabulary or tokenizer.
+    """
+    tokenizer = store.manifest["tokenizer"]
+    if not config.model:
+        size = len(store.vocab)
+        if config.size:
+            architecture = BertConfig.from_size(config.size, vocab_size=size)
+        else:
+            architecture = read_config(config.config)
+        if architecture.vocab_size < size:
+            raise ValueError(
+                f"{config.config} has vocab_size {architecture.vocab_size}, but the "
+                f"store in {config.data_dir} was made with {size} pieces; raise it."
+            )
+        return folders.ModelFolder(architecture, store.vocab, tokenizer)
+    folder = folders.read(folders.resolve(config.model))
+    if folder.vocab != store.vocab:
+        raise ValueError(
+            f"{config.data_dir} was made with another vocabulary ({len(store.vocab)} "
+            f"pieces) than {config.model}'s ({len(folder.vocab)}); make the store anew "
+            "with the vocab.txt of that folder."
+        )
+    for name, value in tokenizer.items():
+        if folder.tokenizer.get(name) != value:
+            raise ValueError(
+                f"{config.data_dir} was made with {name}={value}, but {config.model} has "
+                f"{folder.tokenizer.get(name)}; make the store anew with "
+                f"--{name}={folder.tokenizer.get(name)}."
+            )
+    settings = dict(folder.settings)
+    settings.pop("task", None)  # It is no longer fine-tuned for anything.
+    return dataclasses.replace(folder, settings=settings)
+
+
+def _held_out_store(path, store):
+    held_out = Store(path)
+    if held_out.vocab != store.vocab:
+        raise ValueError(
+            f"{path} was made with another vocabulary ({len(held_out.vocab)} pieces) "
+            f"than {store.path} ({len(store.vocab)}); make it anew with the same."
+        )
+    return held_out
