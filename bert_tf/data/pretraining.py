@@ -11,9 +11,20 @@ from bert_tf.data.masking import NOT_MASKED
 from bert_tf.data.packing import pack
 
 
+def row_maker(features):
+    """Returns what turns drawn texts into rows; traced once, however many streams use it.
+
+    Args:
+        features: function from a dict with `first`, `second` (int32 ragged [B, (L)]),
+            `label` and `mask_seed` to a dict with ragged `input_ids`, `segment_ids` and
+            `masked_lm_ids` (`NOT_MASKED` where nothing is hidden).
+    """
+    return tf.function(lambda texts: _flatten(pack(features(texts))), autograph=False)
+
+
 def pretraining_rows(
     examples,
-    features,
+    make_rows,
     *,
     batch_size,
     micro_batches=1,
@@ -26,9 +37,7 @@ def pretraining_rows(
 
     Args:
         examples: `Examples`.
-        features: function from a dict with `first`, `second` (int32 ragged [B, (L)]),
-            `label` and `mask_seed` to a dict with ragged `input_ids`, `segment_ids` and
-            `masked_lm_ids` (`NOT_MASKED` where nothing is hidden).
+        make_rows: see `row_maker`.
         batch_size: examples of a micro-batch.
         micro_batches: how many make one update, over all replicas.
         seed: of dropout.
@@ -49,26 +58,26 @@ def pretraining_rows(
 
     numbers = tf.data.Dataset.counter(start).shard(workers, worker)
     begins = numbers.map(lambda number: number * batch_size)
-    rows = _rows(begins, examples, features, lambda begin: begin + batch_size)
+    rows = _rows(begins, examples, make_rows, lambda begin: begin + batch_size)
     return tf.data.Dataset.zip(numbers, rows).map(seeded).prefetch(4)
 
 
-def held_out_rows(examples, features, *, batch_size, most=0):
+def held_out_rows(examples, make_rows, *, batch_size, most=0):
     """Streams examples once, packed and masked, always the same.
 
     Args:
-        examples, features, batch_size: as in `pretraining_rows`.
+        examples, make_rows, batch_size: as in `pretraining_rows`.
         most: examples at most, drawn by chance; 0 for all of an epoch.
     """
     count = examples.epoch_size()
     count = min(most or count, count)
     begins = tf.data.Dataset.range(0, count, batch_size)
     return _rows(
-        begins, examples, features, lambda begin: tf.minimum(begin + batch_size, count)
+        begins, examples, make_rows, lambda begin: tf.minimum(begin + batch_size, count)
     ).prefetch(4)
 
 
-def _rows(begins, examples, features, end_of):
+def _rows(begins, examples, make_rows, end_of):
     def draw(begin, end):
         drawn = [examples[place] for place in range(begin, end)]
         texts = [[example.first for example in drawn]]
@@ -95,15 +104,11 @@ def _rows(begins, examples, features, end_of):
             "mask_seed": mask_seed,
         }
 
-    @tf.autograph.experimental.do_not_convert
-    def rows(batch):
-        return flatten_masked(pack(features(batch)))
-
     # Drawn by one thread, in order; the rest, which is most, by two.
-    return begins.map(drawn).map(rows, num_parallel_calls=2)
+    return begins.map(drawn).map(make_rows, num_parallel_calls=2)
 
 
-def flatten_masked(rows):
+def _flatten(rows):
     """Turns `masked_lm_ids`, ragged [B, (L)] with gaps, into [M] and their positions."""
     rows = dict(rows)
     ids = rows.pop("masked_lm_ids")

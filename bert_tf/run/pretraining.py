@@ -13,7 +13,7 @@ from bert_tf.config import SIZES, BertConfig, read_config
 from bert_tf.data.masking import UNITS, Masking
 from bert_tf.data.pairs import Examples
 from bert_tf.data.pipeline import steps_per_epoch
-from bert_tf.data.pretraining import held_out_rows, pretraining_rows
+from bert_tf.data.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.data.store import Store
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run.health import Health
@@ -157,6 +157,7 @@ def pretrain(config, training=None):
         )
         for length, _ in phases
     ]
+    make_rows = [row_maker(task.features) for task in tasks]
     examples = [_examples(config, store, length, training.seed) for length, _ in phases]
 
     keras.utils.set_random_seed(training.seed)
@@ -177,7 +178,7 @@ def pretrain(config, training=None):
     if held_out:
         rows = held_out_rows(
             _examples(config, held_out, phases[-1][0], _EVAL_SEED),
-            tasks[-1].features,
+            make_rows[-1],
             batch_size=training.per_device_eval_batch_size,
             most=config.max_eval_steps * training.per_device_eval_batch_size,
         )
@@ -194,7 +195,9 @@ def pretrain(config, training=None):
     lines, scores = loop.train(
         model,
         tasks[0],
-        lambda step: _rows(phases, tasks, examples, step, training.seed, plan),
+        lambda step: phased_rows(
+            phases, make_rows, examples, step, training.seed, plan
+        ),
         config=training,
         steps_per_epoch=steps_per_epoch(examples[0].epoch_size(), **plan),
         evaluate=evaluate if held_out and training.eval_strategy != "no" else None,
@@ -229,16 +232,14 @@ def _examples(config, store, length, seed):
     return Examples(store, max_seq_length=length, seed=seed, next_sentence=config.nsp)
 
 
-def _rows(phases, tasks, examples, step, seed, plan):
-    """The rows of all phases from `step` on, one phase after the other."""
+def phased_rows(phases, make_rows, examples, step, seed, plan):
+    """Returns the rows of all phases from `step` on, one phase after the other."""
     rows, begin = None, 0
-    for (_, steps), task, drawn in zip(phases, tasks, examples):
+    for (_, steps), maker, drawn in zip(phases, make_rows, examples):
         start, begin = max(step, begin), begin + (steps or 0)
         if steps is not None and step >= begin:
             continue
-        more = pretraining_rows(
-            drawn, task.features, **plan, seed=seed, start_step=start
-        )
+        more = pretraining_rows(drawn, maker, **plan, seed=seed, start_step=start)
         if steps is not None:
             more = more.take((begin - start) * plan["micro_batches"])
         rows = more if rows is None else rows.concatenate(more)

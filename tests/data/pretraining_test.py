@@ -7,7 +7,7 @@ from tiny_store import SPECIAL, write
 
 from bert_tf.data.masking import Masking
 from bert_tf.data.pairs import Examples
-from bert_tf.data.pretraining import held_out_rows, pretraining_rows
+from bert_tf.data.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.tasks.pretraining import Pretraining
 
 CLS, SEP, MASK = (SPECIAL.index(piece) for piece in ("[CLS]", "[SEP]", "[MASK]"))
@@ -21,12 +21,12 @@ def made(tmp_path_factory):
     ]
     store = write(tmp_path_factory.mktemp("store") / "s", documents)
     task = Pretraining(Masking(store.vocab), cls_id=CLS, sep_id=SEP, max_seq_length=24)
-    return Examples(store, max_seq_length=24, seed=3), task
+    return Examples(store, max_seq_length=24, seed=3), row_maker(task.features)
 
 
 def stream(made, **options):
-    examples, task = made
-    return pretraining_rows(examples, task.features, batch_size=4, seed=3, **options)
+    examples, make_rows = made
+    return pretraining_rows(examples, make_rows, batch_size=4, seed=3, **options)
 
 
 def test_rows_are_the_drawn_examples_with_some_hidden(made):
@@ -77,12 +77,12 @@ def test_workers_share_the_micro_batches(made):
 
 
 def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
-    examples, task = made
+    examples, make_rows = made
     size = examples.epoch_size()
-    rows = held_out_rows(examples, task.features, batch_size=8)
+    rows = held_out_rows(examples, make_rows, batch_size=8)
     assert sum(len(batch["first_token"]) for batch in rows) == size
     assert rows.cardinality() == -(-size // 8)
-    few = held_out_rows(examples, task.features, batch_size=8, most=10)
+    few = held_out_rows(examples, make_rows, batch_size=8, most=10)
     assert [len(batch["first_token"]) for batch in few] == [8, 2]
     equal(as_arrays(few), as_arrays(few))
 
@@ -97,6 +97,6 @@ def test_without_next_sentence_there_is_one_segment(made):
         next_sentence=False,
     )
     single = Examples(examples.store, max_seq_length=24, seed=3, next_sentence=False)
-    rows = next(iter(pretraining_rows(single, task.features, batch_size=4)))
+    rows = next(iter(pretraining_rows(single, row_maker(task.features), batch_size=4)))
     assert int(tf.reduce_max(rows["segment_ids"])) == 0
     assert set(task.weights(rows)) == {"masked_lm"}
