@@ -5,11 +5,12 @@ import logging
 import pathlib
 
 import keras
+import tensorflow as tf
 
 from bert_tf import report
 from bert_tf.answering import check_length, show_progress
 from bert_tf.checkpoints import folder as folders
-from bert_tf.config import SIZES, BertConfig, read_config
+from bert_tf.config import SIZES
 from bert_tf.data.masking import UNITS, Masking
 from bert_tf.data.pairs import Examples
 from bert_tf.data.pipeline import steps_per_epoch
@@ -18,6 +19,8 @@ from bert_tf.data.store import Store
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run.health import Health
 from bert_tf.run.needs import changed, need
+from bert_tf.run.origin import held_out_store, model_folder
+from bert_tf.run.peak import matmul_peak, operations_per_token
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.config import TrainConfig, at_least
@@ -142,8 +145,8 @@ def pretrain(config, training=None):
     if training.lora_rank:
         raise ValueError("lora_rank is for fine-tuning; drop it.")
     store = Store(config.data_dir)
-    folder = _model_folder(config, store)
-    held_out = config.eval_data_dir and _held_out_store(config.eval_data_dir, store)
+    folder = model_folder(config, store)
+    held_out = config.eval_data_dir and held_out_store(config.eval_data_dir, store)
     check_length(max(length for length, _ in phases), folder.config)
     selection.check_freeze(training.freeze, folder.config.num_hidden_layers)
     masking = Masking(store.vocab, unit=config.masking, share=config.masked_lm_prob)
@@ -190,6 +193,9 @@ def pretrain(config, training=None):
         health.look(scores["masked_lm_loss"])
         return scores
 
+    peak = matmul_peak(tf.as_dtype(model.compute_dtype).name)
+    per_token = operations_per_token(folder.config, config.masked_lm_prob)
+
     output_dir.mkdir(parents=True, exist_ok=True)
     journal.write_flags(output_dir, flags)
     lines, scores = loop.train(
@@ -203,6 +209,7 @@ def pretrain(config, training=None):
         evaluate=evaluate if held_out and training.eval_strategy != "no" else None,
         strategy=strategy,
         output_dir=output_dir,
+        matmul_share=lambda tokens_per_second: tokens_per_second * per_token / peak,
     )
     if held_out and not scores:
         scores = {f"eval_{name}": value for name, value in evaluate().items()}
@@ -244,51 +251,3 @@ def phased_rows(phases, make_rows, examples, step, seed, plan):
             more = more.take((begin - start) * plan["micro_batches"])
         rows = more if rows is None else rows.concatenate(more)
     return rows
-
-
-def _model_folder(config, store):
-    """Returns the `ModelFolder` to be trained: a new one, or one that goes on.
-
-    Raises:
-        ValueError: the store was made with another vocabulary or tokenizer.
-    """
-    tokenizer = store.manifest["tokenizer"]
-    if not config.model:
-        size = len(store.vocab)
-        if config.size:
-            architecture = BertConfig.from_size(config.size, vocab_size=size)
-        else:
-            architecture = read_config(config.config)
-        if architecture.vocab_size < size:
-            raise ValueError(
-                f"{config.config} has vocab_size {architecture.vocab_size}, but the "
-                f"store in {config.data_dir} was made with {size} pieces; raise it."
-            )
-        return folders.ModelFolder(architecture, store.vocab, tokenizer)
-    folder = folders.read(folders.resolve(config.model))
-    if folder.vocab != store.vocab:
-        raise ValueError(
-            f"{config.data_dir} was made with another vocabulary ({len(store.vocab)} "
-            f"pieces) than {config.model}'s ({len(folder.vocab)}); make the store anew "
-            "with the vocab.txt of that folder."
-        )
-    for name, value in tokenizer.items():
-        if folder.tokenizer.get(name) != value:
-            raise ValueError(
-                f"{config.data_dir} was made with {name}={value}, but {config.model} has "
-                f"{folder.tokenizer.get(name)}; make the store anew with "
-                f"--{name}={folder.tokenizer.get(name)}."
-            )
-    settings = dict(folder.settings)
-    settings.pop("task", None)  # It is no longer fine-tuned for anything.
-    return dataclasses.replace(folder, settings=settings)
-
-
-def _held_out_store(path, store):
-    held_out = Store(path)
-    if held_out.vocab != store.vocab:
-        raise ValueError(
-            f"{path} was made with another vocabulary ({len(held_out.vocab)} pieces) "
-            f"than {store.path} ({len(store.vocab)}); make it anew with the same."
-        )
-    return held_out

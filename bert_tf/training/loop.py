@@ -21,7 +21,7 @@ from bert_tf.training.journal import Log
 from bert_tf.training.loss_scale import LossScale
 from bert_tf.training.optimizers import AdamW, learning_rate_schedule
 from bert_tf.training.selection import learning_rate_factors
-from bert_tf.training.step import make_update
+from bert_tf.training.step import COUNTS, make_update
 
 __all__ = ["Stopped", "TrainConfig", "at_least", "forget_state", "train"]
 
@@ -33,7 +33,16 @@ class Stopped(Exception):
 
 
 def train(
-    model, task, rows, *, config, steps_per_epoch, evaluate, strategy, output_dir
+    model,
+    task,
+    rows,
+    *,
+    config,
+    steps_per_epoch,
+    evaluate,
+    strategy,
+    output_dir,
+    matmul_share=None,
 ):
     """Trains, or goes on where the same call in the same folder was interrupted.
 
@@ -47,6 +56,8 @@ def train(
         evaluate: function() -> {name: value}, or None for no evaluation.
         strategy: `tf.distribute.Strategy`.
         output_dir: gets `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        matmul_share: function(tokens a second) -> share of the machine's matmul peak
+            that is used, to be logged; or None.
 
     Returns:
         The lines of metrics.jsonl, dicts with `step` and what was measured; and the
@@ -130,10 +141,18 @@ def train(
             if step % config.logging_steps == 0 or saves or step == 1:
                 values = _average(window)
                 elapsed = time.perf_counter() - begun
-                values["examples_per_second"] = values.pop("examples") / elapsed
+                for name in COUNTS:
+                    values[f"{name}_per_second"] = values.pop(name) / elapsed
                 made = max(0, int(optimizer.step.numpy()) - 1)  # The last update made.
                 values["learning_rate"] = float(optimizer.schedule(made))
                 values["epoch"] = step / steps_per_epoch
+                speed = f"{values['examples_per_second']:.0f} examples/s"
+                if matmul_share:
+                    values["matmul_share"] = matmul_share(values["tokens_per_second"])
+                    speed = (
+                        f"{values['tokens_per_second']:,.0f} tokens/s, "
+                        f"{values['matmul_share']:.0%} of matmul peak"
+                    )
                 if loss_scale:
                     values |= loss_scale.figures()
                 log.write(step, values)
@@ -145,8 +164,7 @@ def train(
                     _log.warning("%s", warning)
                     warned = True
                 bar.set_postfix_str(
-                    f"loss {values['loss']:.4f}, "
-                    f"{values['examples_per_second']:.0f} examples/s",
+                    f"loss {values['loss']:.4f}, {speed}",
                     refresh=False,  # When it is due: a log file is not a terminal.
                 )
                 window, begun = [], time.perf_counter()
@@ -187,10 +205,10 @@ def train(
 
 
 def _average(window):
-    """Means over the steps of a window; `examples` is their sum."""
+    """Means over the steps of a window; of what is counted, sums."""
     values = {name: [float(metrics[name]) for metrics in window] for name in window[0]}
     means = {name: float(np.mean(of_steps)) for name, of_steps in values.items()}
-    return means | {"examples": sum(values["examples"])}
+    return means | {name: sum(values[name]) for name in COUNTS}
 
 
 def _progress_bar(step, total_steps):

@@ -34,7 +34,8 @@ def make_update(
 
     Returns:
         function(iterator) -> dict of float32 scalars: `loss`, each term's loss by its
-        name, `grad_norm` before clipping, and `examples`.
+        name, `grad_norm` before clipping, and how many `examples` and `tokens` there
+        were, without padding.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -96,9 +97,11 @@ def make_update(
             norm = tf.where(loss_scale.guard(norm, apply), norm, 0.0)
         else:
             apply()
-        examples = tf.add_n([_count_examples(rows) for rows in batches])
-        reduced = total(metrics | {"examples": tf.cast(examples, tf.float32)})
-        return reduced | {"grad_norm": norm}
+        seen = {
+            name: tf.cast(tf.add_n([count(rows) for rows in batches]), tf.float32)
+            for name, count in COUNTS.items()
+        }
+        return total(metrics | seen) | {"grad_norm": norm}
 
     @tf.function(autograph=False)
     def update(iterator):
@@ -116,3 +119,11 @@ def _count_examples(rows):
     if "weight" in rows:
         return tf.math.count_nonzero(rows["weight"], dtype=tf.int32)
     return tf.size(rows["first_token"])
+
+
+def _count_tokens(rows):
+    return tf.math.count_nonzero(rows["sequence_ids"], dtype=tf.int32)
+
+
+# What is counted in rows.
+COUNTS = {"examples": _count_examples, "tokens": _count_tokens}

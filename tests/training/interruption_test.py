@@ -85,7 +85,7 @@ def wait_for_checkpoint(process, output_dir, after):
 def without_speed(path):
     lines = (json.loads(line) for line in path.read_text().splitlines())
     return [
-        {name: line[name] for name in line if name != "examples_per_second"}
+        {name: line[name] for name in line if not name.endswith("_per_second")}
         for line in lines
     ]
 

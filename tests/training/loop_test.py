@@ -94,7 +94,7 @@ def saved(output_dir):
 
 def without_speed(lines):
     return [
-        {name: line[name] for name in line if name != "examples_per_second"}
+        {name: line[name] for name in line if not name.endswith("_per_second")}
         for line in lines
     ]
 
@@ -131,6 +131,7 @@ class TestLog:
             "learning_rate",
             "epoch",
             "examples_per_second",
+            "tokens_per_second",
         }
         assert first["loss"] == first["classification"] > 0
         assert evaluation == {"step": 2, "eval_accuracy": 0.25, "eval_loss": 1.5}

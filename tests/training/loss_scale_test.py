@@ -45,7 +45,11 @@ class Setup:
     def update(self, *gradients):
         batches = tf.data.Dataset.from_tensor_slices(tf.constant(gradients))
         rows = batches.map(
-            lambda gradient: {"inputs": gradient[None], "first_token": tf.zeros([1])}
+            lambda gradient: {
+                "inputs": gradient[None],
+                "first_token": tf.zeros([1]),
+                "sequence_ids": tf.ones([1, 1]),
+            }
         )
         metrics = self.update_from(replica_rows(self.strategy, lambda: rows))
         return {name: float(value) for name, value in metrics.items()}

@@ -166,7 +166,10 @@ def items(words, words_weights, pairs=((0.0,),), pairs_weights=(0.0,)):
         "pairs_weights": pairs_weights,
     }
     rows = {name: tf.constant(value, tf.float32) for name, value in values.items()}
-    return rows | {"first_token": tf.zeros([len(pairs)], tf.int32)}
+    return rows | {
+        "first_token": tf.zeros([len(pairs)], tf.int32),
+        "sequence_ids": tf.ones([len(pairs), 3]),
+    }
 
 
 def descend(distribution, batches, max_grad_norm=0.0, frozen=None):
@@ -245,6 +248,7 @@ class TestArithmetic:
         assert metrics["pairs"] == pytest.approx(9.75)
         assert metrics["loss"] == pytest.approx(14.0)
         assert metrics["examples"] == 3
+        assert metrics["tokens"] == 9
 
     def test_nothing_is_recorded_for_what_does_not_train(self, distribution):
         @tf.custom_gradient

@@ -1,0 +1,60 @@
+"""What pretraining begins with: a new model or one that goes on, and stores that fit."""
+
+import dataclasses
+
+from bert_tf.checkpoints import folder as folders
+from bert_tf.config import BertConfig, read_config
+from bert_tf.data.store import Store
+
+
+def model_folder(config, store):
+    """Returns the `ModelFolder` to be trained: a new one, or one that goes on.
+
+    Raises:
+        ValueError: the store was made with another vocabulary or tokenizer.
+    """
+    tokenizer = store.manifest["tokenizer"]
+    if not config.model:
+        size = len(store.vocab)
+        if config.size:
+            architecture = BertConfig.from_size(config.size, vocab_size=size)
+        else:
+            architecture = read_config(config.config)
+        if architecture.vocab_size < size:
+            raise ValueError(
+                f"{config.config} has vocab_size {architecture.vocab_size}, but the "
+                f"store in {config.data_dir} was made with {size} pieces; raise it."
+            )
+        return folders.ModelFolder(architecture, store.vocab, tokenizer)
+    folder = folders.read(folders.resolve(config.model))
+    if folder.vocab != store.vocab:
+        raise ValueError(
+            f"{config.data_dir} was made with another vocabulary ({len(store.vocab)} "
+            f"pieces) than {config.model}'s ({len(folder.vocab)}); make the store anew "
+            "with the vocab.txt of that folder."
+        )
+    for name, value in tokenizer.items():
+        if folder.tokenizer.get(name) != value:
+            raise ValueError(
+                f"{config.data_dir} was made with {name}={value}, but {config.model} has "
+                f"{folder.tokenizer.get(name)}; make the store anew with "
+                f"--{name}={folder.tokenizer.get(name)}."
+            )
+    settings = dict(folder.settings)
+    settings.pop("task", None)  # It is no longer fine-tuned for anything.
+    return dataclasses.replace(folder, settings=settings)
+
+
+def held_out_store(path, store):
+    """Opens the store to score on.
+
+    Raises:
+        ValueError: it was made with another vocabulary than the one trained on.
+    """
+    held_out = Store(path)
+    if held_out.vocab != store.vocab:
+        raise ValueError(
+            f"{path} was made with another vocabulary ({len(held_out.vocab)} pieces) "
+            f"than {store.path} ({len(store.vocab)}); make it anew with the same."
+        )
+    return held_out
