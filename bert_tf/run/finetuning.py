@@ -25,6 +25,7 @@ from bert_tf.training import journal, loop, selection
 from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.workers import Workers, watched
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def finetune(config, training=None):
     Raises:
         ValueError, FileNotFoundError: bad input, before anything is written.
         loop.Stopped: on SIGTERM; the same call goes on.
+        ConnectionError: of several workers, one is lost; the same calls go on.
 
     Example:
         >>> finetune(FinetuneConfig(
@@ -105,10 +107,21 @@ def finetune(config, training=None):
             "%s is finished already; another output_dir trains anew.", output_dir
         )
         return finished
+    # Workers must have met before TensorFlow computes anything.
+    strategy = make_strategy(training.distribution)
     if config.seeds > 1:
         metric = f"eval_{find_task(config.task).metric}"
-        return seeds.run(finetune, config, training, flags=flags, metric=metric)
+        writes = Workers(strategy).chief
+        return seeds.run(
+            finetune, config, training, flags=flags, metric=metric, writes=writes
+        )
+    with watched(output_dir):
+        return _finetune(config, training, flags, strategy)
 
+
+def _finetune(config, training, flags, strategy):
+    """One run, as `finetune`; flags are those of both."""
+    output_dir, workers = pathlib.Path(config.output_dir), Workers(strategy)
     # All that a user may have got wrong comes before anything is written.
     start = folders.resolve(config.model)
     folder = folders.read(start)
@@ -130,7 +143,6 @@ def finetune(config, training=None):
         raise ValueError("early_stopping_patience needs an eval_file or eval_fraction.")
 
     keras.utils.set_random_seed(training.seed)
-    strategy = make_strategy(training.distribution)
     with strategy.scope():
         model = task.build(BertBackbone(folder.config, dtype=training.dtype_policy))
         # The weights to start from: those of the folder; a new head's, random. A run
@@ -143,8 +155,7 @@ def finetune(config, training=None):
         model, freeze=training.freeze, adapters_only=training.lora_rank > 0
     )
 
-    output_dir.mkdir(parents=True, exist_ok=True)
-    journal.write_flags(output_dir, flags)
+    journal.begin(output_dir, flags, workers)
     plan = {
         "batch_size": training.per_device_train_batch_size,
         "micro_batches": training.gradient_accumulation_steps
@@ -163,8 +174,13 @@ def finetune(config, training=None):
     lines, scores = loop.train(
         model,
         task,
-        lambda step: training_rows(
-            train_columns, task.features, **plan, seed=training.seed, start_step=step
+        lambda step, share: training_rows(
+            train_columns,
+            task.features,
+            **plan,
+            seed=training.seed,
+            start_step=step,
+            share=share,
         ),
         config=training,
         steps_per_epoch=steps_per_epoch(len(train_table.records), **plan),
@@ -179,6 +195,8 @@ def finetune(config, training=None):
         **journal.training_figures(lines),
         "train_examples": len(train_table.records),
     }
+    if not workers.chief:
+        return metrics
     learnt = dataclasses.replace(
         folder.config, extra=folder.config.extra | task.describe()
     )
