@@ -87,7 +87,7 @@ def training(**changes):
     values = {
         "max_steps": 6,
         "per_device_train_batch_size": 3,
-        "lr_scheduler_type": "linear",
+        "lr_scheduler_type": "polynomial",
         "eval_steps": 3,
         "logging_steps": 1,
     }
