@@ -34,10 +34,17 @@ def reading_bar(files, description):
     )
 
 
-def changed(config):
-    """Returns {field: value} of what is not as by default."""
+def changed(config, defaults=None):
+    """Returns {field: value} of what is not as by default.
+
+    Args:
+        config: dataclass.
+        defaults: {field: value} where a script has another default.
+    """
+    default = {field.name: field.default for field in dataclasses.fields(config)}
+    default |= defaults or {}
     return {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != field.default
+        name: getattr(config, name)
+        for name in default
+        if getattr(config, name) != default[name]
     }

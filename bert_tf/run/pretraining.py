@@ -228,7 +228,7 @@ def pretrain(config, training=None):
         metrics,
         baselines=health.baselines if health else {},
         start=f"`{config.model}`" if config.model else "random weights",
-        settings=changed(config) | changed(training),
+        settings=changed(config) | changed(training, TRAINING),
     )
     journal.write_metrics(output_dir, metrics)
     loop.forget_state(output_dir)
