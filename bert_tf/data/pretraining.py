@@ -104,7 +104,6 @@ def _rows(begins, examples, make_rows, end_of):
             "mask_seed": mask_seed,
         }
 
-    # Drawn by one thread, in order; the rest, which is most, by two.
     return begins.map(drawn).map(make_rows, num_parallel_calls=2)
 
 

@@ -19,7 +19,7 @@ class TrainConfig:
     per_device_eval_batch_size: int = 128  # Examples at once in evaluation.
     gradient_accumulation_steps: int = 1  # Micro-batches an update, to save memory.
     learning_rate: float = 5e-5  # Peak; 2e-5 to 5e-5 suit BERT, more the small ones.
-    optim: str = "adamw"  # Or lamb, for batches of thousands.
+    optim: str = "adamw"  # Or lamb, for batches of thousands; its rates are near 1e-3.
     lr_scheduler_type: str = (
         "linear"  # After the warm-up: linear, polynomial, cosine, constant.
     )
@@ -81,7 +81,11 @@ class TrainConfig:
         _one_of(self, "lr_scheduler_type", schedules)
         for name in ("learning_rate", "lr_decay_power", "lora_alpha"):
             _above_zero(self, name)
-        if not self.max_steps:
+        if not math.isfinite(self.train_minutes):
+            raise ValueError(
+                f"train_minutes must be finite; received {self.train_minutes}."
+            )
+        if not (self.max_steps or self.train_minutes):
             _above_zero(self, "num_train_epochs")
         if not 0 <= self.warmup_ratio <= 1:
             raise ValueError(

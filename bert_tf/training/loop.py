@@ -135,7 +135,8 @@ def train(
         _progress_bar(step, None if clock else total_steps) as bar,
     ):
         window, begun = [], time.perf_counter()
-        while not over() and not why_stop:
+        ended = over()
+        while not ended and not why_stop:
             if clock:
                 clock.tick()
             window.append(update(iterator))
@@ -143,7 +144,7 @@ def train(
             bar.update()
             if clock:
                 clock.start()
-            last = over()
+            ended = last = over()
             evaluates = evaluate and (last or step % eval_steps == 0)
             saves = config.save_steps and step % config.save_steps == 0
             saves = evaluates or saves or last or bool(stopped)
@@ -170,8 +171,9 @@ def train(
                 divergence.check_finite(values["loss"], step, values["learning_rate"])
                 if loss_scale:
                     loss_scale.check(step)
-                planned = clock.steps(step) if clock else total_steps
-                warmed_up = config.warmup_steps(planned)
+                warmed_up = config.warmup_steps(total_steps)
+                if clock:
+                    warmed_up = config.warmup_ratio * clock.steps(step)
                 warning = divergence.warning(log.lines, config, warmed_up)
                 if warning and not warned:
                     _log.warning("%s", warning)
@@ -188,7 +190,8 @@ def train(
                 log.write(step, {f"eval_{name}": scores[name] for name in scores})
                 if best.update(step, scores[task.metric]):
                     checkpoints.keep_best()
-                why_stop = "" if last else best.why_stop()
+                ended = over()  # These weights are the last, then, and scored.
+                why_stop = "" if ended else best.why_stop()
                 if why_stop:
                     log.write(step, {"stopped_early": why_stop})
                 bar.set_description("training", refresh=False)
@@ -199,12 +202,12 @@ def train(
                     clock.tick()
                 checkpoints.save(step)
                 begun = time.perf_counter()
-                if stopped and not last and not why_stop:
+                if stopped and not ended and not why_stop:
                     raise Stopped(
                         f"stopped by {stopped[0]} at step {step}{of_all}, state saved; "
                         "the same command goes on from there."
                     )
-    if why_stop and not over():
+    if why_stop and not ended:
         _log.info("stopped at step %d%s: %s.", step, of_all, why_stop)
     held_step = step
     if config.load_best_model_at_end and best.step.numpy() >= 0:

@@ -57,8 +57,8 @@ def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
 
     def rate(place):
         place = tf.cast(place, tf.float32)
-        rising = place / max(1, warmup)
-        progress = (place - warmup) / max(1, total - warmup)
+        rising = place / (warmup or 1)
+        progress = (place - warmup) / ((total - warmup) or 1)
         falling = decay(tf.clip_by_value(progress, 0.0, 1.0))
         return peak * tf.where(place < warmup, rising, falling)
 

@@ -412,6 +412,35 @@ class TestMinutes:
         again = Run(tmp_path / "parts", minutes)
         assert again.written == rest.written  # No time is left.
 
+    def test_time_that_is_up_during_an_evaluation(self, tmp_path, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+
+        def wait(_):
+            now[0] += 50.0
+
+        config = TrainConfig(**{**vars(CONFIG), "max_steps": 0, "train_minutes": 1.0})
+        run = Run(tmp_path, config, at_evaluation=wait)
+        assert [line["step"] for line in run.lines] == [1, 2, 2, 3, 4, 4]
+        again = Run(tmp_path, config)
+        assert (again.start_step, again.evaluations) == (4, [])
+
+    def test_time_that_is_up_during_a_checkpoint(self, tmp_path, monkeypatch):
+        """The last weights are evaluated: after one more update, whose rate is 0."""
+        now, save = [0.0], loop.Checkpoints.save
+        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+
+        def slow_save(checkpoints, step):
+            save(checkpoints, step)
+            now[0] += 70.0 * (step == 3)
+
+        monkeypatch.setattr(loop.Checkpoints, "save", slow_save)
+        config = TrainConfig(**{**vars(CONFIG), "max_steps": 0, "train_minutes": 1.0})
+        run = Run(tmp_path, config)
+        assert [line["step"] for line in run.lines] == [1, 2, 2, 3, 4, 4]
+        assert run.lines[-2]["learning_rate"] == 0.0
+        assert "eval_accuracy" in run.lines[-1]
+
 
 class TestConfig:
     @pytest.mark.parametrize(
@@ -447,6 +476,7 @@ class TestConfig:
         ("changes", "message"),
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
+            ({"train_minutes": float("inf")}, "must be finite; received inf"),
             ({"max_steps": 5, "train_minutes": 2.0}, "both say when to end; drop one"),
             ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
             (
