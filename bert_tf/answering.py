@@ -1,4 +1,4 @@
-"""A fine-tuned model folder that answers: text in, answers out."""
+"""A trained model folder that answers: text in, answers out."""
 
 import json
 import logging
@@ -10,7 +10,8 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.data.pipeline import evaluation_rows
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.tasks import TASKS, task_of
+from bert_tf.tasks import ANSWERING, TASKS, task_of
+from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.inference import make_predictor
 
@@ -18,13 +19,16 @@ _log = logging.getLogger(__name__)
 
 
 class Model:
-    """A fine-tuned model folder, ready to answer.
+    """A trained model folder, ready to answer.
 
     Args:
         path: model folder; one made by transformers will do.
+        task: what to answer, of `tasks.ANSWERING`; "" for what the folder was trained
+            for.
         max_seq_length: pieces of an example; 0 takes what the folder remembers.
         batch_size: examples computed at once.
         bf16: compute in bfloat16, for processors that have it.
+        top_k: guesses for each [MASK]; of fill_mask alone.
 
     Raises:
         ValueError, FileNotFoundError: no such folder, or one without a trained head.
@@ -34,7 +38,16 @@ class Model:
         [{'label': 'delivery', 'scores': {'billing': 0.01, 'delivery': 0.99}}]
     """
 
-    def __init__(self, path, *, max_seq_length=0, batch_size=128, bf16=False):
+    def __init__(
+        self,
+        path,
+        *,
+        task="",
+        max_seq_length=0,
+        batch_size=128,
+        bf16=False,
+        top_k=5,
+    ):
         start = folders.resolve(path)
         self.folder = folders.read(start)
         settings = self.folder.settings
@@ -42,10 +55,11 @@ class Model:
             longest = self.folder.config.max_position_embeddings
             max_seq_length = settings.get("max_seq_length", longest)
         check_length(max_seq_length, self.folder.config)
-        self.task = find_task(task_of(self.folder.config, settings)).restore(
-            make_tokenizer(self.folder),
+        kind = find_task(task or task_of(self.folder.config, settings), ANSWERING)
+        self.task = kind.restore(
+            make_tokenizer(self.folder, keep_special_tokens=kind is FillMask),
             self.folder.config,
-            settings,
+            settings | {"top_k": top_k},
             max_seq_length=max_seq_length,
         )
         dtype = "mixed_bfloat16" if bf16 else "float32"
@@ -54,15 +68,28 @@ class Model:
         self.batch_size = batch_size
         self._predictor = make_predictor(self.model)
         # Traced once, however many data sets it serves: most of a short answer's time.
-        self._features = tf.function(self.task.features, autograph=False)
+        self._features = tf.function(
+            self.task.features, reduce_retracing=True, autograph=False
+        )
 
     def evaluate(self, eval_file, **columns):
         """Returns {name: value} on a labelled file; columns as in `read_table`."""
-        scores = self.task.score(*self.outputs(eval_file, **columns))
+        data, outputs = self.outputs(eval_file, **columns)
+        scores = self.task.score(data, outputs)
         return {f"eval_{name}": value for name, value in scores.items()}
 
     def outputs(self, eval_file, **columns):
-        """Returns a labelled file's columns and the model's outputs, as tasks score."""
+        """Returns a labelled file's columns and the model's outputs, as tasks score.
+
+        Raises:
+            ValueError: the task has no labels, or what is wrong with the file.
+        """
+        if self.task.name not in TASKS:
+            raise ValueError(
+                f"the model's task is {self.task.name}, which has no labels to score on. "
+                "Fine-tune the model first; masked words are scored by pretrain.py, "
+                "with eval_data_dir."
+            )
         table = read_table(
             eval_file,
             columns=self.columns,
@@ -128,13 +155,19 @@ def task_name(path):
     return task_of(folder.config, folder.settings)
 
 
-def find_task(name):
-    if name not in TASKS:
-        raise ValueError(f"task must be one of {', '.join(TASKS)}; received {name!r}.")
-    return TASKS[name]
+def find_task(name, tasks=TASKS):
+    if name not in tasks:
+        raise ValueError(f"task must be one of {', '.join(tasks)}; received {name!r}.")
+    return tasks[name]
 
 
-def make_tokenizer(folder):
+def make_tokenizer(folder, *, keep_special_tokens=False):
+    """Returns a folder's `BertTokenizer`.
+
+    Args:
+        folder: `ModelFolder`.
+        keep_special_tokens: True to keep them, whatever the folder says.
+    """
     options = folder.tokenizer
     return BertTokenizer(
         folder.vocab,
@@ -142,7 +175,8 @@ def make_tokenizer(folder):
         strip_accents=options.get("strip_accents"),
         tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
         # As transformers reads the same folder.
-        keep_special_tokens=not options.get("split_special_tokens", False),
+        keep_special_tokens=keep_special_tokens
+        or not options.get("split_special_tokens", False),
     )
 
 

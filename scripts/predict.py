@@ -1,8 +1,9 @@
-"""Answers texts with a fine-tuned model.
+"""Answers texts with a trained model.
 
 python scripts/predict.py --model=model --input_file=texts.jsonl
 python scripts/predict.py --model=model "Where is my parcel?" "Thank you!"
 cat texts.txt | python scripts/predict.py --model=model
+python scripts/predict.py --model=bert --task=fill_mask "A [MASK] says meow."
 
 Prints a JSON object a text, in order.
 """

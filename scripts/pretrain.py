@@ -25,8 +25,8 @@ def show(output_dir):
     print(f"""
 Held out, a hidden piece costs {metrics["eval_masked_lm_loss"]:.2f} nats; knowing only how
 frequent pieces are, it would cost {metrics["unigram_loss"]:.2f}, knowing the left neighbour
-{metrics["bigram_loss"]:.2f}. A BERT of two layers after two minutes, on half a megabyte of
-Python's help: it shows that all parts work, and what little so little text teaches.
+{metrics["bigram_loss"]:.2f}. A BERT of two layers after two minutes, on a quarter of a
+megabyte of Python's help: it shows that all parts work, and how little that teaches.
 """)
     for sentence, answer in result["filled"].items():
         for guesses in answer["tokens"]:

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "intervals": set(),
     "run": {
         *("report", "training", "models", "checkpoints", "data", "tasks"),
-        *("answering", "intervals", "tokenization"),
+        *("answering", "config", "intervals", "tokenization"),
     },
 }
 LEAVES = ("compression", "analysis", "serving", "doctor")

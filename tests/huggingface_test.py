@@ -71,9 +71,7 @@ def test_fine_tuning_losses(task_and_model, steps):
     dataset = tf.data.Dataset.from_tensor_slices({"text": texts, "label": labels})
     optimizer = AdamW(
         {variable.path: variable.value for variable in model.trainable_variables},
-        schedule=learning_rate_schedule(
-            "constant", peak=5e-5, total_steps=50, warmup_ratio=0.0
-        ),
+        schedule=learning_rate_schedule("constant", peak=5e-5, total=50, warmup=0),
     )
     update = make_update(
         model,

@@ -65,6 +65,7 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
+        tiny_folder.write_pretrained("bert")
         rows = [f'"{text}",{label}\n' for text, label in TEXTS.items()]
         pathlib.Path("train.csv").write_text("sentence,verdict\n" + "".join(rows))
         pathlib.Path("dev.csv").write_text("sentence,verdict\n" + "".join(rows[:7]))
@@ -96,6 +97,10 @@ def runs(trained):
         "file": ("predict.py", "--model=model", "--input_file=texts.jsonl"),
         "arguments": ("predict.py", "--model=model", "it was good .", "a very bad ,"),
         "input": ("predict.py", "--model=model"),
+        "masks": (
+            *("predict.py", "--model=bert", "--task=fill_mask", "--top_k=2"),
+            *("it was [MASK] .", "[MASK] film is [MASK]"),
+        ),
         "compare": (
             *("compare.py", "--model=model", "--baseline=model"),
             "--eval_file=dev.csv",
@@ -155,6 +160,14 @@ def test_predict_answers_arguments_and_standard_input_alike(runs):
     assert len(from_input) == 3
     for one, other in zip(from_arguments, from_input):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
+
+
+def test_predict_fills_masks(runs):
+    answers, _ = runs["masks"]
+    assert [len(answer["tokens"]) for answer in answers] == [1, 2]
+    for guesses in (of_mask for answer in answers for of_mask in answer["tokens"]):
+        assert {guess["token"] for guess in guesses} <= set(tiny_folder.VOCAB)
+        assert 1 > guesses[0]["probability"] >= guesses[1]["probability"] > 0
 
 
 def test_what_needs_no_fine_tuned_model(home):

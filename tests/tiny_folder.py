@@ -5,6 +5,7 @@ import keras
 from bert_tf.checkpoints import folder
 from bert_tf.config import BertConfig
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.models.pretraining import BertPretrainer
 
 VOCAB = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", "?", "a", "the", "it"),
@@ -37,6 +38,15 @@ CONFIG = BertConfig(
 
 def write(path):
     """Writes an encoder without a head, the same each time."""
+    _write(path, lambda encoder: encoder, "BertModel")
+
+
+def write_pretrained(path):
+    """Writes an encoder with both heads that it was pretrained with."""
+    _write(path, BertPretrainer, "BertForPreTraining")
+
+
+def _write(path, build, architecture):
     keras.utils.set_random_seed(3)
     parts = folder.ModelFolder(CONFIG, VOCAB, {"do_lower_case": True})
-    folder.write(path, BertBackbone(CONFIG), parts, architecture="BertModel")
+    folder.write(path, build(BertBackbone(CONFIG)), parts, architecture)

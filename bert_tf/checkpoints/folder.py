@@ -129,7 +129,8 @@ def load_weights(path, model, *, new_heads=False):
     if wrong.new or wrong.unexpected:
         hint = "Is config.json the one that belongs to them?"
         if all(map(_is_head, wrong.new)) and not wrong.unexpected:
-            hint = "They have no such trained head: fine-tune them first."
+            hint = "They have no such trained head: fine-tune them first; for masked "
+            hint += "words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
     weights.assign(model, arrays)
     if report.new:

@@ -10,6 +10,7 @@ without those before it: a run goes on at any step, and one store serves all len
 import dataclasses
 import functools
 import random
+import threading
 
 import numpy as np
 
@@ -83,6 +84,7 @@ class Examples:
         self._pieces = np.concatenate(pieces)  # [D, 2]
         self._sentences = np.concatenate(sentences)  # [D, 2]
         self._epoch_ends = []  # Examples of all epochs up to each.
+        self._lock = threading.Lock()  # tf.data may draw in several threads.
         self._epoch = functools.lru_cache(maxsize=2)(self._plan_epoch)
         self._order = functools.lru_cache(maxsize=2)(self._draw_order)
 
@@ -92,9 +94,11 @@ class Examples:
 
     def locate(self, place):
         """Returns (epoch, place in it) of the example that comes `place`-th of all."""
-        while not self._epoch_ends or self._epoch_ends[-1] <= place:
-            before = self._epoch_ends[-1] if self._epoch_ends else 0
-            self._epoch_ends.append(before + self.epoch_size(len(self._epoch_ends)))
+        with self._lock:
+            while not self._epoch_ends or self._epoch_ends[-1] <= place:
+                before = self._epoch_ends[-1] if self._epoch_ends else 0
+                size = self.epoch_size(len(self._epoch_ends))
+                self._epoch_ends.append(before + size)
         epoch = int(np.searchsorted(self._epoch_ends, place, side="right"))
         return epoch, place - (self._epoch_ends[epoch - 1] if epoch else 0)
 

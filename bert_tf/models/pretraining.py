@@ -1,7 +1,7 @@
 """Pretraining: guess the hidden pieces, and whether B followed A (Devlin et al., 2019).
 
 Shapes: R rows, S tokens a row, B examples, P masked tokens an example, M of all
-examples, V pieces, H hidden size.
+examples, V pieces, H hidden size, K guesses.
 """
 
 import keras
@@ -84,3 +84,52 @@ class BertPretrainer(keras.Model):
             ),
             "next_sentence_logits": self.seq_relationship(pooled),
         }
+
+
+class MaskFiller(keras.Model):
+    """The likeliest pieces for hidden ones: the pretrained model, asked.
+
+    All V logits of a hidden piece stay where they are computed; K of them come out.
+
+    Args:
+        backbone: `BertBackbone`.
+        num_pieces: guesses are among the first so many, as the word table may have more
+            rows than there are pieces; probabilities are shares among all rows.
+        top_k: K.
+
+    Call arguments:
+        batch: what the backbone takes, and `mask_places`, int32 [B, P]: where in each
+            example a piece is hidden; -1 for no place.
+
+    Returns:
+        float32 [B, P, 2, K]: ids, the likeliest first (float32 holds them exactly), and
+        their probabilities; zeros for no place.
+    """
+
+    def __init__(self, backbone, num_pieces, top_k, *, name="fill_mask"):
+        super().__init__(dtype=backbone.dtype_policy, name=name)
+        self.num_pieces = num_pieces
+        self.top_k = top_k
+        self.pretrainer = BertPretrainer(backbone)
+        self.built = True
+
+    def call(self, batch, training=None):
+        rows = as_rows(batch)
+        places = ops.convert_to_tensor(rows["mask_places"])
+        positions = ops.reshape(places + rows["first_token"][:, None], (-1,))
+        (hidden,) = ops.nonzero(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
+        logits = self.pretrainer(
+            rows | {"masked_lm_positions": ops.take(positions, hidden)},
+            training=training,
+        )["masked_lm_logits"]
+        probabilities, ids = ops.top_k(
+            ops.softmax(logits)[:, : self.num_pieces], self.top_k
+        )
+        guesses = ops.stack([ops.cast(ids, "float32"), probabilities], axis=1)
+        examples, most = ops.shape(places)
+        every = ops.scatter(
+            ops.cast(hidden, "int32")[:, None],
+            guesses,
+            (examples * most, 2, self.top_k),
+        )
+        return ops.reshape(every, (examples, most, 2, self.top_k))

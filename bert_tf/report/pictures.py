@@ -85,7 +85,8 @@ def draw_pretraining_curves(path, lines, baselines):
             fontsize=8,
         )
     axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
-    axes.legend(frameon=False)
+    # Below: across the picture lie the baselines.
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     _save(figure, path)
 
 

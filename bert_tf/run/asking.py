@@ -1,4 +1,4 @@
-"""Asking a fine-tuned model: its scores on labelled texts, its answers to others."""
+"""Asking a trained model: its scores on labelled texts, its answers to others."""
 
 import dataclasses
 
@@ -41,14 +41,19 @@ class PredictConfig:
     """Which model to ask, about what."""
 
     model: str = ""  # Model folder.
+    task: str = (
+        ""  # What to answer, such as fill_mask; what it was trained for if empty.
+    )
     input_file: str = ""  # TSV, CSV, JSONL or plain text, one text a line.
     max_seq_length: int = 0  # Pieces of an example; 0: as in training.
     per_device_eval_batch_size: int = 128  # Examples at once.
     bf16: bool = False  # Compute in bfloat16.
+    top_k: int = 5  # Guesses for each [MASK]; of fill_mask alone.
 
     def __post_init__(self):
         need(self, "model")
         at_least(self, "per_device_eval_batch_size", 1)
+        at_least(self, "top_k", 1)
 
 
 def predict(config, lines=(), source="arguments"):
@@ -65,9 +70,11 @@ def predict(config, lines=(), source="arguments"):
         )
     model = Model(
         config.model,
+        task=config.task,
         max_seq_length=config.max_seq_length,
         batch_size=config.per_device_eval_batch_size,
         bf16=config.bf16,
+        top_k=config.top_k,
     )
     if config.input_file:
         return model.predict_file(config.input_file)

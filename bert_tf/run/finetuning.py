@@ -19,13 +19,12 @@ from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
-from bert_tf.run.needs import changed, columns_asked, need
+from bert_tf.run.needs import changed, columns_asked, need, unless_finished
 from bert_tf.tasks import refuse_foreign_options
 from bert_tf.training import journal, loop, selection
-from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
-from bert_tf.training.workers import Workers, watched
+from bert_tf.training.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -99,24 +98,18 @@ def finetune(config, training=None):
         ...     output_dir="model"))  # doctest: +SKIP
     """
     training = training or TrainConfig()
-    output_dir = pathlib.Path(config.output_dir)
     flags = dataclasses.asdict(config) | dataclasses.asdict(training)
-    finished = journal.finished_metrics(output_dir, flags)
-    if finished is not None:
-        _log.warning(
-            "%s is finished already; another output_dir trains anew.", output_dir
-        )
-        return finished
-    # Workers must have met before TensorFlow computes anything.
-    strategy = make_strategy(training.distribution)
-    if config.seeds > 1:
+
+    def work(strategy):
+        if config.seeds == 1:
+            return _finetune(config, training, flags, strategy)
         metric = f"eval_{find_task(config.task).metric}"
         writes = Workers(strategy).chief
         return seeds.run(
             finetune, config, training, flags=flags, metric=metric, writes=writes
         )
-    with watched(output_dir):
-        return _finetune(config, training, flags, strategy)
+
+    return unless_finished(config.output_dir, flags, training.distribution, work)
 
 
 def _finetune(config, training, flags, strategy):

@@ -20,15 +20,20 @@ A task is one file here and one line in `TASKS`. It has
     score(columns, outputs) {name: value}
     hits(columns, outputs)  where `metric` is a mean over examples: float [N], its parts
 
+A task that only answers has `name`, `restore`, `columns`, `features`, `build` and
+`predict`, and a place in `ANSWERING`.
+
 Weights stand apart from losses, because the step must know their sum over all replicas
 and micro-batches before it computes the first output.
 """
 
 from bert_tf.tasks.classification import Classification
+from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tasks.multi_label import MultiLabel
 from bert_tf.tasks.regression import Regression
 
 TASKS = {task.name: task for task in (Classification, Regression, MultiLabel)}
+ANSWERING = TASKS | {FillMask.name: FillMask}
 
 
 def refuse_foreign_options(task, given):
@@ -42,15 +47,17 @@ def refuse_foreign_options(task, given):
 
 
 def task_of(config, settings):
-    """Returns the name of the task that a model folder was trained for.
+    """Returns the name of the task, of `ANSWERING`, that a model folder was trained for.
 
     Args:
-        config: `BertConfig`; one made by transformers says `problem_type`, or has a
-            single label where it means regression.
+        config: `BertConfig`; one made by transformers says its class and
+            `problem_type`, or has a single label where it means regression.
         settings: of the folder.
     """
     if "task" in settings:
         return settings["task"]
+    if set(config.extra.get("architectures") or ()) & set(FillMask.architectures):
+        return FillMask.name
     if len(config.extra.get("id2label") or "01") == 1:
         return Regression.name
     kinds = {task.problem_type: task.name for task in TASKS.values()}

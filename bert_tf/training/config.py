@@ -12,12 +12,20 @@ class TrainConfig:
 
     num_train_epochs: float = 3.0  # Passes over the training data.
     max_steps: int = 0  # Updates; 0 means by epochs.
+    train_minutes: float = (
+        0.0  # Or this long, once it is compiled, whatever the epochs.
+    )
     per_device_train_batch_size: int = 32  # Examples of a micro-batch on a device.
     per_device_eval_batch_size: int = 128  # Examples at once in evaluation.
     gradient_accumulation_steps: int = 1  # Micro-batches an update, to save memory.
     learning_rate: float = 5e-5  # Peak; 2e-5 to 5e-5 suit BERT, more the small ones.
-    lr_scheduler_type: str = "linear"  # After the warm-up: linear, cosine, constant.
-    warmup_ratio: float = 0.1  # Share of steps; Adam's variance needs it.
+    optim: str = "adamw"  # Or lamb, for batches of thousands; its rates are near 1e-3.
+    lr_scheduler_type: str = (
+        "linear"  # After the warm-up: linear, polynomial, cosine, constant.
+    )
+    lr_decay_power: float = 1.0  # Of polynomial; 1 as BERT's own, 0.5 goes with lamb.
+    warmup_ratio: float = 0.1  # Share of the run; Adam's variance needs it.
+    max_warmup_steps: int = 10_000  # No warm-up is longer; BERT's own was this long.
     layerwise_lr_decay: float = (
         1.0  # Each layer down learns this much slower; 1: alike.
     )
@@ -56,6 +64,8 @@ class TrainConfig:
         at_least(self, "save_total_limit", 1)
         for name in (
             "max_steps",
+            "train_minutes",
+            "max_warmup_steps",
             "save_steps",
             "seed",
             "weight_decay",
@@ -66,10 +76,16 @@ class TrainConfig:
         ):
             at_least(self, name, 0)
         _one_of(self, "eval_strategy", ("epoch", "steps", "no"))
-        _one_of(self, "lr_scheduler_type", ("linear", "cosine", "constant"))
-        for name in ("learning_rate", "lora_alpha"):
+        _one_of(self, "optim", ("adamw", "lamb"))
+        schedules = ("linear", "polynomial", "cosine", "constant")
+        _one_of(self, "lr_scheduler_type", schedules)
+        for name in ("learning_rate", "lr_decay_power", "lora_alpha"):
             _above_zero(self, name)
-        if not self.max_steps:
+        if not math.isfinite(self.train_minutes):
+            raise ValueError(
+                f"train_minutes must be finite; received {self.train_minutes}."
+            )
+        if not (self.max_steps or self.train_minutes):
             _above_zero(self, "num_train_epochs")
         if not 0 <= self.warmup_ratio <= 1:
             raise ValueError(
@@ -85,6 +101,11 @@ class TrainConfig:
 
     def _check_pairs(self):
         """Refuses what makes no sense together."""
+        if self.max_steps and self.train_minutes:
+            raise ValueError(
+                f"max_steps={self.max_steps} and train_minutes={self.train_minutes} both "
+                "say when to end; drop one."
+            )
         if self.bf16 and self.fp16:
             raise ValueError(
                 "bf16 and fp16 exclude each other; keep bf16 where the hardware has it."
@@ -102,6 +123,9 @@ class TrainConfig:
 
     def total_steps(self, steps_per_epoch):
         return self.max_steps or math.ceil(self.num_train_epochs * steps_per_epoch)
+
+    def warmup_steps(self, total_steps):
+        return min(self.max_warmup_steps, math.ceil(total_steps * self.warmup_ratio))
 
     @property
     def dtype_policy(self):

@@ -16,7 +16,7 @@ def check_finite(loss, step, learning_rate):
         )
 
 
-def warning(lines, config, total_steps):
+def warning(lines, config, warmed_up):
     """Returns one line where training makes the loss worse, "" where all is well.
 
     It does where the last windows after the warm-up are all clearly above the first.
@@ -24,9 +24,8 @@ def warning(lines, config, total_steps):
     Args:
         lines: of metrics.jsonl so far.
         config: `TrainConfig`.
-        total_steps: of the whole run.
+        warmed_up: update at which the warm-up ends.
     """
-    warmed_up = math.ceil(total_steps * config.warmup_ratio)
     trained = [line for line in lines if "loss" in line]
     last = [line for line in trained if line["step"] > warmed_up][-WINDOWS:]
     if len(last) < WINDOWS:

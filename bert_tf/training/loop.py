@@ -14,12 +14,13 @@ import tqdm
 
 from bert_tf.training import divergence
 from bert_tf.training.checkpoints import Checkpoints, forget_state
+from bert_tf.training.clock import Clock
 from bert_tf.training.config import TrainConfig, at_least
 from bert_tf.training.distribution import replica_rows
 from bert_tf.training.early_stopping import Best
 from bert_tf.training.journal import Log
 from bert_tf.training.loss_scale import LossScale
-from bert_tf.training.optimizers import AdamW, learning_rate_schedule
+from bert_tf.training.optimizers import AdamW, learning_rate
 from bert_tf.training.selection import learning_rate_factors
 from bert_tf.training.step import COUNTS, make_update
 from bert_tf.training.workers import StopFlag, Workers
@@ -77,15 +78,14 @@ def train(
     variables = {
         variable.path: variable.value for variable in model.trainable_variables
     }
+    workers = Workers(strategy)
     with strategy.scope():
+        minutes = config.train_minutes
+        clock = Clock(60 * minutes, now=workers.now) if minutes else None
         optimizer = AdamW(
             variables,
-            schedule=learning_rate_schedule(
-                config.lr_scheduler_type,
-                peak=config.learning_rate,
-                total_steps=total_steps,
-                warmup_ratio=config.warmup_ratio,
-            ),
+            schedule=learning_rate(config, total_steps, clock),
+            scale_to_weight=config.optim == "lamb",
             beta_1=config.adam_beta1,
             beta_2=config.adam_beta2,
             epsilon=config.adam_epsilon,
@@ -105,6 +105,8 @@ def train(
     parts = {"optimizer": optimizer.state(), "best": best.state()}
     if loss_scale:
         parts["loss_scale"] = loss_scale.state()
+    if clock:
+        parts["clock"] = clock.state()
     checkpoints = Checkpoints(
         output_dir,
         variables,
@@ -114,7 +116,6 @@ def train(
     )
     checkpoints.restore()
     step = int(saved_step.numpy())
-    workers = Workers(strategy)
     workers.agree(step, output_dir)
     log = Log(output_dir, step, writes=workers.chief)
     stop_flag = StopFlag(workers)
@@ -130,19 +131,31 @@ def train(
         stop=stop_flag.variable,
     )
     iterator = replica_rows(strategy, lambda share: rows(step, share))
-    every = {"epoch": steps_per_epoch, "steps": config.eval_steps, "no": total_steps}
+    every = {"epoch": steps_per_epoch, "steps": config.eval_steps, "no": sys.maxsize}
     eval_steps = every[config.eval_strategy]
 
+    def over():
+        return not clock.left() if clock else step >= total_steps
+
+    of_all = "" if clock else f" of {total_steps}"
     why_stop, warned = best.why_stop(), False
-    with _stop_signals() as received, _progress_bar(step, total_steps) as bar:
+    with (
+        _stop_signals() as received,
+        _progress_bar(step, None if clock else total_steps) as bar,
+    ):
         window, begun = [], time.perf_counter()
-        while step < total_steps and not why_stop:
+        ended = over()
+        while not ended and not why_stop:
+            if clock:
+                clock.tick()
             metrics = update(iterator)
             stopped = stop_flag.exchange(received, metrics)
             window.append(metrics)
             step += 1
             bar.update()
-            last = step == total_steps
+            if clock:
+                clock.start()
+            ended = last = over()
             evaluates = evaluate and (last or step % eval_steps == 0)
             saves = config.save_steps and step % config.save_steps == 0
             saves = evaluates or saves or last or bool(stopped)
@@ -169,12 +182,16 @@ def train(
                 divergence.check_finite(values["loss"], step, values["learning_rate"])
                 if loss_scale:
                     loss_scale.check(step)
-                warning = divergence.warning(log.lines, config, total_steps)
+                warmed_up = config.warmup_steps(total_steps)
+                if clock:
+                    warmed_up = config.warmup_ratio * clock.steps(step)
+                warning = divergence.warning(log.lines, config, warmed_up)
                 if warning and not warned:
                     _log.warning("%s", warning)
                     warned = True
                 bar.set_postfix_str(
-                    f"loss {values['loss']:.4f}, {speed}",
+                    f"loss {values['loss']:.4f}, {speed}"
+                    + (f", {clock.left() / 60:.1f} minutes left" if clock else ""),
                     refresh=False,  # When it is due: a log file is not a terminal.
                 )
                 window, begun = [], time.perf_counter()
@@ -186,23 +203,26 @@ def train(
                 score, *_ = workers.gather(scores[task.metric])
                 if best.update(step, score) and workers.chief:
                     checkpoints.keep_best()
-                why_stop = "" if last else best.why_stop()
+                ended = over()  # These weights are the last, then, and scored.
+                why_stop = "" if ended else best.why_stop()
                 if why_stop:
                     log.write(step, {"stopped_early": why_stop})
                 bar.set_description("training", refresh=False)
             if saves:
                 log.board.flush()
                 saved_step.assign(step)
+                if clock:
+                    clock.tick()
                 if workers.chief:
                     checkpoints.save(step)
                 begun = time.perf_counter()
-                if stopped and not last and not why_stop:
+                if stopped and not ended and not why_stop:
                     raise Stopped(
-                        f"stopped by {stopped[0]} at step {step} of {total_steps}, "
-                        "state saved; the same command goes on from there."
+                        f"stopped by {stopped[0]} at step {step}{of_all}, state saved; "
+                        "the same command goes on from there."
                     )
-    if why_stop and step < total_steps:
-        _log.info("stopped at step %d of %d: %s.", step, total_steps, why_stop)
+    if why_stop and not ended:
+        _log.info("stopped at step %d%s: %s.", step, of_all, why_stop)
     held_step = step
     if config.load_best_model_at_end and best.step.numpy() >= 0:
         held_step = int(best.step.numpy())

@@ -1,4 +1,4 @@
-"""AdamW and the schedules of its learning rate, as in the papers.
+"""AdamW, LAMB and the schedules of their learning rate, as in the papers.
 
 Plain TensorFlow variables. The gradients that arrive are already summed over replicas:
 Keras's optimizers clip before they reduce, which under tf.distribute is another
@@ -14,17 +14,38 @@ import tensorflow as tf
 NO_DECAY = re.compile(r"LayerNorm|bias")
 
 
-def learning_rate_schedule(kind, *, peak, total_steps, warmup_ratio):
-    """Returns step -> learning rate, float32: linear warm-up from 0, then `kind`.
+def learning_rate(config, total_steps, clock=None):
+    """Returns updates made -> learning rate, as a `TrainConfig` has it.
 
     Args:
-        kind: "linear" or "cosine" (both end at 0), or "constant".
+        total_steps: of the whole run.
+        clock: `Clock` of a run that ends by time; the rate then follows the time.
+    """
+    options = {"peak": config.learning_rate, "power": config.lr_decay_power}
+    kind = config.lr_scheduler_type
+    if not clock:
+        warmup = config.warmup_steps(total_steps)
+        return learning_rate_schedule(kind, total=total_steps, warmup=warmup, **options)
+    warmup = config.warmup_ratio * clock.seconds
+    of_time = learning_rate_schedule(
+        kind, total=clock.seconds, warmup=warmup, **options
+    )
+    return lambda updates: of_time(clock.read())
+
+
+def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
+    """Returns place in the run -> learning rate, float32: linear warm-up, then `kind`.
+
+    Args:
+        kind: "linear", "polynomial" or "cosine" (all end at 0), or "constant".
         peak: learning rate after the warm-up.
-        total_steps: updates of the whole run.
-        warmup_ratio: share of them that warms up, in [0, 1].
+        total: length of the run, in updates or, as the place is given, in seconds.
+        warmup: how much of it warms up, from 0.
+        power: of the polynomial; 1 is linear, as google-research/bert has it.
     """
     decays = {
         "linear": lambda progress: 1.0 - progress,
+        "polynomial": lambda progress: (1.0 - progress) ** power,
         "cosine": lambda progress: 0.5 * (1.0 + tf.cos(math.pi * progress)),
         "constant": tf.ones_like,
     }
@@ -33,28 +54,33 @@ def learning_rate_schedule(kind, *, peak, total_steps, warmup_ratio):
             f"lr_scheduler_type must be one of {', '.join(decays)}; received {kind!r}."
         )
     decay = decays[kind]
-    warmup_steps = math.ceil(total_steps * warmup_ratio)
 
-    def rate(step):
-        step = tf.cast(step, tf.float32)
-        rising = step / max(1, warmup_steps)
-        progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    def rate(place):
+        place = tf.cast(place, tf.float32)
+        rising = place / (warmup or 1)
+        progress = (place - warmup) / ((total - warmup) or 1)
         falling = decay(tf.clip_by_value(progress, 0.0, 1.0))
-        return peak * tf.where(step < warmup_steps, rising, falling)
+        return peak * tf.where(place < warmup, rising, falling)
 
     return rate
 
 
 class AdamW:
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2).
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2); or LAMB.
+
+    LAMB (You et al., 2020, algorithm 2) is the same but for the length of the step, decay
+    included: it is scaled to the norm of the weight, so that batches of thousands can
+    take large steps. Keras's Lamb leaves the decay out of it. As in the authors' code
+    biases and LayerNorm, which do not decay, are not scaled either.
 
     Args:
         variables: {path: tf.Variable}, made in the strategy's scope, as this is.
-        schedule: step -> learning rate.
+        schedule: updates made -> learning rate.
         beta_1, beta_2: decay of the mean and of the mean square of the gradients.
         epsilon: added to the root of the mean square.
         weight_decay: share of a weight taken off per unit of learning rate.
         rate_factors: {path: what its learning rate is multiplied with}; 1 if not there.
+        scale_to_weight: True for LAMB.
 
     Attributes:
         step: int64 variable, updates made.
@@ -70,12 +96,14 @@ class AdamW:
         epsilon=1e-8,
         weight_decay=0.01,
         rate_factors=None,
+        scale_to_weight=False,
     ):
         self.schedule = schedule
         self.beta_1, self.beta_2 = beta_1, beta_2
         self.epsilon = epsilon
         self.weight_decay = weight_decay
         self.rate_factors = rate_factors or {}
+        self.scale_to_weight = scale_to_weight
         self.variables = variables
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self.means, self.squares = (
@@ -118,15 +146,16 @@ class AdamW:
             [first, 1.0 - first, second, 1.0 - second, self.epsilon], tf.float32
         )
         for path, gradient in gradients.items():
-            decay = 0.0 if NO_DECAY.search(path) else self.weight_decay
+            decays = not NO_DECAY.search(path)
             _update_weight(
                 *self.local_variables[replica][path],
                 gradient,
                 scale,
                 rate * self.rate_factors.get(path, 1.0),
-                tf.constant(decay, tf.float32),
+                tf.constant(self.weight_decay if decays else 0.0, tf.float32),
                 count,
                 settings,
+                scale_to_weight=self.scale_to_weight and decays,
             )
         step.assign_add(1)
 
@@ -134,7 +163,18 @@ class AdamW:
 # Compiled by XLA into one pass over a weight: it is memory that limits. Weights of one
 # shape, of whatever optimizer, share what is compiled: seconds at every start.
 @tf.function(jit_compile=True, autograph=False)
-def _update_weight(weight, mean, square, gradient, scale, rate, decay, count, settings):
+def _update_weight(
+    weight,
+    mean,
+    square,
+    gradient,
+    scale,
+    rate,
+    decay,
+    count,
+    settings,
+    scale_to_weight,
+):
     beta_1, rest_1, beta_2, rest_2, epsilon = tf.unstack(settings)
     mean_correction = 1.0 - beta_1**count
     square_correction = 1.0 - beta_2**count
@@ -143,4 +183,8 @@ def _update_weight(weight, mean, square, gradient, scale, rate, decay, count, se
     square.assign(beta_2 * square + rest_2 * gradient**2)
     root = tf.sqrt(square / square_correction) + epsilon
     step = mean / mean_correction / root + decay * weight
+    if scale_to_weight:
+        of_weight, of_step = tf.norm(weight), tf.norm(step)
+        ratio = of_weight / of_step
+        rate *= tf.where((of_weight > 0.0) & (of_step > 0.0), ratio, 1.0)
     weight.assign_sub(rate * step)

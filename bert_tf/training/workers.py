@@ -11,6 +11,7 @@ import logging
 import os
 import pathlib
 import re
+import time
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -146,6 +147,13 @@ class Workers:
             off_value=tf.constant(0.0, tf.float64),
         )
         return _gatherer(self._strategy)(mine).numpy().tolist()
+
+    def now(self):
+        """Returns the first worker's seconds, of no meaning but their difference.
+
+        All must call it together: a clock each would give each another learning rate.
+        """
+        return self.gather(time.monotonic())[0]
 
     def agree(self, step, output_dir):
         """Raises a ValueError where not all workers begin at the same step."""

@@ -1,5 +1,7 @@
 """Pairs: where they come from, how often, how long; and nothing but their number decides."""
 
+import concurrent.futures
+
 import numpy as np
 import pytest
 from tiny_store import write
@@ -98,6 +100,16 @@ def test_an_example_is_a_function_of_its_number(store):
         np.testing.assert_array_equal(one.second, other.second)
         assert (one.label, one.mask_seed) == (other.label, other.mask_seed)
     assert len({example.mask_seed for example in there}) == len(places)
+
+
+def test_several_threads_draw_the_same(store):
+    size = examples(store).epoch_size()
+    places = range(0, 30 * size, size // 3)  # Always another epoch.
+    expected = [made.mask_seed for made in map(examples(store).__getitem__, places)]
+    for _ in range(5):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            drawn = list(pool.map(examples(store).__getitem__, places))
+        assert [made.mask_seed for made in drawn] == expected
 
 
 def test_each_epoch_cuts_and_orders_anew(store):

@@ -491,7 +491,7 @@ class TestBadModelFolder:
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
-        with pytest.raises(ValueError, match=r"multi_label; received 'poetry'"):
+        with pytest.raises(ValueError, match=r"fill_mask; received 'poetry'"):
             run.Model("model")
 
     def test_texts_from_one_place_only(self):

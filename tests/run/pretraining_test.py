@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
+from bert_tf.answering import Model
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
 from bert_tf.config import write_config
@@ -87,7 +88,7 @@ def training(**changes):
     values = {
         "max_steps": 6,
         "per_device_train_batch_size": 3,
-        "lr_scheduler_type": "linear",
+        "lr_scheduler_type": "polynomial",
         "eval_steps": 3,
         "logging_steps": 1,
     }
@@ -119,6 +120,11 @@ def test_a_whole_run_leaves_a_folder_with_both_heads(finished, monkeypatch):
     assert pretrain(config(), training()) == metrics
     with pytest.raises(ValueError, match="max_steps was '6', is '2'"):
         pretrain(config(), training(max_steps=2))
+
+
+def test_what_was_pretrained_fills_masks(finished):
+    (answer,) = Model(finished / "model").predict(["it was [MASK] , very [MASK] ."])
+    assert [len(guesses) for guesses in answer["tokens"]] == [5, 5]
 
 
 def test_it_learns_the_text_by_heart():

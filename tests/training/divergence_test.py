@@ -20,8 +20,8 @@ def lines(*losses, every=10):
 
 
 def test_three_windows_clearly_above_the_start():
-    # 200 steps, 20 of them warm-up; the limit is 1.05.
-    assert divergence.warning(lines(0.7, 0.7, 0.7, 1.1, 1.2, 1.3), CONFIG, 200) == (
+    # 20 steps of warm-up; the limit is 1.05.
+    assert divergence.warning(lines(0.7, 0.7, 0.7, 1.1, 1.2, 1.3), CONFIG, 20) == (
         "the loss is 1.3 at step 50, but was 0.7 at the start: training diverges. Try "
         "--learning_rate=2.0e-05; if that is not enough, twice the batch, "
         "--gradient_accumulation_steps=4."
@@ -40,7 +40,7 @@ def test_three_windows_clearly_above_the_start():
     ],
 )
 def test_else_nothing_is_said(losses):
-    assert divergence.warning(lines(*losses), CONFIG, 200) == ""
+    assert divergence.warning(lines(*losses), CONFIG, 20) == ""
 
 
 def test_a_loss_that_is_no_number():

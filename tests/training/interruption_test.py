@@ -1,23 +1,19 @@
 """A run that is killed, then left alone, ends as if nothing had happened."""
 
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
-import time
 
 import keras
 import numpy as np
+import processes
 import pytest
+from processes import saved_step, wait_for_checkpoint, without_speed
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 
-ROOT = pathlib.Path(__file__).parents[2]
 WORDS = ["red", "green", "blue", "round", "long", "flat", "##ish"]
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
 
@@ -61,33 +57,7 @@ def start(files, name):
         "logging_steps": 1,
         "max_seq_length": 16,
     }
-    return subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "finetune.py"]
-        + [f"--{flag}={value}" for flag, value in flags.items()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-
-
-def saved_step(output_dir):
-    paths = list((output_dir / "checkpoints").glob("ckpt-*.index"))
-    return max((int(path.stem.split("-")[1]) for path in paths), default=0)
-
-
-def wait_for_checkpoint(process, output_dir, after):
-    while saved_step(output_dir) <= after:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
-def without_speed(path):
-    lines = (json.loads(line) for line in path.read_text().splitlines())
-    return [
-        {name: line[name] for name in line if not name.endswith("_per_second")}
-        for line in lines
-    ]
+    return processes.start("finetune", flags)
 
 
 def test_killed_it_ends_the_same(files):

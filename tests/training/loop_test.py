@@ -1,5 +1,7 @@
 """The loop: what it logs, keeps and saves; resumed, it is as if nothing had happened."""
 
+import functools
+import itertools
 import json
 import os
 import shutil
@@ -13,6 +15,7 @@ import tiny
 
 from bert_tf.data.pipeline import steps_per_epoch, training_rows
 from bert_tf.training import loop, selection
+from bert_tf.training.clock import Clock
 from bert_tf.training.distribution import make_strategy
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
@@ -372,6 +375,73 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
     assert not list(tmp_path.glob("checkpoints/ckpt-*"))  # Nothing to go on from.
 
 
+@pytest.fixture
+def minutes(monkeypatch):
+    """A configuration of a minute, in which each look at the clock takes a second."""
+    ticks = itertools.count(1000.0)
+    monkeypatch.setattr(
+        loop, "Clock", functools.partial(Clock, now=lambda: next(ticks))
+    )
+    changes = {"max_steps": 0, "train_minutes": 1.0, "eval_strategy": "no"}
+    return TrainConfig(**{**vars(CONFIG), **changes})
+
+
+class TestMinutes:
+    def test_the_rate_falls_with_the_time_and_ends_with_it(self, minutes, tmp_path):
+        run = Run(tmp_path, minutes)
+        rates = [line["learning_rate"] for line in run.written]
+        peak = int(np.argmax(rates))
+        assert 0 < peak < len(rates) / 4
+        assert rates[0] == 0.0
+        assert rates[peak] == pytest.approx(1e-2, rel=0.1)
+        assert rates[peak:] == sorted(rates[peak:], reverse=True)
+        assert rates[-1] < 1e-3
+        assert len(rates) > 10
+        assert 60 <= run.saved["clock/elapsed/.ATTRIBUTES/VARIABLE_VALUE"] < 66
+
+    def test_a_run_cut_off_has_what_is_left(self, minutes, tmp_path):
+        whole = Run(tmp_path / "whole", minutes)
+        spent = len(whole.written)
+        # A checkpoint of half the time: of a run of half the length.
+        half = TrainConfig(**{**vars(minutes), "train_minutes": 0.5})
+        half = Run(tmp_path / "parts", half)
+        assert len(half.written) < 0.7 * spent
+        rest = Run(tmp_path / "parts", minutes)
+        assert rest.start_step == len(half.written)
+        assert len(rest.written) == pytest.approx(spent, abs=4)
+        again = Run(tmp_path / "parts", minutes)
+        assert again.written == rest.written  # No time is left.
+
+    def test_time_that_is_up_during_an_evaluation(self, tmp_path, monkeypatch):
+        now = [0.0]
+        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+
+        def wait(_):
+            now[0] += 50.0
+
+        config = TrainConfig(**{**vars(CONFIG), "max_steps": 0, "train_minutes": 1.0})
+        run = Run(tmp_path, config, at_evaluation=wait)
+        assert [line["step"] for line in run.lines] == [1, 2, 2, 3, 4, 4]
+        again = Run(tmp_path, config)
+        assert (again.start_step, again.evaluations) == (4, [])
+
+    def test_time_that_is_up_during_a_checkpoint(self, tmp_path, monkeypatch):
+        """The last weights are evaluated: after one more update, whose rate is 0."""
+        now, save = [0.0], loop.Checkpoints.save
+        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+
+        def slow_save(checkpoints, step):
+            save(checkpoints, step)
+            now[0] += 70.0 * (step == 3)
+
+        monkeypatch.setattr(loop.Checkpoints, "save", slow_save)
+        config = TrainConfig(**{**vars(CONFIG), "max_steps": 0, "train_minutes": 1.0})
+        run = Run(tmp_path, config)
+        assert [line["step"] for line in run.lines] == [1, 2, 2, 3, 4, 4]
+        assert run.lines[-2]["learning_rate"] == 0.0
+        assert "eval_accuracy" in run.lines[-1]
+
+
 class TestConfig:
     @pytest.mark.parametrize(
         ("name", "value", "message"),
@@ -380,7 +450,11 @@ class TestConfig:
             ("gradient_accumulation_steps", 0, "at least 1; received 0"),
             ("max_grad_norm", -1.0, "at least 0; received -1.0"),
             ("eval_strategy", "never", "one of epoch, steps, no; received 'never'"),
-            ("lr_scheduler_type", "sine", "linear, cosine, constant; received 'sine'"),
+            (
+                "lr_scheduler_type",
+                "sine",
+                "polynomial, cosine, constant; received 'sine'",
+            ),
             ("learning_rate", 0.0, "must be > 0; received 0.0"),
             ("learning_rate", float("nan"), "must be > 0; received nan"),
             ("num_train_epochs", 0.0, "must be > 0; received 0.0"),
@@ -402,6 +476,8 @@ class TestConfig:
         ("changes", "message"),
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
+            ({"train_minutes": float("inf")}, "must be finite; received inf"),
+            ({"max_steps": 5, "train_minutes": 2.0}, "both say when to end; drop one"),
             ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
             (
                 {"early_stopping_patience": 3, "eval_strategy": "no"},

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf.training.clock import Clock
+from bert_tf.training.config import TrainConfig
 from bert_tf.training.distribution import make_strategy
-from bert_tf.training.optimizers import AdamW, learning_rate_schedule
+from bert_tf.training.optimizers import AdamW, learning_rate, learning_rate_schedule
 
 SHAPES = {
     "bert/encoder/layer_0/output/dense/kernel": (3, 5),
@@ -33,9 +35,20 @@ def values(seed):
 
 
 def by_the_paper(
-    weights, gradients, *, beta_1, beta_2, epsilon, weight_decay, rate_factors=None
+    weights,
+    gradients,
+    *,
+    beta_1,
+    beta_2,
+    epsilon,
+    weight_decay,
+    rate_factors=None,
+    scale_to_weight=False,
 ):
-    """Loshchilov and Hutter, 2019, algorithm 2; its α is 1, its η the learning rate."""
+    """Loshchilov and Hutter, 2019, algorithm 2; its α is 1, its η the learning rate.
+
+    Or You et al., 2020, algorithm 2; its φ is the identity.
+    """
     weights = {path: value.astype(float) for path, value in weights.items()}
     m = {path: np.zeros(shape) for path, shape in SHAPES.items()}
     v = {path: np.zeros(shape) for path, shape in SHAPES.items()}
@@ -47,6 +60,9 @@ def by_the_paper(
             m_hat, v_hat = m[path] / (1 - beta_1**t), v[path] / (1 - beta_2**t)
             step = m_hat / (np.sqrt(v_hat) + epsilon) + decay * weights[path]
             rate_of_path = 0.1 / t * (rate_factors or {}).get(path, 1.0)
+            if scale_to_weight and path in DECAYED:
+                norms = np.linalg.norm(weights[path]), np.linalg.norm(step)
+                rate_of_path *= norms[0] / norms[1] if all(norms) else 1.0
             weights[path] = weights[path] - rate_of_path * step
     return weights
 
@@ -82,6 +98,23 @@ def test_is_the_papers(distribution, gradients):
     weights, optimizer = optimise(strategy, values(1), gradients, **OPTIONS)
     assert_close(weights, by_the_paper(values(1), gradients, **OPTIONS))
     assert optimizer.step.numpy() == STEPS
+
+
+@pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
+def test_lamb_is_the_papers(distribution, gradients):
+    strategy, options = make_strategy(distribution), OPTIONS | {"scale_to_weight": True}
+    weights, _ = optimise(strategy, values(1), gradients, **options)
+    assert_close(weights, by_the_paper(values(1), gradients, **options))
+
+
+def test_lamb_moves_a_weight_of_zeros(gradients):
+    start = values(1) | {
+        "bert/embeddings/word_embeddings": np.zeros((7, 5), np.float32)
+    }
+    options = OPTIONS | {"scale_to_weight": True}
+    weights, _ = optimise(make_strategy("one_device"), start, gradients[:1], **options)
+    assert_close(weights, by_the_paper(start, gradients[:1], **options))
+    assert np.abs(weights["bert/embeddings/word_embeddings"]).min() > 0.01
 
 
 def test_each_weight_has_a_rate_of_its_own(gradients):
@@ -146,22 +179,16 @@ class TestSchedule:
         ],
     )
     def test_ten_steps_of_which_two_warm_up(self, kind, rates):
-        schedule = learning_rate_schedule(
-            kind, peak=3.0, total_steps=10, warmup_ratio=0.2
-        )
+        schedule = learning_rate_schedule(kind, peak=3.0, total=10, warmup=2)
         for step, expected in rates.items():
             assert float(schedule(step)) == pytest.approx(expected, abs=1e-6), step
 
     def test_without_warm_up_it_begins_at_the_peak(self):
-        schedule = learning_rate_schedule(
-            "linear", peak=3.0, total_steps=10, warmup_ratio=0.0
-        )
+        schedule = learning_rate_schedule("linear", peak=3.0, total=10, warmup=0)
         assert [float(schedule(step)) for step in (0, 5)] == pytest.approx([3.0, 1.5])
 
     def test_with_nothing_but_warm_up_it_rises(self):
-        schedule = learning_rate_schedule(
-            "cosine", peak=3.0, total_steps=10, warmup_ratio=1.0
-        )
+        schedule = learning_rate_schedule("cosine", peak=3.0, total=10, warmup=10)
         assert [float(schedule(step)) for step in (0, 5, 9)] == pytest.approx(
             [0.0, 1.5, 2.7]
         )
@@ -169,16 +196,43 @@ class TestSchedule:
     def test_part_of_a_step_is_a_step(self):
         """As Hugging Face: 5 steps at 0.1 warm up one."""
         schedule = learning_rate_schedule(
-            "linear", peak=3.0, total_steps=5, warmup_ratio=0.1
+            "linear", peak=3.0, total=5, warmup=TrainConfig().warmup_steps(5)
         )
         assert [float(schedule(step)) for step in (0, 1, 5)] == pytest.approx([0, 3, 0])
 
     def test_an_int64_variable_as_step(self):
-        schedule = learning_rate_schedule(
-            "linear", peak=3.0, total_steps=10, warmup_ratio=0.2
-        )
+        schedule = learning_rate_schedule("linear", peak=3.0, total=10, warmup=2)
         assert float(schedule(tf.Variable(6, dtype=tf.int64))) == pytest.approx(1.5)
 
     def test_an_unknown_kind_is_an_error(self):
-        with pytest.raises(ValueError, match="linear, cosine, constant; .*'sine'"):
-            learning_rate_schedule("sine", peak=1.0, total_steps=1, warmup_ratio=0)
+        with pytest.raises(
+            ValueError, match="linear, polynomial, cosine, constant; .*'sine'"
+        ):
+            learning_rate_schedule("sine", peak=1.0, total=1, warmup=0)
+
+    def test_polynomial_by_hand(self):
+        """Warm-up of 2, then 8 steps down; a quarter of them leaves (3/4)^power."""
+        for power, quarter in ((1.0, 0.75), (0.5, 0.75**0.5), (2.0, 0.5625)):
+            schedule = learning_rate_schedule(
+                "polynomial", peak=3.0, total=10, warmup=2, power=power
+            )
+            rates = [float(schedule(step)) for step in (1, 2, 4, 10)]
+            assert rates == pytest.approx([1.5, 3.0, 3.0 * quarter, 0.0])
+
+    def test_no_warm_up_is_longer_than_berts_own(self):
+        config = TrainConfig()
+        assert config.warmup_steps(50_000) == 5_000
+        assert config.warmup_steps(1_000_000) == 10_000
+
+    def test_of_a_run_by_time_it_follows_the_time(self):
+        now = [100.0]
+        clock = Clock(60.0, now=lambda: now[0])
+        config = TrainConfig(learning_rate=2.0, train_minutes=1.0, warmup_ratio=0.1)
+        rate = learning_rate(config, total_steps=3, clock=clock)
+        clock.start()
+        rates = []
+        for second in (0, 3, 6, 33, 60, 70):
+            now[0] = 100.0 + second
+            clock.tick()
+            rates.append(float(rate(tf.constant(99))))
+        assert rates == pytest.approx([0.0, 1.0, 2.0, 1.0, 0.0, 0.0], abs=1e-6)

@@ -1,0 +1,46 @@
+"""Runs of the scripts in processes of their own, to be killed at some checkpoint."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def start(script, flags):
+    """Begins scripts/`script`.py."""
+    return subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / f"{script}.py"]
+        + [f"--{flag}={value}" for flag, value in flags.items()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def saved_step(output_dir):
+    paths = list((output_dir / "checkpoints").glob("ckpt-*.index"))
+    return max((int(path.stem.split("-")[1]) for path in paths), default=0)
+
+
+def wait_for_checkpoint(process, output_dir, after):
+    while saved_step(output_dir) <= after:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def without_speed(path):
+    """Lines of metrics.jsonl, but for what depends on the machine."""
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [
+        {
+            name: line[name]
+            for name in line
+            if not name.endswith("_per_second") and name != "matmul_share"
+        }
+        for line in lines
+    ]
