@@ -13,7 +13,7 @@ from bert_tf.training import journal, workers
 from bert_tf.training.distribution import make_strategy
 
 ADDRESSES = ["10.0.0.1:2222", "10.0.0.2:2222", "10.0.0.3:2222"]
-# As TensorFlow 2.21 has put it.
+# Of the kind TensorFlow raises; tests/run/workers_test.py meets the real ones.
 LOST = (
     "Collective ops is aborted by: failed to connect to all addresses; last error: "
     "UNKNOWN: ipv4:10.0.0.2:2222: Connection refused\nAdditional GRPC error information "
