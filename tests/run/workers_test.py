@@ -30,7 +30,11 @@ def assert_same_lines(folder, other, tolerance):
         processes.without_speed(folder / "metrics.jsonl"),
         processes.without_speed(other / "metrics.jsonl"),
     ):
-        assert line == pytest.approx(expected, rel=tolerance, abs=tolerance)
+        for name in line.keys() | expected.keys():
+            if name != "eval_per_class":  # Its means are there, too.
+                assert line[name] == pytest.approx(
+                    expected[name], rel=tolerance, abs=tolerance
+                ), name
 
 
 def test_two_workers_are_one_with_two_micro_batches(tmp_path):
@@ -55,6 +59,8 @@ def test_two_workers_are_one_with_two_micro_batches(tmp_path):
             "per_device_train_batch_size": 3,
             "gradient_accumulation_steps": micro_batches,
             "learning_rate": 1e-2,
+            # A key's bias has no gradient but rounding, which Adam would blow up.
+            "adam_epsilon": 1e-3,
             "logging_steps": 1,
             "max_seq_length": 16,
         }
