@@ -19,6 +19,23 @@ def steps_per_epoch(examples, batch_size, micro_batches):
     return -(-examples // (batch_size * micro_batches))
 
 
+def micro_batch_numbers(start, micro_batches, share):
+    """Returns a `tf.data.Dataset` of the numbers of a worker's micro-batches, int64.
+
+    Args:
+        start: number of the first of all workers' ones, where an update begins.
+        micro_batches: how many make one update, over all workers.
+        share: (W, w) for worker w of W: those whose number is w modulo W.
+    """
+    workers, worker = share
+    if micro_batches % workers:
+        raise ValueError(
+            f"micro_batches must be a multiple of the {workers} workers; received "
+            f"{micro_batches}."
+        )
+    return tf.data.Dataset.counter(start + worker, workers)
+
+
 def training_rows(
     columns,
     features,
@@ -28,6 +45,7 @@ def training_rows(
     seed=0,
     start_step=0,
     shape=None,
+    share=(1, 0),
 ):
     """Streams packed micro-batches without end, in a new order each epoch.
 
@@ -43,10 +61,13 @@ def training_rows(
         start_step: first update.
         shape: (R, S) for rows of one shape, see `fix_shapes`, with a quarter more slots
             than `batch_size`; None for what each micro-batch needs.
+        share: which of them this worker takes, see `micro_batch_numbers`.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`), with `dropout_seed`, int32 [2].
     """
+    start, (workers, worker) = start_step * micro_batches, share
+    numbers = micro_batch_numbers(start, micro_batches, share)
     count = len(next(iter(columns.values())))
     steps = steps_per_epoch(count, batch_size, micro_batches)
     empty = steps * micro_batches * batch_size - count
@@ -73,17 +94,18 @@ def training_rows(
         }
 
     columns = {name: tf.constant(array) for name, array in columns.items()}
-    start, first_step = start_step * micro_batches, start_step % steps
+    first_step = start_step % steps
     if shape is None:
         order = tf.data.Dataset.counter(start_step // steps).flat_map(one_epoch)
-        batches = order.skip(first_step * micro_batches)
+        batches = order.skip(first_step * micro_batches).shard(workers, worker)
         batches = batches.map(framed, num_parallel_calls=2)
     else:  # What waits for a batch comes from those before it: all are laid again.
         order = tf.data.Dataset.counter().flat_map(one_epoch)
         batches = order.map(framed, num_parallel_calls=2)
         fixed = {"rows": shape[0], "row_length": shape[1]}
         batches = fix_shapes(batches, **fixed, slots=batch_size * 5 // 4).skip(start)
-    numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(start), batches)
+        batches = batches.shard(workers, worker)
+    numbered = tf.data.Dataset.zip(numbers, batches)
     return numbered.map(rows, num_parallel_calls=2).prefetch(4)
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bert_tf.data.masking import NOT_MASKED
 from bert_tf.data.packing import pack
+from bert_tf.data.pipeline import micro_batch_numbers
 
 
 def row_maker(features):
@@ -30,8 +31,7 @@ def pretraining_rows(
     micro_batches=1,
     seed=0,
     start_step=0,
-    workers=1,
-    worker=0,
+    share=(1, 0),
 ):
     """Streams packed, masked micro-batches without end.
 
@@ -42,21 +42,20 @@ def pretraining_rows(
         micro_batches: how many make one update, over all replicas.
         seed: of dropout.
         start_step: first update.
-        workers, worker: how many share the micro-batches, and which takes these.
+        share: which of them this worker takes, see `micro_batch_numbers`.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`) with `masked_lm_positions` and
         `masked_lm_ids`, int32 [M], `next_sentence_labels`, int32 [B], and
         `dropout_seed`, int32 [2].
     """
-    start = start_step * micro_batches
 
     @tf.autograph.experimental.do_not_convert
     def seeded(number, rows):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
         return rows | {"dropout_seed": dropout_seed}
 
-    numbers = tf.data.Dataset.counter(start).shard(workers, worker)
+    numbers = micro_batch_numbers(start_step * micro_batches, micro_batches, share)
     begins = numbers.map(lambda number: number * batch_size)
     rows = _rows(begins, examples, make_rows, lambda begin: begin + batch_size)
     return tf.data.Dataset.zip(numbers, rows).map(seeded).prefetch(4)

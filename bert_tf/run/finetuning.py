@@ -19,12 +19,12 @@ from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
-from bert_tf.run.needs import changed, columns_asked, need
+from bert_tf.run.needs import changed, columns_asked, need, unless_finished
 from bert_tf.tasks import refuse_foreign_options
 from bert_tf.training import journal, loop, selection
-from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +90,7 @@ def finetune(config, training=None):
     Raises:
         ValueError, FileNotFoundError: bad input, before anything is written.
         loop.Stopped: on SIGTERM; the same call goes on.
+        ConnectionError: of several workers, one is lost; the same calls go on.
 
     Example:
         >>> finetune(FinetuneConfig(
@@ -97,18 +98,23 @@ def finetune(config, training=None):
         ...     output_dir="model"))  # doctest: +SKIP
     """
     training = training or TrainConfig()
-    output_dir = pathlib.Path(config.output_dir)
     flags = dataclasses.asdict(config) | dataclasses.asdict(training)
-    finished = journal.finished_metrics(output_dir, flags)
-    if finished is not None:
-        _log.warning(
-            "%s is finished already; another output_dir trains anew.", output_dir
-        )
-        return finished
-    if config.seeds > 1:
-        metric = f"eval_{find_task(config.task).metric}"
-        return seeds.run(finetune, config, training, flags=flags, metric=metric)
 
+    def work(strategy):
+        if config.seeds == 1:
+            return _finetune(config, training, flags, strategy)
+        metric = f"eval_{find_task(config.task).metric}"
+        writes = Workers(strategy).chief
+        return seeds.run(
+            finetune, config, training, flags=flags, metric=metric, writes=writes
+        )
+
+    return unless_finished(config.output_dir, flags, training.distribution, work)
+
+
+def _finetune(config, training, flags, strategy):
+    """One run, as `finetune`; flags are those of both."""
+    output_dir, workers = pathlib.Path(config.output_dir), Workers(strategy)
     # All that a user may have got wrong comes before anything is written.
     start = folders.resolve(config.model)
     folder = folders.read(start)
@@ -130,7 +136,6 @@ def finetune(config, training=None):
         raise ValueError("early_stopping_patience needs an eval_file or eval_fraction.")
 
     keras.utils.set_random_seed(training.seed)
-    strategy = make_strategy(training.distribution)
     with strategy.scope():
         model = task.build(BertBackbone(folder.config, dtype=training.dtype_policy))
         # The weights to start from: those of the folder; a new head's, random. A run
@@ -143,8 +148,7 @@ def finetune(config, training=None):
         model, freeze=training.freeze, adapters_only=training.lora_rank > 0
     )
 
-    output_dir.mkdir(parents=True, exist_ok=True)
-    journal.write_flags(output_dir, flags)
+    journal.begin(output_dir, flags, workers)
     plan = {
         "batch_size": training.per_device_train_batch_size,
         "micro_batches": training.gradient_accumulation_steps
@@ -163,8 +167,13 @@ def finetune(config, training=None):
     lines, scores = loop.train(
         model,
         task,
-        lambda step: training_rows(
-            train_columns, task.features, **plan, seed=training.seed, start_step=step
+        lambda step, share: training_rows(
+            train_columns,
+            task.features,
+            **plan,
+            seed=training.seed,
+            start_step=step,
+            share=share,
         ),
         config=training,
         steps_per_epoch=steps_per_epoch(len(train_table.records), **plan),
@@ -179,6 +188,8 @@ def finetune(config, training=None):
         **journal.training_figures(lines),
         "train_examples": len(train_table.records),
     }
+    if not workers.chief:
+        return metrics
     learnt = dataclasses.replace(
         folder.config, extra=folder.config.extra | task.describe()
     )

@@ -1,7 +1,6 @@
 """Pretraining: from a store of tokenised text to a model folder with both heads."""
 
 import dataclasses
-import logging
 import pathlib
 
 import keras
@@ -18,16 +17,14 @@ from bert_tf.data.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.data.store import Store
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run.health import Health
-from bert_tf.run.needs import changed, need
+from bert_tf.run.needs import changed, need, unless_finished
 from bert_tf.run.origin import held_out_store, model_folder
 from bert_tf.run.peak import matmul_peak, operations_per_token
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.config import TrainConfig, at_least
-from bert_tf.training.distribution import make_strategy
 from bert_tf.training.inference import make_summer
-
-_log = logging.getLogger(__name__)
+from bert_tf.training.workers import Workers
 
 # What differs from fine-tuning, as published (Devlin et al., 2019, A.2).
 TRAINING = {
@@ -117,6 +114,7 @@ def pretrain(config, training=None):
     Raises:
         ValueError, FileNotFoundError: bad input, before anything is written.
         loop.Stopped: on SIGTERM; the same call goes on.
+        ConnectionError: of several workers, one is lost; the same calls go on.
 
     Example:
         >>> pretrain(PretrainConfig(
@@ -124,23 +122,26 @@ def pretrain(config, training=None):
         ...     output_dir="model"))  # doctest: +SKIP
     """
     training = training or TrainConfig(**TRAINING)
-    phases = config.parse_phases()
     if config.phases:
         if training.max_steps:
             raise ValueError(
                 f"phases ({config.phases}) tell the updates already; drop max_steps."
             )
-        total = sum(steps for _, steps in phases)
+        total = sum(steps for _, steps in config.parse_phases())
         training = dataclasses.replace(training, max_steps=total)
-    output_dir = pathlib.Path(config.output_dir)
     flags = dataclasses.asdict(config) | dataclasses.asdict(training)
-    finished = journal.finished_metrics(output_dir, flags)
-    if finished is not None:
-        _log.warning(
-            "%s is finished already; another output_dir trains anew.", output_dir
-        )
-        return finished
+    return unless_finished(
+        config.output_dir,
+        flags,
+        training.distribution,
+        lambda strategy: _pretrain(config, training, flags, strategy),
+    )
 
+
+def _pretrain(config, training, flags, strategy):
+    """One run, as `pretrain`; flags are those of both."""
+    output_dir, workers = pathlib.Path(config.output_dir), Workers(strategy)
+    phases = config.parse_phases()
     # All that a user may have got wrong comes before anything is written.
     if training.lora_rank:
         raise ValueError("lora_rank is for fine-tuning; drop it.")
@@ -164,7 +165,6 @@ def pretrain(config, training=None):
     examples = [_examples(config, store, length, training.seed) for length, _ in phases]
 
     keras.utils.set_random_seed(training.seed)
-    strategy = make_strategy(training.distribution)
     with strategy.scope():
         model = tasks[0].build(BertBackbone(folder.config, dtype=training.dtype_policy))
         # A run that was interrupted overwrites both with its checkpoint, in loop.train.
@@ -193,16 +193,15 @@ def pretrain(config, training=None):
         health.look(scores["masked_lm_loss"])
         return scores
 
-    peak = matmul_peak(tf.as_dtype(model.compute_dtype).name)
+    peak = matmul_peak(tf.as_dtype(model.compute_dtype).name) * workers.count
     per_token = operations_per_token(folder.config, config.masked_lm_prob)
 
-    output_dir.mkdir(parents=True, exist_ok=True)
-    journal.write_flags(output_dir, flags)
+    journal.begin(output_dir, flags, workers)
     lines, scores = loop.train(
         model,
         tasks[0],
-        lambda step: phased_rows(
-            phases, make_rows, examples, step, training.seed, plan
+        lambda step, share: phased_rows(
+            phases, make_rows, examples, step, training.seed, plan, share
         ),
         config=training,
         steps_per_epoch=steps_per_epoch(examples[0].epoch_size(), **plan),
@@ -221,6 +220,8 @@ def pretrain(config, training=None):
         **figures,
         "train_examples": figures["train_steps"] * batch,
     }
+    if not workers.chief:
+        return metrics
     folders.write(output_dir, model, folder, architecture=tasks[0].architecture)
     report.write_pretrained(
         output_dir,
@@ -239,15 +240,17 @@ def _examples(config, store, length, seed):
     return Examples(store, max_seq_length=length, seed=seed, next_sentence=config.nsp)
 
 
-def phased_rows(phases, make_rows, examples, step, seed, plan):
-    """Returns the rows of all phases from `step` on, one phase after the other."""
+def phased_rows(phases, make_rows, examples, step, seed, plan, share=(1, 0)):
+    """Returns a worker's rows of all phases from `step` on, one phase after the other."""
     rows, begin = None, 0
     for (_, steps), maker, drawn in zip(phases, make_rows, examples):
         start, begin = max(step, begin), begin + (steps or 0)
         if steps is not None and step >= begin:
             continue
-        more = pretraining_rows(drawn, maker, **plan, seed=seed, start_step=start)
+        more = pretraining_rows(
+            drawn, maker, **plan, seed=seed, start_step=start, share=share
+        )
         if steps is not None:
-            more = more.take((begin - start) * plan["micro_batches"])
+            more = more.take((begin - start) * plan["micro_batches"] // share[0])
         rows = more if rows is None else rows.concatenate(more)
     return rows

@@ -11,7 +11,7 @@ from bert_tf.training import journal
 _log = logging.getLogger(__name__)
 
 
-def run(finetune, config, training, *, flags, metric):
+def run(finetune, config, training, *, flags, metric, writes=True):
     """Runs `config.seeds` times, each in a folder of its own, and sums up.
 
     An interrupted series goes on where it was; metrics.json beside the folders says
@@ -23,6 +23,7 @@ def run(finetune, config, training, *, flags, metric):
         training: dataclass with `seed`, the first one.
         flags: {name: value} of both, for flags.txt.
         metric: name of the score that says which run is best.
+        writes: False for a worker that only computes.
 
     Returns:
         What `summarise` returns, as metrics.json holds it.
@@ -38,9 +39,11 @@ def run(finetune, config, training, *, flags, metric):
             dataclasses.replace(training, seed=seed),
         )
         # Not before: bad input must leave nothing behind.
-        journal.write_flags(output_dir, flags)
+        if writes:
+            journal.write_flags(output_dir, flags)
     metrics = summarise(runs, metric)
-    journal.write_metrics(output_dir, metrics)
+    if writes:
+        journal.write_metrics(output_dir, metrics)
     return metrics
 
 

@@ -54,7 +54,7 @@ class TrainConfig:
     load_best_model_at_end: bool = (
         True  # Keep the best evaluated weights, not the last.
     )
-    distribution: str = "auto"  # one_device, mirrored, or auto (mirrored if many GPUs).
+    distribution: str = "auto"  # one_device, mirrored (GPUs), multi_worker (TF_CONFIG).
 
     def __post_init__(self):
         for name in ("per_device_train_batch_size", "per_device_eval_batch_size"):

@@ -6,6 +6,7 @@ and not the second holds a run that was interrupted.
 
 import json
 import logging
+import time
 
 import tensorflow as tf
 
@@ -15,6 +16,10 @@ _log = logging.getLogger(__name__)
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
 )
+
+
+# Seconds until another machine sees a new file, in a folder shared by NFS: its cache.
+_SHOWS_WITHIN = 90
 
 
 def finished_metrics(output_dir, flags):
@@ -33,6 +38,14 @@ def finished_metrics(output_dir, flags):
                 "another output_dir."
             )
         return None
+    _refuse_other(flag_file, flags)
+    if not metrics_file.exists():
+        _log.warning("going on with the run in %s.", output_dir)
+        return None
+    return json.loads(metrics_file.read_text(encoding="utf-8"))
+
+
+def _refuse_other(flag_file, flags):
     written = dict(
         line.removeprefix("--").partition("=")[::2]
         for line in flag_file.read_text(encoding="utf-8").splitlines()
@@ -47,13 +60,37 @@ def finished_metrics(output_dir, flags):
     ]
     if other:
         raise ValueError(
-            f"{output_dir} holds a run with other flags ({'; '.join(other)}); use the "
-            "same, or another output_dir."
+            f"{flag_file.parent} holds a run with other flags ({'; '.join(other)}); use "
+            "the same, or another output_dir."
         )
-    if not metrics_file.exists():
-        _log.warning("going on with the run in %s.", output_dir)
-        return None
-    return json.loads(metrics_file.read_text(encoding="utf-8"))
+
+
+def begin(output_dir, flags, workers):
+    """Writes flags.txt; workers that don't write look whether they agree with it.
+
+    Args:
+        output_dir: `pathlib.Path`, made where it is not there.
+        flags: {name: value}.
+        workers: `Workers`, all of which call this.
+
+    Raises:
+        ValueError: this worker has other flags, or does not see the folder.
+    """
+    if workers.chief:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        write_flags(output_dir, flags)
+    workers.gather(0)
+    if workers.chief:
+        return
+    flag_file, last = output_dir / "flags.txt", time.monotonic() + _SHOWS_WITHIN
+    while not flag_file.exists():
+        if time.monotonic() > last:
+            raise ValueError(
+                f"worker {workers.number} does not find {flag_file}, which worker 0 has "
+                "written; output_dir must be one folder that all workers share."
+            )
+        time.sleep(0.5)
+    _refuse_other(flag_file, flags)
 
 
 def write_flags(output_dir, flags):
@@ -86,15 +123,22 @@ def training_figures(lines):
 
 
 class Log:
-    """metrics.jsonl and TensorBoard; what lies after `step` is of a run cut off."""
+    """metrics.jsonl and TensorBoard; what lies after `step` is of a run cut off.
 
-    def __init__(self, output_dir, step):
+    Only a worker that `writes` puts lines there; all keep them.
+    """
+
+    def __init__(self, output_dir, step, writes=True):
         path = output_dir / "metrics.jsonl"
         self.lines = []
         if path.exists():
             with open(path, encoding="utf-8") as lines:
                 read = [json.loads(line) for line in lines if line.endswith("\n")]
             self.lines = [line for line in read if line["step"] <= step]
+        self.writes = writes
+        if not writes:
+            self.board = tf.summary.create_noop_writer()
+            return
         _replace(path, "".join(json.dumps(line) + "\n" for line in self.lines))
         self.path = path
         self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
@@ -102,6 +146,8 @@ class Log:
     def write(self, step, values):
         line = {"step": step} | values
         self.lines.append(line)
+        if not self.writes:
+            return
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         with self.board.as_default():

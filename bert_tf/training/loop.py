@@ -23,6 +23,7 @@ from bert_tf.training.loss_scale import LossScale
 from bert_tf.training.optimizers import AdamW, learning_rate
 from bert_tf.training.selection import learning_rate_factors
 from bert_tf.training.step import COUNTS, make_update
+from bert_tf.training.workers import StopFlag, Workers
 
 __all__ = ["Stopped", "TrainConfig", "at_least", "forget_state", "train"]
 
@@ -49,14 +50,17 @@ def train(
 
     Args:
         model: made in the strategy's scope; what is trainable in it trains. It holds
-            the best weights afterwards (the last ones without evaluation).
+            the best weights afterwards (the last ones without evaluation, and on workers
+            other than the first).
         task: has `losses`, `weights` and `metric`.
-        rows: function(start_step) -> `tf.data.Dataset` of micro-batches.
+        rows: function(start_step, (workers, number of this one)) -> endless
+            `tf.data.Dataset` of this worker's share of the micro-batches.
         config: `TrainConfig`.
         steps_per_epoch: updates.
         evaluate: function() -> {name: value}, or None for no evaluation.
         strategy: `tf.distribute.Strategy`.
-        output_dir: gets `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+        output_dir: gets `checkpoints/`, `metrics.jsonl` and `tensorboard/`, of the first
+            worker; a folder that all share.
         matmul_share: function(tokens a second) -> share of the machine's matmul peak
             that is used, to be logged; or None.
 
@@ -74,8 +78,10 @@ def train(
     variables = {
         variable.path: variable.value for variable in model.trainable_variables
     }
+    workers = Workers(strategy)
     with strategy.scope():
-        clock = Clock(60 * config.train_minutes) if config.train_minutes else None
+        minutes = config.train_minutes
+        clock = Clock(60 * minutes, now=workers.now) if minutes else None
         optimizer = AdamW(
             variables,
             schedule=learning_rate(config, total_steps, clock),
@@ -110,7 +116,9 @@ def train(
     )
     checkpoints.restore()
     step = int(saved_step.numpy())
-    log = Log(output_dir, step)
+    workers.agree(step, output_dir)
+    log = Log(output_dir, step, writes=workers.chief)
+    stop_flag = StopFlag(workers)
 
     update = make_update(
         model,
@@ -120,8 +128,9 @@ def train(
         micro_batches=config.gradient_accumulation_steps,
         max_grad_norm=config.max_grad_norm,
         loss_scale=loss_scale,
+        stop=stop_flag.variable,
     )
-    iterator = replica_rows(strategy, lambda: rows(step))
+    iterator = replica_rows(strategy, lambda share: rows(step, share))
     every = {"epoch": steps_per_epoch, "steps": config.eval_steps, "no": sys.maxsize}
     eval_steps = every[config.eval_strategy]
 
@@ -131,7 +140,7 @@ def train(
     of_all = "" if clock else f" of {total_steps}"
     why_stop, warned = best.why_stop(), False
     with (
-        _stop_signals() as stopped,
+        _stop_signals() as received,
         _progress_bar(step, None if clock else total_steps) as bar,
     ):
         window, begun = [], time.perf_counter()
@@ -139,7 +148,9 @@ def train(
         while not ended and not why_stop:
             if clock:
                 clock.tick()
-            window.append(update(iterator))
+            metrics = update(iterator)
+            stopped = stop_flag.exchange(received, metrics)
+            window.append(metrics)
             step += 1
             bar.update()
             if clock:
@@ -188,7 +199,9 @@ def train(
                 bar.set_description("evaluating", refresh=False)
                 scores = evaluate()
                 log.write(step, {f"eval_{name}": scores[name] for name in scores})
-                if best.update(step, scores[task.metric]):
+                # The first's score counts: machines differ in the last digits.
+                score, *_ = workers.gather(scores[task.metric])
+                if best.update(step, score) and workers.chief:
                     checkpoints.keep_best()
                 ended = over()  # These weights are the last, then, and scored.
                 why_stop = "" if ended else best.why_stop()
@@ -200,7 +213,8 @@ def train(
                 saved_step.assign(step)
                 if clock:
                     clock.tick()
-                checkpoints.save(step)
+                if workers.chief:
+                    checkpoints.save(step)
                 begun = time.perf_counter()
                 if stopped and not ended and not why_stop:
                     raise Stopped(
@@ -212,7 +226,8 @@ def train(
     held_step = step
     if config.load_best_model_at_end and best.step.numpy() >= 0:
         held_step = int(best.step.numpy())
-        checkpoints.load_best()
+        if workers.chief:
+            checkpoints.load_best()
     log.board.close()
     return log.lines, {
         name: value

@@ -18,6 +18,7 @@ def make_update(
     micro_batches,
     max_grad_norm,
     loss_scale=None,
+    stop=None,
 ):
     """Returns a compiled function that pulls its rows from an iterator and updates.
 
@@ -31,11 +32,12 @@ def make_update(
         max_grad_norm: the summed gradient is scaled down to this norm; 0 leaves it.
         loss_scale: `LossScale` for float16; an update whose gradients overflow is left
             out, and its `grad_norm` is 0.
+        stop: float32 variable of this worker, that each replica adds to the metrics.
 
     Returns:
         function(iterator) -> dict of float32 scalars: `loss`, each term's loss by its
-        name, `grad_norm` before clipping, and how many `examples` and `tokens` there
-        were, without padding.
+        name, `grad_norm` before clipping, how many `examples` and `tokens` there were,
+        without padding, and `stop` where there is one.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -101,6 +103,8 @@ def make_update(
             name: tf.cast(tf.add_n([count(rows) for rows in batches]), tf.float32)
             for name, count in COUNTS.items()
         }
+        if stop is not None:
+            seen["stop"] = tf.identity(stop)
         return total(metrics | seen) | {"grad_norm": norm}
 
     @tf.function(autograph=False)

@@ -72,7 +72,7 @@ def test_any_step_can_be_the_first(made):
 def test_workers_share_the_micro_batches(made):
     whole = as_arrays(stream(made, micro_batches=2).take(6))
     for worker in range(2):
-        share = stream(made, micro_batches=2, workers=2, worker=worker).take(3)
+        share = stream(made, micro_batches=2, share=(2, worker)).take(3)
         equal(whole[worker::2], as_arrays(share))
 
 

@@ -57,7 +57,7 @@ class Run:
             at_evaluation(number)
             return {"accuracy": SCORES[number], "loss": 1.5}
 
-        def rows(start_step):
+        def rows(start_step, _):
             self.first_evaluation = start_step // config.eval_steps
             self.start_step = start_step
             return training_rows(
@@ -365,7 +365,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
         loop.train(
             model,
             tiny.task(),
-            lambda _: rows,
+            lambda *_: rows,
             config=CONFIG,
             steps_per_epoch=1,
             evaluate=None,

@@ -51,7 +51,7 @@ class Setup:
                 "sequence_ids": tf.ones([1, 1]),
             }
         )
-        metrics = self.update_from(replica_rows(self.strategy, lambda: rows))
+        metrics = self.update_from(replica_rows(self.strategy, lambda _: rows))
         return {name: float(value) for name, value in metrics.items()}
 
     def copies(self, variable):

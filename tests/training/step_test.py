@@ -36,12 +36,13 @@ def train(distribution, batch_size, micro_batches, updates=3, **changes):
     )
     iterator = replica_rows(
         strategy,
-        lambda: training_rows(
+        lambda share: training_rows(
             tiny.columns(13),
             tiny.features,
             batch_size=batch_size,
             micro_batches=micro_batches * replicas,
             seed=5,
+            share=share,
         ),
     )
     metrics = [update(iterator) for _ in range(updates)]
@@ -196,7 +197,7 @@ def descend(distribution, batches, max_grad_norm=0.0, frozen=None):
         max_grad_norm=max_grad_norm,
     )
 
-    def dataset():
+    def dataset(_):
         shapes = {
             name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
             for name, value in batches[0].items()
