@@ -10,7 +10,7 @@ import time
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def start(script, flags):
+def start(script, flags, environment=None):
     """Begins scripts/`script`.py."""
     return subprocess.Popen(
         [sys.executable, ROOT / "scripts" / f"{script}.py"]
@@ -18,7 +18,7 @@ def start(script, flags):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}),
     )
 
 
@@ -27,9 +27,11 @@ def saved_step(output_dir):
     return max((int(path.stem.split("-")[1]) for path in paths), default=0)
 
 
-def wait_for_checkpoint(process, output_dir, after):
+def wait_for_checkpoint(processes, output_dir, after=0):
+    """Returns once there is a later checkpoint; all `processes` must live until then."""
     while saved_step(output_dir) <= after:
-        assert process.poll() is None, process.communicate()
+        for process in processes:
+            assert process.poll() is None, process.communicate()
         time.sleep(0.01)
 
 

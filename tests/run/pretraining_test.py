@@ -288,7 +288,7 @@ def test_any_step_of_any_phase_can_be_the_first():
     ]
 
     def stream(step, name="input_ids"):
-        rows = phased_rows(phases, makers, made, step, 1, plan)
+        rows = phased_rows(phases, makers, made, step, 1, plan).take(10 - 2 * step)
         return [batch[name].numpy().tolist() for batch in rows]
 
     whole = stream(0)
