@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import time
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def start(script, flags, environment=None):
+def start(script, flags, **environment):
     """Begins scripts/`script`.py."""
     return subprocess.Popen(
         [sys.executable, ROOT / "scripts" / f"{script}.py"]
@@ -18,8 +19,24 @@ def start(script, flags, environment=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}),
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
     )
+
+
+def start_workers(script, flags, count=2):
+    """Begins as many workers that train together, on this machine."""
+    sockets = [socket.socket() for _ in range(count)]
+    for free in sockets:
+        free.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{free.getsockname()[1]}" for free in sockets]
+    for free in sockets:
+        free.close()
+    cluster = {"worker": addresses}
+    tasks = [{"type": "worker", "index": number} for number in range(count)]
+    return [
+        start(script, flags, TF_CONFIG=json.dumps({"cluster": cluster, "task": task}))
+        for task in tasks
+    ]
 
 
 def saved_step(output_dir):

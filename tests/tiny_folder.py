@@ -36,9 +36,9 @@ CONFIG = BertConfig(
 )
 
 
-def write(path):
+def write(path, config=CONFIG):
     """Writes an encoder without a head, the same each time."""
-    _write(path, lambda encoder: encoder, "BertModel")
+    _write(path, lambda encoder: encoder, "BertModel", config)
 
 
 def write_pretrained(path):
@@ -46,7 +46,7 @@ def write_pretrained(path):
     _write(path, BertPretrainer, "BertForPreTraining")
 
 
-def _write(path, build, architecture):
+def _write(path, build, architecture, config=CONFIG):
     keras.utils.set_random_seed(3)
-    parts = folder.ModelFolder(CONFIG, VOCAB, {"do_lower_case": True})
-    folder.write(path, build(BertBackbone(CONFIG)), parts, architecture)
+    parts = folder.ModelFolder(config, VOCAB, {"do_lower_case": True})
+    folder.write(path, build(BertBackbone(config)), parts, architecture)

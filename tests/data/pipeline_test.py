@@ -94,6 +94,18 @@ class TestTraining:
         ]
         assert joined == numbers(whole)
 
+    @pytest.mark.parametrize("shape", [None, (4, 64)])
+    def test_workers_share_the_micro_batches(self, shape):
+        options = {"micro_batches": 4, "batch_size": 2, "start_step": 1, "shape": shape}
+        whole = take(12, **options)
+        for worker in range(2):
+            share = take(6, share=(2, worker), **options)
+            assert_identical(share, whole[worker::2])
+
+    def test_a_share_of_every_update(self):
+        with pytest.raises(ValueError, match="multiple of the 2 workers; received 3"):
+            take(1, micro_batches=3, share=(2, 0))
+
     def test_another_seed_gives_another_order(self, batches):
         assert numbers(take(5, seed=8)) != numbers(batches[:5])
 

@@ -287,8 +287,9 @@ def test_any_step_of_any_phase_can_be_the_first():
         for length, _ in phases
     ]
 
-    def stream(step, name="input_ids"):
-        rows = phased_rows(phases, makers, made, step, 1, plan).take(10 - 2 * step)
+    def stream(step, name="input_ids", share=(1, 0)):
+        rows = phased_rows(phases, makers, made, step, 1, plan, share)
+        rows = rows.take((10 - 2 * step) // share[0])
         return [batch[name].numpy().tolist() for batch in rows]
 
     whole = stream(0)
@@ -297,3 +298,4 @@ def test_any_step_of_any_phase_can_be_the_first():
     assert max(longest[:4]) == 12 < max(longest[4:]) <= 20
     for step in (1, 3):
         assert stream(step) == whole[2 * step :]
+        assert stream(step, share=(2, 1)) == whole[2 * step + 1 :: 2]

@@ -1,20 +1,17 @@
-"""Workers: what TF_CONFIG says; two processes are one; one killed, all go on."""
+"""Workers: what TF_CONFIG says, and what is said when one is lost.
+
+Workers that train are in tests/run/workers_test.py.
+"""
 
 import json
 import os
-import re
-import signal
 import socket
 import subprocess
 import sys
 
-import numpy as np
-import processes
 import pytest
 import tensorflow as tf
-import tiny_folder
-from processes import ROOT, saved_step, wait_for_checkpoint, without_speed
-from safetensors import numpy as np_file
+from processes import ROOT
 
 from bert_tf.training import workers
 from bert_tf.training.distribution import make_strategy
@@ -154,39 +151,6 @@ class TestStopFlag:
         assert flag.variable.numpy() == 0.0
 
 
-@pytest.fixture
-def files(tmp_path):
-    """A tiny model folder that drops out, and a file of labelled texts."""
-    tiny_folder.write(tmp_path / "start")
-    path = tmp_path / "start" / "config.json"
-    config = json.loads(path.read_text()) | {"hidden_dropout_prob": 0.2}
-    path.write_text(json.dumps(config))
-    random = np.random.default_rng(5)
-    lines = ["text,label"]
-    for number in range(41):
-        words = random.choice(tiny_folder.VOCAB[8:], random.integers(1, 9))
-        lines.append(f"{' '.join(words)},{'ab'[number % 2]}")
-    (tmp_path / "data.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path
-
-
-def start(files, name, environment=None, **flags):
-    flags = {
-        "model": files / "start",
-        "train_file": files / "data.csv",
-        "eval_file": files / "data.csv",
-        "output_dir": files / name,
-        "per_device_train_batch_size": 3,
-        "learning_rate": 1e-3,
-        "max_steps": 12,
-        "eval_strategy": "steps",
-        "eval_steps": 5,
-        "logging_steps": 1,
-        "max_seq_length": 16,
-    } | flags
-    return processes.start("finetune", flags, environment)
-
-
 def two_configs():
     """TF_CONFIG of each of two workers, on ports that are free."""
     with socket.socket() as one, socket.socket() as other:
@@ -196,26 +160,12 @@ def two_configs():
     return [cluster("worker", number, worker=addresses) for number in range(2)]
 
 
-def start_two(files, name, **flags):
-    return [
-        start(files, name, {"TF_CONFIG": config}, **flags) for config in two_configs()
-    ]
-
-
 def end(running, status=0):
     """Returns what they wrote to standard output and standard error."""
     written = [process.communicate(timeout=300) for process in running]
     for process, (_, stderr) in zip(running, written):
         assert process.returncode == status, stderr
     return written
-
-
-def assert_same_run(path, expected):
-    for name in ("model.safetensors", "config.json", "vocab.txt"):
-        assert (path / name).read_bytes() == (expected / name).read_bytes(), name
-    lines = without_speed(expected / "metrics.jsonl")
-    assert without_speed(path / "metrics.jsonl") == lines
-    assert len(lines) > 12
 
 
 MEETING = """
@@ -263,64 +213,3 @@ def test_two_meet():
             "rows": [number, 2 + number, 4 + number],
         }
         assert "the workers begin at steps 0, 1, by what they see in folder" in error
-
-
-@pytest.mark.slow  # Three processes that train.
-def test_two_are_one_with_twice_the_micro_batches(files):
-    two = end(start_two(files, "two"))
-    end([start(files, "one", gradient_accumulation_steps=2)])
-    one, output_dir = files / "one", files / "two"
-    received, expected = (
-        np_file.load_file(path / "model.safetensors") for path in (output_dir, one)
-    )
-    assert received.keys() == expected.keys()
-    for name, array in expected.items():
-        np.testing.assert_allclose(received[name], array, atol=1e-6, err_msg=name)
-    lines = [without_speed(path / "metrics.jsonl") for path in (output_dir, one)]
-    for line, other in zip(*lines, strict=True):
-        for name in other.keys() - {"eval_per_class", "eval_confusion_matrix"}:
-            assert line[name] == pytest.approx(other[name], rel=1e-5), name
-
-    # One writes; both say the same.
-    assert {path.name for path in output_dir.iterdir()} == tiny_folder.FINETUNED_FILES
-    assert len(list((output_dir / "tensorboard").iterdir())) == 1
-    said = [json.loads(stdout) for stdout, _ in two]
-    assert said[0] == json.loads((output_dir / "metrics.json").read_text())
-    assert said[0].pop("train_examples_per_second") > 0
-    assert said[1].pop("train_examples_per_second") > 0
-    assert said[0] == said[1]
-
-
-@pytest.mark.slow  # Eight processes that train.
-def test_killed_then_stopped_they_end_the_same(files):
-    run = {"max_steps": 150, "eval_steps": 50, "save_steps": 4}
-    end(start_two(files, "whole", **run))
-
-    output_dir = files / "interrupted"
-    chief, other = start_two(files, "interrupted", **run)
-    wait_for_checkpoint([chief, other], output_dir)
-    other.send_signal(signal.SIGKILL)
-    other.communicate()
-    ((_, stderr),) = end([chief], status=1)
-    last = stderr.splitlines()[-1]
-    assert re.fullmatch(
-        r"error: worker 1 \(127.0.0.1:\d+\) is gone; start all workers again with the "
-        r"same command: they go on from step \d+\.",
-        last,
-    )
-    assert "Traceback" not in stderr
-
-    two = start_two(files, "interrupted", **run)
-    begun = saved_step(output_dir)
-    assert last.endswith(f"from step {begun}.")
-    wait_for_checkpoint(two, output_dir, after=begun)
-    two[1].send_signal(signal.SIGTERM)
-    (_, of_chief), (_, of_other) = end(two, status=143)
-    stopped_at = saved_step(output_dir)
-    assert begun < stopped_at < 150
-    assert f"a signal to another worker at step {stopped_at} of 150" in of_chief
-    assert f"stopped by SIGTERM at step {stopped_at} of 150" in of_other
-
-    end(start_two(files, "interrupted", **run))
-    assert_same_run(output_dir, files / "whole")
-    assert not (output_dir / "checkpoints").exists()
