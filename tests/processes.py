@@ -44,9 +44,11 @@ def saved_step(output_dir):
     return max((int(path.stem.split("-")[1]) for path in paths), default=0)
 
 
-def wait_for_checkpoint(process, output_dir, after):
+def wait_for_checkpoint(processes, output_dir, after=0):
+    """Returns once there is a later checkpoint; all `processes` must live until then."""
     while saved_step(output_dir) <= after:
-        assert process.poll() is None, process.communicate()
+        for process in processes:
+            assert process.poll() is None, process.communicate()
         time.sleep(0.01)
 
 

@@ -91,7 +91,7 @@ def train_batches(options):
     for texts, _ in batches:
         losses.append(float(update(iterator)["loss"]))
         clock.step_done(len(texts))
-    return {"examples_per_second": clock.examples_per_second(), "losses": losses}
+    return {"examples_per_second": clock.rate(), "losses": losses}
 
 
 def predict(options):

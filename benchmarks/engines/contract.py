@@ -7,6 +7,9 @@ and by its work
     --batches, a file of batches, JSON lines of {"texts": [B], "labels": [B]}: trains on
         them once, in order. Gives examples_per_second, losses (a list, one a step),
         lengths (real tokens of each example, [CLS] and [SEP] counted).
+    --examples, a file of batches of masked examples, see `read_examples`: pretrains on
+        them once, in order. Gives tokens_per_second (real tokens), losses (the sum of
+        both tasks' means, a list, one a step).
     --train_file and --eval_file, tables: trains on the one, shuffled by the seed every
         epoch, and answers the other with the last weights. Gives outputs (a list for
         each example of --eval_file) and train_seconds.
@@ -17,7 +20,7 @@ and by its work
 A table is JSON lines of {"text", "text_pair", "label"}; without text_pair they are
 single texts; numbers as labels, ids of classes or, with --regression, values. All train
 alike: AdamW, betas 0.9 and 0.999, epsilon 1e-8, decay 0.01 but on biases and LayerNorm,
-clipping at 1.0, linear warm-up and decay.
+clipping at 1.0, linear warm-up and decay (pretraining: a constant rate).
 """
 
 import argparse
@@ -33,6 +36,7 @@ def parser(description):
     add = result.add_argument
     add("--model", required=True, help="Hugging Face folder to start from.")
     add("--batches", help="JSON lines of texts and labels, trained on in order.")
+    add("--examples", help="JSON lines of masked examples, pretrained on in order.")
     add("--train_file", help="Table to train on, shuffled by the seed every epoch.")
     add("--eval_file", help="Table to answer after the last one.")
     add("--input_file", help="Table to answer with a fine-tuned model.")
@@ -59,6 +63,24 @@ def read_batches(path):
     return [(batch["texts"], batch["labels"]) for batch in batches]
 
 
+def read_examples(path):
+    """Returns the batches of a JSON-lines file of masked examples.
+
+    B examples, L tokens of one (no padding), M masked ones of it.
+
+    Returns:
+        list of dicts: `input_ids` and `segment_ids` [B][L]; `positions`, places in the
+        example, and `masked_ids`, what was there, [B][M]; `next_sentence_labels` [B].
+    """
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def count_tokens(batch):
+    """Returns the tokens of a batch of `read_examples`; none is padding."""
+    return sum(map(len, batch["input_ids"]))
+
+
 def read_table(path):
     """Returns texts, second texts (None where there are none) and labels of a table."""
     with open(path, encoding="utf-8") as lines:
@@ -83,7 +105,7 @@ def time_predictions(once, options):
 
 
 class Clock:
-    """Examples a second: the median over windows of steps, warm-up left out.
+    """Examples (or tokens) a second: the median over windows of steps, no warm-up.
 
     A median of windows, because one step held up by another process should not count,
     and because single steps differ by the length of their longest example.
@@ -99,19 +121,19 @@ class Clock:
         self.steps = 0
         self.rates = []
 
-    def step_done(self, examples):
-        """Counts one finished update of so many examples."""
+    def step_done(self, count):
+        """Counts one finished update on so many examples or tokens."""
         self.steps += 1
         if self.steps <= self.warmup_steps:
-            self.start, self.examples = time.perf_counter(), 0
+            self.start, self.count = time.perf_counter(), 0
             return
-        self.examples += examples
+        self.count += count
         if (self.steps - self.warmup_steps) % self.window == 0:
             now = time.perf_counter()
-            self.rates.append(self.examples / (now - self.start))
-            self.start, self.examples = now, 0
+            self.rates.append(self.count / (now - self.start))
+            self.start, self.count = now, 0
 
-    def examples_per_second(self):
+    def rate(self):
         """Returns the median rate, None where no window was completed."""
         return statistics.median(self.rates) if self.rates else None
 

@@ -170,7 +170,7 @@ def train(options):
         if len(losses) % 50 == 0:
             print(f"step {len(losses)} of {steps}: {losses[-1]:.4f}", file=sys.stderr)
     report = {
-        "examples_per_second": clock.examples_per_second(),
+        "examples_per_second": clock.rate(),
         "train_seconds": time.perf_counter() - start,
         "losses": losses,
         "lengths": lengths,

@@ -64,7 +64,7 @@ def train(options):
     clock = contract.Clock(options.warmup_steps)
     timer = Timer(clock, [len(ids) for _, ids in batches])
     classifier.fit(rows, callbacks=[timer], verbose=0)
-    return clock.examples_per_second()
+    return clock.rate()
 
 
 def main():

@@ -109,7 +109,8 @@ def read_texts(lines, *, columns=None, source="standard input"):
         A Table without labels.
 
     Raises:
-        ValueError: no lines, not UTF-8, a pair without its TAB, a field missing.
+        ValueError: no lines, not UTF-8, a pair without its TAB, a field missing, pairs
+            among single texts.
     """
     wanted = want(False, columns)
     records = []
@@ -132,6 +133,12 @@ def read_texts(lines, *, columns=None, source="standard input"):
         records.append(dict(zip(ROLES, parts)))
     if not records:
         raise ValueError(f"{source}: nothing to read. Give at least one line of text.")
+    for number, record in enumerate(records, 1):
+        if record.keys() != records[0].keys():
+            raise ValueError(
+                f"{source}, line {number}: {' and '.join(record)}, where line 1 has "
+                f"{' and '.join(records[0])}. Give every line the same."
+            )
     chosen = {role: role for role in records[0]}
     numbers = list(range(1, len(records) + 1))
     description = f"{source}: {count(len(records), 'line')}"

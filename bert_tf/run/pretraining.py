@@ -241,16 +241,18 @@ def _examples(config, store, length, seed):
 
 
 def phased_rows(phases, make_rows, examples, step, seed, plan, share=(1, 0)):
-    """Returns a worker's rows of all phases from `step` on, one phase after the other."""
-    rows, begin = None, 0
-    for (_, steps), maker, drawn in zip(phases, make_rows, examples):
+    """Returns a worker's rows from `step` on, one phase after the other; the last has no end."""
+    rows, begin, last = None, 0, len(phases) - 1
+    for number, ((_, steps), maker, drawn) in enumerate(
+        zip(phases, make_rows, examples)
+    ):
         start, begin = max(step, begin), begin + (steps or 0)
-        if steps is not None and step >= begin:
+        if number < last and step >= begin:
             continue
         more = pretraining_rows(
             drawn, maker, **plan, seed=seed, start_step=start, share=share
         )
-        if steps is not None:
+        if number < last:
             more = more.take((begin - start) * plan["micro_batches"] // share[0])
         rows = more if rows is None else rows.concatenate(more)
     return rows

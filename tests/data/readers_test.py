@@ -99,6 +99,16 @@ class TestTexts:
             ([b"a\n", b"caf\xe9\n"], None, ["line 2", "0xe9", "'caf'", "UTF-8"]),
             (['{"no": "a"}'], None, ["line 1", "text", "'no'"]),
             (["a", "\udcff"], None, ["line 2", "half a character"]),
+            (
+                ["a", '{"text": "b", "text_pair": "c"}'],
+                None,
+                ["line 2: text and text_pair, where line 1 has text. Give"],
+            ),
+            (
+                ['{"text": "b", "text_pair": "c"}', "a"],
+                None,
+                ["line 2: text, where line 1 has text and text_pair. Give"],
+            ),
         ],
     )
     def test_faults(self, refusal, lines, columns, words):

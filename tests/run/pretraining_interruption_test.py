@@ -53,7 +53,7 @@ def test_killed_three_times_it_ends_the_same(tmp_path):
     killed_at = 0
     for _ in range(KILLS):
         process = start("killed")
-        processes.wait_for_checkpoint(process, output_dir, after=killed_at)
+        processes.wait_for_checkpoint([process], output_dir, after=killed_at)
         time.sleep(draw.random())
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -289,6 +289,7 @@ def test_any_step_of_any_phase_can_be_the_first():
 
     def stream(step, name="input_ids", share=(1, 0)):
         rows = phased_rows(phases, makers, made, step, 1, plan, share)
+        rows = rows.take((10 - 2 * step) // share[0])
         return [batch[name].numpy().tolist() for batch in rows]
 
     whole = stream(0)

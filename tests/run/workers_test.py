@@ -116,7 +116,7 @@ def test_killed_and_stopped_they_end_the_same(tmp_path):
 
     # The second is lost: the first says so, and from where they will go on.
     first, second = start("killed")
-    processes.wait_for_checkpoint(first, output_dir, after=0)
+    processes.wait_for_checkpoint([first, second], output_dir)
     second.send_signal(signal.SIGKILL)
     second.communicate()
     ((_, stderr),) = ended([first], status=1)
@@ -126,7 +126,7 @@ def test_killed_and_stopped_they_end_the_same(tmp_path):
 
     # The second is asked to stop: both do, at one step.
     first, second = start("killed")
-    processes.wait_for_checkpoint(first, output_dir, after=killed_at)
+    processes.wait_for_checkpoint([first, second], output_dir, after=killed_at)
     second.send_signal(signal.SIGTERM)
     said = ended([first, second], status=143)
     stopped_at = processes.saved_step(output_dir)

@@ -65,7 +65,7 @@ def test_killed_it_ends_the_same(files):
     undisturbed = start(files, "whole")
 
     process = start(files, "interrupted")
-    wait_for_checkpoint(process, output_dir, after=0)
+    wait_for_checkpoint([process], output_dir)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL

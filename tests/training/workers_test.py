@@ -1,169 +1,215 @@
-"""What TF_CONFIG says, and what is said when it, or a worker, is not as it should be.
+"""Workers: what TF_CONFIG says, and what is said when one is lost.
 
-Workers in processes of their own are in tests/run/workers_test.py.
+Workers that train are in tests/run/workers_test.py.
 """
 
 import json
-import types
+import os
+import socket
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
+from processes import ROOT
 
-from bert_tf.training import journal, workers
+from bert_tf.training import workers
 from bert_tf.training.distribution import make_strategy
-
-ADDRESSES = ["10.0.0.1:2222", "10.0.0.2:2222", "10.0.0.3:2222"]
-# Of the kind TensorFlow raises; tests/run/workers_test.py meets the real ones.
-LOST = (
-    "Collective ops is aborted by: failed to connect to all addresses; last error: "
-    "UNKNOWN: ipv4:10.0.0.2:2222: Connection refused\nAdditional GRPC error information "
-    "from remote target /job:worker/replica:0/task:1 while calling /tensorflow.Worker\n"
-    "The error could be from a previous operation."
-)
+from bert_tf.training.workers import Cluster, StopFlag, Workers
 
 
-@pytest.fixture
-def tf_config(monkeypatch):
-    """Function(jobs, type and index of this one) that sets TF_CONFIG."""
-
-    def set_it(cluster, kind="worker", index=0):
-        config = {"cluster": cluster, "task": {"type": kind, "index": index}}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    return set_it
+def cluster(kind, index, **jobs):
+    return json.dumps({"cluster": jobs, "task": {"type": kind, "index": index}})
 
 
-def test_workers_are_numbered_after_a_chief(tf_config):
-    tf_config({"worker": ADDRESSES}, index=2)
-    assert workers.read_cluster() == (ADDRESSES, 2, 0)
-    jobs = {"worker": ADDRESSES[1:], "chief": ADDRESSES[:1]}
-    tf_config(jobs, index=1)
-    assert workers.read_cluster() == (ADDRESSES, 2, 1)
-    tf_config(jobs, "chief")
-    assert workers.read_cluster() == (ADDRESSES, 0, 1)
+class TestCluster:
+    def test_workers_by_their_number(self, monkeypatch):
+        monkeypatch.setenv("TF_CONFIG", cluster("worker", 1, worker=["a:1", "b:2"]))
+        assert workers.read_cluster() == Cluster(["a:1", "b:2"], 1, 0)
 
+    def test_a_chief_is_the_first(self, monkeypatch):
+        jobs = {"chief": ["c:3"], "worker": ["a:1", "b:2"]}
+        monkeypatch.setenv("TF_CONFIG", cluster("worker", 1, **jobs))
+        assert workers.read_cluster() == Cluster(["c:3", "a:1", "b:2"], 2, 1)
+        monkeypatch.setenv("TF_CONFIG", cluster("chief", 0, **jobs))
+        assert workers.read_cluster().number == 0
 
-@pytest.mark.usefixtures("tf_config")
-def test_no_tf_config():
-    assert workers.read_cluster() == ([], 0, 0)
-    with pytest.raises(ValueError, match="TF_CONFIG is not set; write.*10.0.0.2") as e:
-        make_strategy("multi_worker")
-    assert "\n" not in str(e.value)
-    assert make_strategy("auto").num_replicas_in_sync == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "10.0.0.1:2222",
-        '{"cluster": {"worker": ["10.0.0.1:2222"]}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
-    ],
-)
-def test_a_tf_config_that_says_nothing(text, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(ValueError, match="must be JSON that names all.*received") as e:
-        make_strategy("auto")
-    assert text in str(e.value) and "\n" not in str(e.value)
-
-
-def test_one_worker_that_auto_finds_is_one_device(tf_config):
-    tf_config({"worker": ADDRESSES[:1]})
-    strategy = make_strategy("auto")
-    assert workers.Workers(strategy).count == 1
-
-
-def fail(message, output_dir):
-    with workers.watched(output_dir):
-        raise tf.errors.UnavailableError(None, None, message)
-
-
-def test_a_lost_worker_is_named_in_one_line(tf_config, tmp_path):
-    tf_config({"worker": ADDRESSES})
-    with pytest.raises(ConnectionError) as raised:
-        fail(LOST, tmp_path)
-    assert str(raised.value) == (
-        "worker 1 (10.0.0.2:2222) is gone; start all workers again with the same "
-        "command: they go on from the beginning."
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "worker0",
+            "{}",
+            "[]",
+            cluster("worker", 2, worker=["a:1", "b:2"]),
+            cluster("evaluator", 0, worker=["a:1"], evaluator=["b:2"]),
+        ],
     )
-    # The list of all that are missing says it before who was spoken to last.
-    missing = "unhealthy nodes: /job:worker/replica:0/task:2 no heartbeat\n" + LOST
-    state = tf.train.Checkpoint(step=tf.Variable(1))
-    manager = tf.train.CheckpointManager(state, tmp_path / "checkpoints", 2)
-    manager.save(checkpoint_number=31)
-    with pytest.raises(ConnectionError, match=r"worker 2 \(10.0.0.3.* from step 31\."):
-        fail(missing, tmp_path)
+    def test_what_says_nothing_is_an_error(self, monkeypatch, text):
+        monkeypatch.setenv("TF_CONFIG", text)
+        with pytest.raises(
+            ValueError, match="TF_CONFIG must be JSON .*TF_CONFIG='{"
+        ) as error:
+            make_strategy("auto")
+        assert text in str(error.value)
+        assert "\n" not in str(error.value)
+
+    def test_without_it_the_error_shows_one(self, monkeypatch):
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+        with pytest.raises(ValueError, match="TF_CONFIG is not set; write") as error:
+            make_strategy("multi_worker")
+        example = str(error.value).split("'")[1]
+        monkeypatch.setenv("TF_CONFIG", example)
+        assert len(workers.read_cluster().addresses) == 2
+
+    def test_too_late_is_an_error(self, monkeypatch):
+        tf.constant(1.0)
+        monkeypatch.setenv(
+            "TF_CONFIG", cluster("worker", 0, worker=["127.0.0.1:1", "b:2"])
+        )
+        with pytest.raises(ValueError, match="first thing that TensorFlow does"):
+            make_strategy("auto")
 
 
-def test_other_errors_are_nobodys_loss(tf_config, tmp_path):
-    tf_config({"worker": ADDRESSES})
-    with pytest.raises(tf.errors.UnavailableError):
-        fail("the disk is full", tmp_path)
-    tf_config({"worker": ADDRESSES[:1]})
-    with pytest.raises(tf.errors.UnavailableError):
-        fail(LOST, tmp_path)
+class TestLost:
+    """What TensorFlow 2.21 said, in this worker, when another was killed."""
+
+    HEARTBEAT = (
+        "Collective ops is aborted by: Error reported from /job:worker/task:1: The "
+        "following tasks are unhealthy (stopped sending heartbeats):\n"
+        "/job:worker/replica:0/task:1\nThe tasks have crashed."
+    )
+    CONNECTION = (
+        "Collective ops is aborted by: recvmsg:Connection reset by peer\nAdditional "
+        "GRPC error information from remote target /job:chief/replica:0/task:0 while"
+    )
+
+    @pytest.mark.parametrize(
+        ("kind", "index", "text", "lost"),
+        [("chief", 0, HEARTBEAT, "2 (b:2)"), ("worker", 0, CONNECTION, "0 (c:3)")],
+    )
+    def test_is_said_in_one_line(self, monkeypatch, tmp_path, kind, index, text, lost):
+        jobs = {"chief": ["c:3"], "worker": ["a:1", "b:2"]}
+        monkeypatch.setenv("TF_CONFIG", cluster(kind, index, **jobs))
+        with pytest.raises(ConnectionError) as error, workers.watched(tmp_path):
+            raise tf.errors.UnavailableError(None, None, text)
+        assert str(error.value) == (
+            f"worker {lost} is gone; start all workers again with the same command: they "
+            "go on from the beginning."
+        )
+
+    def test_other_errors_pass(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("TF_CONFIG", cluster("worker", 0, worker=["a:1", "b:2"]))
+        with pytest.raises(tf.errors.InvalidArgumentError), workers.watched(tmp_path):
+            raise tf.errors.InvalidArgumentError(None, None, "shapes")
+        monkeypatch.delenv("TF_CONFIG")
+        with pytest.raises(tf.errors.UnavailableError), workers.watched(tmp_path):
+            raise tf.errors.UnavailableError(None, None, self.HEARTBEAT)
 
 
-def test_one_worker_speaks_to_itself(tmp_path):
-    alone = workers.Workers(make_strategy("one_device"))
+class FakeWorkers:
+    """The second of two, beside one that stands at step 3."""
+
+    count, number, chief = 2, 1, False
+    agree = Workers.agree
+
+    def gather(self, value):
+        return [3.0, float(value)]
+
+
+def test_one_worker_is_alone_with_itself():
+    alone = Workers(make_strategy("mirrored"))
     assert (alone.count, alone.number, alone.chief) == (1, 0, True)
     assert alone.gather(0.1) == [0.1]
-    assert alone.now() <= alone.now()
-    alone.agree(3, tmp_path)
-    stop, received = workers.StopFlag(alone), []
-    assert stop.exchange(received, {}) == []
-    received.append("SIGTERM")
-    assert stop.exchange(received, {}) == ["SIGTERM"]
 
 
-def test_workers_must_begin_at_one_step(monkeypatch, tmp_path):
-    alone = workers.Workers(make_strategy("one_device"))
-    monkeypatch.setattr(alone, "gather", lambda step: [step, 0.0])
-    alone.agree(0, tmp_path)
-    with pytest.raises(ValueError, match="at steps 3, 0, by what.*one folder"):
-        alone.agree(3, tmp_path)
+def test_all_begin_at_the_same_step(tmp_path):
+    FakeWorkers().agree(3, tmp_path)
+    with pytest.raises(ValueError, match="steps 3, 0, .* one folder that all"):
+        FakeWorkers().agree(0, tmp_path)
 
 
-def test_a_signal_is_heeded_an_update_later_by_all():
-    two = types.SimpleNamespace(count=2)
-    first, second = workers.StopFlag(two), workers.StopFlag(two)
+class TestStopFlag:
+    def test_one_worker_stops_at_once(self):
+        flag = StopFlag(Workers(make_strategy("one_device")))
+        assert flag.variable is None
+        assert flag.exchange(["SIGTERM"], {"loss": 1.0}) == ["SIGTERM"]
 
-    def update(signals):
-        total = first.variable + second.variable
-        sent = [{"stop": total, "loss": 1.0} for _ in range(2)]
-        heard = [
-            flag.exchange(received, metrics)
-            for flag, received, metrics in zip((first, second), signals, sent)
-        ]
-        assert sent == [{"loss": 1.0}] * 2
-        return heard
+    def test_several_stop_an_update_after_all_have_heard(self):
+        flag = StopFlag(FakeWorkers())
+        assert flag.exchange([], {"stop": 0.0}) == []
+        assert flag.exchange(["SIGTERM"], {"stop": 0.0}) == []
+        assert flag.variable.numpy() == 1.0  # Goes with the next update.
+        metrics = {"stop": 1.0, "loss": 2.0}
+        assert flag.exchange(["SIGTERM"], metrics) == []
+        assert metrics == {"loss": 2.0}
+        assert flag.exchange(["SIGTERM"], {"stop": 1.0}) == ["SIGTERM"]
 
-    assert update([[], []]) == [[], []]
-    # Too late for this update's sum; the next has it, and is looked at one later.
-    assert update([[], ["SIGTERM"]]) == [[], []]
-    assert update([[], ["SIGTERM"]]) == [[], []]
-    assert update([[], ["SIGTERM"]]) == [["a signal to another worker"], ["SIGTERM"]]
-
-
-def test_workers_that_do_not_write_compare_flags(tmp_path, monkeypatch):
-    first, second = (
-        types.SimpleNamespace(chief=not number, number=number, gather=lambda _: [])
-        for number in range(2)
-    )
-    monkeypatch.setattr(journal, "_SHOWS_WITHIN", 0)
-    with pytest.raises(ValueError, match="worker 1 does not find .*flags.txt"):
-        journal.begin(tmp_path / "model", {"seed": 1}, second)
-    journal.begin(tmp_path / "model", {"seed": 1}, first)
-    journal.begin(tmp_path / "model", {"seed": 1}, second)
-    with pytest.raises(ValueError, match="seed was '1', is '2'"):
-        journal.begin(tmp_path / "model", {"seed": 2}, second)
+    def test_the_others_stop_as_well(self):
+        flag = StopFlag(FakeWorkers())
+        assert flag.exchange([], {"stop": 1.0}) == []
+        assert flag.exchange([], {"stop": 1.0}) == ["a signal to another worker"]
+        assert flag.variable.numpy() == 0.0
 
 
-def test_only_one_that_writes_keeps_a_journal(tmp_path):
-    log = journal.Log(tmp_path, 0, writes=False)
-    log.write(1, {"loss": 0.5})
-    log.board.close()
-    assert log.lines == [{"step": 1, "loss": 0.5}]
-    assert list(tmp_path.iterdir()) == []
+def two_configs():
+    """TF_CONFIG of each of two workers, on ports that are free."""
+    with socket.socket() as one, socket.socket() as other:
+        for listener in (one, other):
+            listener.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{x.getsockname()[1]}" for x in (one, other)]
+    return [cluster("worker", number, worker=addresses) for number in range(2)]
+
+
+def end(running, status=0):
+    """Returns what they wrote to standard output and standard error."""
+    written = [process.communicate(timeout=300) for process in running]
+    for process, (_, stderr) in zip(running, written):
+        assert process.returncode == status, stderr
+    return written
+
+
+MEETING = """
+import json
+import tensorflow as tf
+from bert_tf.training.distribution import make_strategy, replica_rows
+from bert_tf.training.workers import Workers
+
+strategy = make_strategy("auto")
+workers = Workers(strategy)
+rows = replica_rows(strategy, lambda share: tf.data.Dataset.range(10).shard(*share))
+local = strategy.experimental_local_results
+print(json.dumps({
+    "number": workers.number,
+    "replicas": strategy.num_replicas_in_sync,
+    "numbers": workers.gather(0.1 + workers.number),
+    "again": workers.gather(float("nan") if workers.chief else 2.0)[1],
+    "rows": [int(local(next(rows))[0]) for _ in range(3)],
+}))
+try:
+    workers.agree(workers.number, "folder")
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_two_meet():
+    two = [
+        subprocess.Popen(
+            [sys.executable, "-c", MEETING],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TF_CONFIG": config},
+        )
+        for config in two_configs()
+    ]
+    for number, (stdout, _) in enumerate(end(two)):
+        found, error = stdout.splitlines()
+        assert json.loads(found) == {
+            "number": number,
+            "replicas": 2,
+            "numbers": [0.1, 1.1],
+            "again": 2.0,
+            "rows": [number, 2 + number, 4 + number],
+        }
+        assert "the workers begin at steps 0, 1, by what they see in folder" in error
