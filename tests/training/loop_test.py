@@ -1,6 +1,5 @@
 """The loop: what it logs, keeps and saves; resumed, it is as if nothing had happened."""
 
-import functools
 import itertools
 import json
 import os
@@ -15,7 +14,6 @@ import tiny
 
 from bert_tf.data.pipeline import steps_per_epoch, training_rows
 from bert_tf.training import loop, selection
-from bert_tf.training.clock import Clock
 from bert_tf.training.distribution import make_strategy
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
@@ -379,9 +377,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
 def minutes(monkeypatch):
     """A configuration of a minute, in which each look at the clock takes a second."""
     ticks = itertools.count(1000.0)
-    monkeypatch.setattr(
-        loop, "Clock", functools.partial(Clock, now=lambda: next(ticks))
-    )
+    monkeypatch.setattr(loop.Workers, "now", lambda _: next(ticks))
     changes = {"max_steps": 0, "train_minutes": 1.0, "eval_strategy": "no"}
     return TrainConfig(**{**vars(CONFIG), **changes})
 
@@ -414,7 +410,7 @@ class TestMinutes:
 
     def test_time_that_is_up_during_an_evaluation(self, tmp_path, monkeypatch):
         now = [0.0]
-        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+        monkeypatch.setattr(loop.Workers, "now", lambda _: now[0])
 
         def wait(_):
             now[0] += 50.0
@@ -428,7 +424,7 @@ class TestMinutes:
     def test_time_that_is_up_during_a_checkpoint(self, tmp_path, monkeypatch):
         """The last weights are evaluated: after one more update, whose rate is 0."""
         now, save = [0.0], loop.Checkpoints.save
-        monkeypatch.setattr(loop, "Clock", lambda s: Clock(s, now=lambda: now[0]))
+        monkeypatch.setattr(loop.Workers, "now", lambda _: now[0])
 
         def slow_save(checkpoints, step):
             save(checkpoints, step)
