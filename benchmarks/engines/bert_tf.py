@@ -9,6 +9,7 @@ and comes out.
 
 import dataclasses
 import json
+import math
 
 import keras
 import tensorflow as tf
@@ -71,8 +72,8 @@ def train_batches(options):
     schedule = learning_rate_schedule(
         "linear",
         peak=options.learning_rate,
-        total_steps=len(batches),
-        warmup_ratio=options.warmup_ratio,
+        total=len(batches),
+        warmup=math.ceil(len(batches) * options.warmup_ratio),
     )
     variables = {
         variable.path: variable.value for variable in model.trainable_variables

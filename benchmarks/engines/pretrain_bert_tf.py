@@ -98,8 +98,8 @@ def train(options):
     schedule = learning_rate_schedule(
         "constant",
         peak=options.learning_rate,
-        total_steps=len(batches),
-        warmup_ratio=0.0,
+        total=len(batches),
+        warmup=0,
     )
     update = make_update(
         model,
