@@ -98,10 +98,11 @@ def connect():
             "a process; begin in a new one."
         ) from error
     except tf.errors.OpError as error:
+        reason = error.message.strip().splitlines()[0].rstrip(".")
         raise ConnectionError(
-            f"worker {number} ({addresses[number]}) does not reach the others: "
-            f"{_first_line(error)} Look whether all are started and the addresses in "
-            "TF_CONFIG are right and free."
+            f"worker {number} ({addresses[number]}) does not reach the others: {reason}; "
+            "look whether all are started, and whether the addresses in TF_CONFIG are "
+            "right and free."
         ) from error
 
 
@@ -235,7 +236,3 @@ def _who_is_lost(text):
 def _saved(output_dir):
     path = tf.train.latest_checkpoint(str(pathlib.Path(output_dir) / "checkpoints"))
     return f"step {path.rpartition('-')[2]}" if path else "the beginning"
-
-
-def _first_line(error):
-    return error.message.strip().splitlines()[0]

@@ -147,3 +147,17 @@ def test_folders_of_a_series_and_of_one_run():
     assert seeds.run_folders("out") == ["out/seed_3", "out/seed_4"]
     assert seeds.run_folders("./out/seed_3") == ["./out/seed_3"]
     assert seeds.run_folders("minilm") == ["minilm"]
+
+
+def test_who_does_not_write_sums_up_all_the_same(tmp_path):
+    def stand_in(config, training):
+        return {"eval_accuracy": float(training.seed)}
+
+    config = run.FinetuneConfig(
+        model="start", train_file="data.csv", output_dir=str(tmp_path / "out"), seeds=2
+    )
+    training = dataclasses.replace(TRAINING, seed=3)
+    options = {"flags": {}, "metric": "eval_accuracy", "writes": False}
+    metrics = seeds.run(stand_in, config, training, **options)
+    assert metrics["eval_accuracy"]["values"] == [3.0, 4.0]
+    assert not (tmp_path / "out").exists()

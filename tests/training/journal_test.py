@@ -1,0 +1,43 @@
+"""What workers that don't write look for."""
+
+import pytest
+
+from bert_tf.training import journal
+
+
+class Worker:
+    """One of two; at the meeting, what the other does happens."""
+
+    def __init__(self, number, meanwhile=lambda: None):
+        self.number, self.chief = number, number == 0
+        self.gather = lambda _: meanwhile()
+
+
+def test_the_first_writes_the_flags(tmp_path):
+    folder = tmp_path / "out"
+    journal.begin(folder, {"seed": 3}, Worker(0))
+    assert (folder / "flags.txt").read_text() == "--seed=3\n"
+
+
+def test_another_agrees_with_what_the_first_has_written(tmp_path):
+    folder = tmp_path / "out"
+    other = Worker(1, lambda: journal.begin(folder, {"seed": 3}, Worker(0)))
+    journal.begin(folder, {"seed": 3}, other)
+    with pytest.raises(ValueError, match="other flags .seed was '3', is '4'"):
+        journal.begin(folder, {"seed": 4}, other)
+
+
+def test_another_that_sees_another_folder_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "_SHOWS_WITHIN", 0)
+    with pytest.raises(ValueError, match="worker 1 does not find .* all workers share"):
+        journal.begin(tmp_path / "mine", {"seed": 3}, Worker(1))
+    assert not (tmp_path / "mine").exists()
+
+
+def test_who_does_not_write_keeps_the_lines(tmp_path):
+    log = journal.Log(tmp_path, 0, writes=False)
+    log.write(1, {"loss": 0.5})
+    log.board.flush()
+    log.board.close()
+    assert log.lines == [{"step": 1, "loss": 0.5}]
+    assert not list(tmp_path.iterdir())
