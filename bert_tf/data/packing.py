@@ -44,7 +44,7 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
         input_ids = tf.concat(
             [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
         )
-        examples, places = _places(input_ids)
+        examples, places = places_of(input_ids)
         second_begins = tf.gather(first.row_lengths() + 2, examples)
         segment_ids = tf.cast(places >= second_begins, tf.int32)
     return {"input_ids": input_ids, "segment_ids": input_ids.with_values(segment_ids)}
@@ -53,7 +53,7 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
 def truncate(pieces, lengths):
     """Keeps the first `lengths` (int64 [B], or one for all) pieces of each example."""
     kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
-    examples, places = _places(pieces)
+    examples, places = places_of(pieces)
     values = tf.boolean_mask(pieces.values, places < tf.gather(kept, examples))
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
@@ -121,7 +121,7 @@ def pack(example, *, row_length=None, rows=None):
 def lay(example, first_token, rows, row_length):
     """Writes each example where `first_token`, int32 [B], says; see `pack`."""
     input_ids, segment_ids = example["input_ids"], example["segment_ids"]
-    examples, places = _places(input_ids)
+    examples, places = places_of(input_ids)
     places = tf.cast(places, tf.int32)
     tokens = tf.stack(
         [
@@ -197,7 +197,7 @@ def first_fit(lengths, row_lengths, first=0):
     return chosen, begins
 
 
-def _places(pieces):
+def places_of(pieces):
     """Returns each piece's example and its place in it, int64 [T] and int64 [T]."""
     examples = pieces.value_rowids()
     begins = tf.gather(pieces.row_starts(), examples)

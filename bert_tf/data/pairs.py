@@ -38,7 +38,6 @@ class _Epoch:
 
     first_cuts: np.ndarray  # [D], pieces of each document's first window.
     ends: np.ndarray  # [D], windows of the documents up to each.
-    seed: list
 
 
 class Examples:
@@ -127,19 +126,18 @@ class Examples:
         return Example(first, second, label, mask_seed)
 
     def _plan_epoch(self, epoch):
-        seed = [self.seed, epoch]
         sizes = self._pieces[:, 1] - self._pieces[:, 0]
-        phases = np.random.default_rng([*seed, 0]).random(len(sizes))
+        phases = np.random.default_rng([self.seed, epoch, 0]).random(len(sizes))
         # What fits into one example is not cut.
         first_cuts = np.where(
             sizes > self.length, 1 + (phases * self.length).astype(np.int64), sizes
         )
         counts = 1 + -(-(sizes - first_cuts) // self.length)
-        return _Epoch(first_cuts, np.cumsum(counts), seed)
+        return _Epoch(first_cuts, np.cumsum(counts))
 
     def _draw_order(self, epoch):
-        plan = self._epoch(epoch)
-        return np.random.default_rng([*plan.seed, 1]).permutation(plan.ends[-1])
+        order = np.random.default_rng([self.seed, epoch, 1])
+        return order.permutation(self.epoch_size(epoch))
 
     def _pair(self, document, begin, end, draw):
         """Draws a pair of texts from the sentences that begin in [begin, end)."""

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.data.masking import NOT_MASKED
-from bert_tf.data.packing import pack
+from bert_tf.data.packing import pack, places_of
 from bert_tf.data.pipeline import micro_batch_numbers
 
 
@@ -110,8 +110,7 @@ def _flatten(rows):
     """Turns `masked_lm_ids`, ragged [B, (L)] with gaps, into [M] and their positions."""
     rows = dict(rows)
     ids = rows.pop("masked_lm_ids")
-    example = ids.value_rowids()
-    places = tf.range(tf.size(example, tf.int64)) - tf.gather(ids.row_starts(), example)
+    example, places = places_of(ids)
     positions = tf.gather(rows["first_token"], example) + tf.cast(places, tf.int32)
     hidden = ids.values != NOT_MASKED
     return rows | {
