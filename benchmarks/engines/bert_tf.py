@@ -8,7 +8,6 @@ and comes out.
 """
 
 import dataclasses
-import json
 import math
 
 import keras
@@ -25,26 +24,30 @@ from bert_tf.training.optimizers import AdamW, learning_rate_schedule
 from bert_tf.training.step import make_update
 
 LABELS = ("0", "1")
+PACKAGES = ("bert_tf", "keras", "tensorflow")
 
 
 def load(options):
     """Returns task and model; the head is drawn from the seed if it is missing."""
     keras.utils.set_random_seed(options.seed)
     folder = folders.read(options.model)
-    config = folder.config
+    task = Classification(
+        make_tokenizer(folder), LABELS, max_seq_length=options.max_seq_length
+    )
+    model = task.build(make_backbone(folder.config, options))
+    folders.load_weights(options.model, model, new_heads=True)
+    return task, model
+
+
+def make_backbone(config, options):
+    """Returns a new encoder with the dropout and precision that the options tell."""
     if options.dropout is not None:
         config = dataclasses.replace(
             config,
             hidden_dropout_prob=options.dropout,
             attention_probs_dropout_prob=options.dropout,
         )
-    task = Classification(
-        make_tokenizer(folder), LABELS, max_seq_length=options.max_seq_length
-    )
-    dtype = "mixed_bfloat16" if options.bf16 else "float32"
-    model = task.build(BertBackbone(config, dtype=dtype))
-    folders.load_weights(options.model, model, new_heads=True)
-    return task, model
+    return BertBackbone(config, dtype="mixed_bfloat16" if options.bf16 else "float32")
 
 
 def stream(batches, task, seed):
@@ -75,6 +78,18 @@ def train_batches(options):
         total=len(batches),
         warmup=math.ceil(len(batches) * options.warmup_ratio),
     )
+    rows = stream(batches, task, options.seed)
+    sizes = [len(texts) for texts, _ in batches]
+    rate, losses = time_updates(model, task, schedule, rows, sizes, options)
+    return {"examples_per_second": rate, "losses": losses}
+
+
+def time_updates(model, task, schedule, rows, sizes, options):
+    """Makes an update with each element of rows; returns what a second does, and losses.
+
+    Args:
+        sizes: examples or tokens of each element.
+    """
     variables = {
         variable.path: variable.value for variable in model.trainable_variables
     }
@@ -86,13 +101,11 @@ def train_batches(options):
         micro_batches=1,
         max_grad_norm=1.0,
     )
-    iterator = iter(stream(batches, task, options.seed))
-    clock = contract.Clock(options.warmup_steps)
-    losses = []
-    for texts, _ in batches:
+    iterator, clock, losses = iter(rows), contract.Clock(options.warmup_steps), []
+    for size in sizes:
         losses.append(float(update(iterator)["loss"]))
-        clock.step_done(len(texts))
-    return {"examples_per_second": clock.rate(), "losses": losses}
+        clock.step_done(size)
+    return clock.rate(), losses
 
 
 def predict(options):
@@ -107,20 +120,10 @@ def predict(options):
 
 
 def main():
-    memory = contract.Memory()
     options = contract.parser(__doc__).parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    report = predict(options) if options.input_file else train_batches(options)
-    report |= {
-        "engine": "bert_tf",
-        "memory_growth_mb": memory.growth_mb(),
-        "versions": {
-            "bert_tf": bert_tf.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-    }
-    print(json.dumps(report))
+    work = predict if options.input_file else train_batches
+    contract.report("bert_tf", work, options, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ clipping at 1.0, linear warm-up and decay (pretraining: a constant rate).
 """
 
 import argparse
+import importlib.metadata
 import json
 import os
 import statistics
@@ -88,6 +89,17 @@ def read_table(path):
     texts, labels = ([row.get(name) for row in rows] for name in ("text", "label"))
     pairs = [row["text_pair"] for row in rows] if "text_pair" in rows[0] else None
     return texts, pairs, labels
+
+
+def report(engine, work, options, packages):
+    """Runs work(options) -> dict and prints it, with what every engine has to tell."""
+    memory = Memory()
+    found = work(options) | {
+        "engine": engine,
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "memory_growth_mb": memory.growth_mb(),
+    }
+    print(json.dumps(found))
 
 
 def time_predictions(once, options):

@@ -12,7 +12,6 @@ goes in and comes out.
 
 import contextlib
 import itertools
-import json
 import math
 import sys
 import time
@@ -22,6 +21,8 @@ import transformers
 from transformers import BertForSequenceClassification, BertTokenizerFast
 
 from benchmarks.engines import contract
+
+PACKAGES = ("torch", "transformers")
 
 
 def parse_arguments():
@@ -194,17 +195,10 @@ def predict(options):
 
 
 def main():
-    memory = contract.Memory()
     options = parse_arguments()
     torch.set_num_threads(options.threads)
-    report = predict(options) if options.input_file else train(options)
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    report |= {
-        "engine": "huggingface",
-        "versions": versions,
-        "memory_growth_mb": memory.growth_mb(),
-    }
-    print(json.dumps(report))
+    work = predict if options.input_file else train
+    contract.report("huggingface", work, options, PACKAGES)
 
 
 if __name__ == "__main__":

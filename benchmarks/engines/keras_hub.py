@@ -5,13 +5,13 @@ read from the Hugging Face folder by keras_hub itself; texts are preprocessed be
 by its own preprocessor. contract.py says what goes in and comes out.
 """
 
-import json
-
 import keras
 import keras_hub
 import tensorflow as tf
 
 from benchmarks.engines import contract
+
+PACKAGES = ("keras_hub", "keras", "tensorflow")
 
 
 class Timer(keras.callbacks.Callback):
@@ -40,17 +40,40 @@ def load_classifier(options):
         num_classes=2,
         **rates,
     )
+    # XLA as Keras decides; it made no difference.
+    classifier.compile(make_optimizer(options), make_loss())
+    return classifier, preprocessor
+
+
+def make_optimizer(options):
     optimizer = keras.optimizers.AdamW(
         options.learning_rate, weight_decay=0.01, epsilon=1e-8, global_clipnorm=1.0
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    classifier.compile(optimizer, loss)  # XLA as Keras decides; it made no difference.
-    return classifier, preprocessor
+    return optimizer
+
+
+def make_loss():
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def time_fit(model, examples, shapes, sizes, options):
+    """Trains once over the batches; returns how many examples or tokens a second.
+
+    Args:
+        examples: what `fit` takes, one element a batch.
+        shapes: their `tf.TensorSpec`s.
+        sizes: examples or tokens of each.
+    """
+    rows = tf.data.Dataset.from_generator(lambda: examples, output_signature=shapes)
+    rows = rows.apply(tf.data.experimental.assert_cardinality(len(examples)))
+    clock = contract.Clock(options.warmup_steps)
+    model.fit(rows, callbacks=[Timer(clock, sizes)], verbose=0)
+    return clock.rate()
 
 
 def train(options):
-    """Trains once over the batches; returns examples a second."""
+    """Trains once over the batches; returns what is to be reported."""
     if not options.batches:
         raise ValueError("This engine measures speed: give it --batches.")
     classifier, preprocessor = load_classifier(options)
@@ -59,29 +82,15 @@ def train(options):
     shapes = tf.nest.map_structure(
         lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), examples[0]
     )
-    rows = tf.data.Dataset.from_generator(lambda: examples, output_signature=shapes)
-    rows = rows.apply(tf.data.experimental.assert_cardinality(len(examples)))
-    clock = contract.Clock(options.warmup_steps)
-    timer = Timer(clock, [len(ids) for _, ids in batches])
-    classifier.fit(rows, callbacks=[timer], verbose=0)
-    return clock.rate()
+    sizes = [len(ids) for _, ids in batches]
+    rate = time_fit(classifier, examples, shapes, sizes, options)
+    return {"examples_per_second": rate}
 
 
 def main():
-    memory = contract.Memory()
     options = contract.parser(__doc__).parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    report = {
-        "engine": "keras_hub",
-        "examples_per_second": train(options),
-        "memory_growth_mb": memory.growth_mb(),
-        "versions": {
-            "keras_hub": keras_hub.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-    }
-    print(json.dumps(report))
+    contract.report("keras_hub", train, options, PACKAGES)
 
 
 if __name__ == "__main__":

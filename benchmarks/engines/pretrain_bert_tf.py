@@ -5,39 +5,28 @@ pipeline while the steps are timed, and the step is that of scripts/pretrain.py.
 contract.py says what goes in and comes out.
 """
 
-import dataclasses
 import itertools
-import json
 import pathlib
 
 import keras
 import tensorflow as tf
 
-import bert_tf
 from benchmarks.engines import contract
+from benchmarks.engines.bert_tf import PACKAGES, make_backbone, time_updates
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import read_config
 from bert_tf.data.masking import NOT_MASKED
 from bert_tf.data.pretraining import row_maker
-from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.training.optimizers import AdamW, learning_rate_schedule
-from bert_tf.training.step import make_update
+from bert_tf.training.optimizers import learning_rate_schedule
 
 
 def load(options):
     """Returns the model, drawn from the seed with --from_scratch."""
     keras.utils.set_random_seed(options.seed)
     config = read_config(pathlib.Path(options.model, "config.json"))
-    if options.dropout is not None:
-        config = dataclasses.replace(
-            config,
-            hidden_dropout_prob=options.dropout,
-            attention_probs_dropout_prob=options.dropout,
-        )
-    dtype = "mixed_bfloat16" if options.bf16 else "float32"
-    model = BertPretrainer(BertBackbone(config, dtype=dtype))
+    model = BertPretrainer(make_backbone(config, options))
     if not options.from_scratch:
         folders.load_weights(options.model, model)
     return model
@@ -92,46 +81,22 @@ def train(options):
     task = Pretraining(
         None, cls_id=None, sep_id=None, max_seq_length=options.max_seq_length
     )
-    variables = {
-        variable.path: variable.value for variable in model.trainable_variables
-    }
     schedule = learning_rate_schedule(
         "constant",
         peak=options.learning_rate,
         total=len(batches),
         warmup=0,
     )
-    update = make_update(
-        model,
-        task,
-        AdamW(variables, schedule=schedule),
-        tf.distribute.get_strategy(),
-        micro_batches=1,
-        max_grad_norm=1.0,
-    )
-    iterator = iter(stream(batches, options.seed))
-    clock = contract.Clock(options.warmup_steps)
-    losses = []
-    for batch in batches:
-        losses.append(float(update(iterator)["loss"]))
-        clock.step_done(contract.count_tokens(batch))
-    return {"tokens_per_second": clock.rate(), "losses": losses}
+    rows = stream(batches, options.seed)
+    sizes = list(map(contract.count_tokens, batches))
+    rate, losses = time_updates(model, task, schedule, rows, sizes, options)
+    return {"tokens_per_second": rate, "losses": losses}
 
 
 def main():
-    memory = contract.Memory()
     options = contract.parser(__doc__).parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    report = train(options) | {
-        "engine": "bert_tf",
-        "memory_growth_mb": memory.growth_mb(),
-        "versions": {
-            "bert_tf": bert_tf.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-    }
-    print(json.dumps(report))
+    contract.report("bert_tf", train, options, PACKAGES)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.engines import contract
-from benchmarks.engines.keras_hub import Timer
+from benchmarks.engines.keras_hub import PACKAGES, make_loss, make_optimizer, time_fit
 
 
 def make_model(options):
@@ -36,12 +36,7 @@ def make_model(options):
         num_segments=config["type_vocab_size"],
     )
     model = keras_hub.models.BertMaskedLM(backbone)
-    optimizer = keras.optimizers.AdamW(
-        options.learning_rate, weight_decay=0.01, epsilon=1e-8, global_clipnorm=1.0
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, jit_compile=True)
+    model.compile(make_optimizer(options), make_loss(), jit_compile=True)
     return model
 
 
@@ -68,7 +63,7 @@ def examples_of(batch, length, most_hidden):
 
 
 def train(options):
-    """Trains once over the batches; returns real tokens a second."""
+    """Trains once over the batches; returns what is to be reported."""
     batches = contract.read_examples(options.examples)
     model = make_model(options)
     most_hidden = max(len(ids) for batch in batches for ids in batch["masked_ids"])
@@ -78,29 +73,14 @@ def train(options):
     shapes = tf.nest.map_structure(
         lambda x: tf.TensorSpec(x.shape, x.dtype), examples[0]
     )
-    rows = tf.data.Dataset.from_generator(lambda: examples, output_signature=shapes)
-    rows = rows.apply(tf.data.experimental.assert_cardinality(len(examples)))
-    clock = contract.Clock(options.warmup_steps)
-    timer = Timer(clock, [contract.count_tokens(batch) for batch in batches])
-    model.fit(rows, callbacks=[timer], verbose=0)
-    return clock.rate()
+    sizes = list(map(contract.count_tokens, batches))
+    return {"tokens_per_second": time_fit(model, examples, shapes, sizes, options)}
 
 
 def main():
-    memory = contract.Memory()
     options = contract.parser(__doc__).parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    report = {
-        "engine": "keras_hub",
-        "tokens_per_second": train(options),
-        "memory_growth_mb": memory.growth_mb(),
-        "versions": {
-            "keras_hub": keras_hub.__version__,
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-        },
-    }
-    print(json.dumps(report))
+    contract.report("keras_hub", train, options, PACKAGES)
 
 
 if __name__ == "__main__":

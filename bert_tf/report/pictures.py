@@ -60,32 +60,44 @@ def draw_pretraining_curves(path, lines, baselines):
             `next_sentence`, `eval_masked_lm_loss` and `eval_next_sentence_loss`.
         baselines: {name: masked-LM loss in nats}, drawn as lines across.
     """
-    figure, axes = _figure(width=7, height=4)
+    curves = []
     for color, name in (("C0", "masked_lm"), ("C2", "next_sentence")):
-        for key, style in ((name, "-"), (f"eval_{name}_loss", "o")):
+        for key, side in ((name, "training"), (f"eval_{name}_loss", "held out")):
             points = [(line["step"], line[key]) for line in lines if key in line]
-            if points:
-                side = "held out" if style == "o" else "training"
-                axes.plot(
-                    *zip(*points),
-                    "o-" if style == "o" or len(points) == 1 else "-",
-                    color=color,
-                    alpha=1.0 if style == "o" else 0.5,
-                    label=f"{name.replace('_', ' ')}, {side}",
-                )
-    for name, loss in baselines.items():
-        axes.axhline(loss, color="0.6", linewidth=1, linestyle="--")
+            style = {"color": color, "label": f"{name.replace('_', ' ')}, {side}"}
+            style |= {"marker": "o"} if side == "held out" else {"alpha": 0.5}
+            curves.append((points, style))
+    draw_curves(path, curves, baselines, xlabel="step")
+
+
+def draw_curves(path, curves, levels, *, xlabel, ylabel="loss (nats)"):
+    """Draws lines through points, and levels across, with their names.
+
+    Args:
+        path: PNG to write.
+        curves: list of (points, [(x, y), ...], and style, what matplotlib's plot takes,
+            `label` with it); without points, nothing is drawn.
+        levels: {name: y}.
+        xlabel, ylabel: what the axes are.
+    """
+    figure, axes = _figure(width=7, height=4)
+    for points, style in curves:
+        if points:
+            dot = {"marker": "o"} if len(points) == 1 else {}  # One makes no line.
+            axes.plot(*zip(*points), **(dot | style))
+    for name, level in levels.items():
+        axes.axhline(level, color="0.6", linewidth=1, linestyle="--")
         axes.annotate(
             name,
-            (1, loss),
+            (1, level),
             xycoords=("axes fraction", "data"),
             ha="right",
             va="bottom",
             color="0.4",
             fontsize=8,
         )
-    axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
-    # Below: across the picture lie the baselines.
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
+    # Below: across the picture lie the levels.
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     _save(figure, path)
 

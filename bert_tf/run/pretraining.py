@@ -39,7 +39,7 @@ TRAINING = {
     "logging_steps": 50,
     "load_best_model_at_end": False,
 }
-_EVAL_SEED = 0  # Of what is held out: all runs are scored on the same pieces.
+HELD_OUT_SEED = 0  # Of what is held out: all runs are scored on the same pieces.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _pretrain(config, training, flags, strategy):
     health = None
     if held_out:
         rows = held_out_rows(
-            _examples(config, held_out, phases[-1][0], _EVAL_SEED),
+            _examples(config, held_out, phases[-1][0], HELD_OUT_SEED),
             make_rows[-1],
             batch_size=training.per_device_eval_batch_size,
             most=config.max_eval_steps * training.per_device_eval_batch_size,
