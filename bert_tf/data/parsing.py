@@ -25,6 +25,7 @@ SAMPLE = 50  # Lines; enough to tell a delimiter from a comma in a sentence.
 
 # Numbers stay as they are written: 1.0 is the label "1.0", 1e5 is not 100000.0.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str)
+_PLAIN_JSON = json.JSONDecoder()
 
 
 def recognise(text, suffix, wanted):
@@ -111,14 +112,15 @@ def refuse_torn_rows(path, rows, lines, mark, header):
     )
 
 
-def parse_objects(path, text):
-    """JSON lines: dicts, and the line of each."""
+def parse_objects(path, text, numbers=False):
+    """JSON lines: dicts, and the line of each; with `numbers`, those are numbers."""
+    decoder = _PLAIN_JSON if numbers else _JSON
     objects, lines = [], []
     for number, line in enumerate(split_lines(text), 1):
         if not line.strip():
             continue
         try:
-            fields = _JSON.decode(line)
+            fields = decoder.decode(line)
         except json.JSONDecodeError as error:
             problem = f"not JSON: {error.msg} (column {error.colno})"
         except RecursionError:
