@@ -10,7 +10,15 @@ import json
 import logging
 import pathlib
 
-from bert_tf.checkpoints import dialects, formats, layouts, presets, tf1, weights
+from bert_tf.checkpoints import (
+    dialects,
+    formats,
+    layouts,
+    presets,
+    sentence_transformers,
+    tf1,
+    weights,
+)
 from bert_tf.checkpoints.names import resolve
 from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
 from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
@@ -69,7 +77,7 @@ def read(path):
         vocab = _read_vocab(path, fast)
         tokenizer = _read_tokenizer(path, fast)
     extra = dict(config.extra)
-    settings = extra.pop("bert_tf", {})
+    settings = sentence_transformers.read(path) | extra.pop("bert_tf", {})
     config = dataclasses.replace(config, extra=extra)
     if len(vocab) > config.vocab_size:
         raise ValueError(

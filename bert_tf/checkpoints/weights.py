@@ -45,6 +45,8 @@ def first_few(names, count=4):
 def weights_by_path(model):
     """Returns {path: variable} of a built model, without the states of its seeds.
 
+    Weights in `unused_scopes` of the model, where it has some, are left out.
+
     A path is the published name: where all paths begin with the model's own name, that
     scope is dropped (but `bert/` itself, the scope of Google's encoder, stays).
 
@@ -63,7 +65,8 @@ def weights_by_path(model):
             f"{len(weights)} weights of model {model.name!r} have only {len(named)} "
             "different paths; give its layers different names."
         )
-    return named
+    unused = getattr(model, "unused_scopes", ())
+    return {p: weight for p, weight in named.items() if not p.startswith(unused)}
 
 
 def read_model(model):

@@ -50,7 +50,8 @@ def training_rows(
     """Streams packed micro-batches without end, in a new order each epoch.
 
     Args:
-        columns: dict of arrays [N, …], one entry an example; strings stay strings.
+        columns: dict of arrays [N, …] or ragged tensors [N, (…)], one entry an example;
+            strings stay strings.
         features: function from such columns of a few examples to a dict with ragged
             `input_ids` and `segment_ids` and what else belongs to the examples.
         batch_size: examples of a micro-batch.
@@ -68,7 +69,7 @@ def training_rows(
     """
     start, (workers, worker) = start_step * micro_batches, share
     numbers = micro_batch_numbers(start, micro_batches, share)
-    count = len(next(iter(columns.values())))
+    count = next(iter(columns.values())).shape[0]
     steps = steps_per_epoch(count, batch_size, micro_batches)
     empty = steps * micro_batches * batch_size - count
 
@@ -93,7 +94,7 @@ def training_rows(
             "dropout_seed": dropout_seed
         }
 
-    columns = {name: tf.constant(array) for name, array in columns.items()}
+    columns = _tensors(columns)
     first_step = start_step % steps
     if shape is None:
         order = tf.data.Dataset.counter(start_step // steps).flat_map(one_epoch)
@@ -122,9 +123,8 @@ def evaluation_rows(columns, features, *, batch_size):
         `tf.data.Dataset` of rows with `example_number`, int32 [B], the place of each
         answer in the input.
     """
-    columns = {name: tf.constant(array) for name, array in columns.items()}
-    texts = [array for array in columns.values() if array.dtype == tf.string]
-    length = tf.add_n([tf.strings.length(array) for array in texts])
+    columns = _tensors(columns)
+    length = tf.add_n([size for array in columns.values() for size in _sizes(array)])
     order = tf.argsort(length, direction="DESCENDING", stable=True)
 
     @tf.autograph.experimental.do_not_convert
@@ -134,3 +134,20 @@ def evaluation_rows(columns, features, *, batch_size):
 
     batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     return batches.map(rows, num_parallel_calls=2).prefetch(4)
+
+
+def _tensors(columns):
+    return {
+        name: array if isinstance(array, tf.RaggedTensor) else tf.constant(array)
+        for name, array in columns.items()
+    }
+
+
+def _sizes(array):
+    """How long each text is, int32 [N]; nothing of a column that is no text."""
+    if isinstance(array, tf.RaggedTensor):
+        return [tf.cast(array.row_lengths(), tf.int32)]
+    if array.dtype != tf.string:
+        return []
+    lengths = tf.strings.length(array)
+    return [tf.reduce_sum(lengths, axis=range(1, lengths.shape.rank))]

@@ -41,9 +41,13 @@ def as_rows(batch):
         if segment_ids is None
         else ops.cast(segment_ids, "int32"),
         "position_ids": ops.zeros_like(input_ids) + ops.arange(length, dtype="int32"),
-        "sequence_ids": ops.ones_like(input_ids)
-        if input_mask is None
-        else ops.cast(input_mask, "int32"),
+        # The example's number, as in packed rows.
+        "sequence_ids": (ops.arange(examples, dtype="int32")[:, None] + 1)
+        * (
+            ops.ones_like(input_ids)
+            if input_mask is None
+            else ops.cast(input_mask, "int32")
+        ),
         "first_token": ops.arange(examples, dtype="int32") * length,
     }
 

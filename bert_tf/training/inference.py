@@ -8,7 +8,8 @@ def make_predictor(model):
     """Returns function(data set of rows, number of examples) -> outputs [N, …].
 
     It is compiled once, however many data sets it sees. The rows carry
-    `example_number`, int32 [B]; outputs are float32 NumPy arrays, one entry an example.
+    `example_number`, int32 [B]; outputs are float32 NumPy arrays, one entry an example:
+    one array of them all or, where their shapes differ by the batch, an array of objects.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -22,10 +23,20 @@ def make_predictor(model):
             numbers, outputs = (part.numpy() for part in next_outputs(iterator))
             if answers is None:
                 answers = np.zeros((count, *outputs.shape[1:]), outputs.dtype)
+            if answers.dtype != object and answers.shape[1:] != outputs.shape[1:]:
+                answers = _objects(answers)
+            if answers.dtype == object:
+                outputs = _objects(outputs)
             answers[numbers] = outputs
         return answers
 
     return predict
+
+
+def _objects(outputs):
+    array = np.empty(len(outputs), dtype=object)
+    array[:] = list(outputs)
+    return array
 
 
 def make_summer(model, measure):

@@ -122,7 +122,8 @@ def _count_examples(rows):
     """Rows of fixed shape have empty slots, of weight 0."""
     if "weight" in rows:
         return tf.math.count_nonzero(rows["weight"], dtype=tf.int32)
-    return tf.size(rows["first_token"])
+    # A question with choices is one example, though each choice has a first token.
+    return tf.shape(rows.get("label", rows["first_token"]))[0]
 
 
 def _count_tokens(rows):
