@@ -39,6 +39,6 @@ setuptools.setup(
     extras_require={
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
-        "test": ["hypothesis", "pytest", "pytest-xdist"],
+        "test": ["hypothesis", "pytest", "pytest-xdist", "seqeval"],
     },
 )

@@ -8,9 +8,17 @@ import tqdm
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.pipeline import evaluation_rows
-from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.tasks import ANSWERING, TASKS, task_of
+from bert_tf.tasks import (
+    ANSWERING,
+    TASKS,
+    collect,
+    count_of,
+    examples_of,
+    inputs_of,
+    read_options,
+    task_of,
+)
 from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.inference import make_predictor
@@ -28,7 +36,7 @@ class Model:
         max_seq_length: pieces of an example; 0 takes what the folder remembers.
         batch_size: examples computed at once.
         bf16: compute in bfloat16, for processors that have it.
-        top_k: guesses for each [MASK]; of fill_mask alone.
+        top_k: guesses for each [MASK], 5 where 0; or answers to a question, 1 where 0.
 
     Raises:
         ValueError, FileNotFoundError: no such folder, or one without a trained head.
@@ -46,7 +54,7 @@ class Model:
         max_seq_length=0,
         batch_size=128,
         bf16=False,
-        top_k=5,
+        top_k=0,
     ):
         start = folders.resolve(path)
         self.folder = folders.read(start)
@@ -59,7 +67,7 @@ class Model:
         self.task = kind.restore(
             make_tokenizer(self.folder, keep_special_tokens=kind is FillMask),
             self.folder.config,
-            settings | {"top_k": top_k},
+            settings | ({"top_k": top_k} if top_k else {}),
             max_seq_length=max_seq_length,
         )
         dtype = "mixed_bfloat16" if bf16 else "float32"
@@ -90,12 +98,8 @@ class Model:
                 "Fine-tune the model first; masked words are scored by pretrain.py, "
                 "with eval_data_dir."
             )
-        table = read_table(
-            eval_file,
-            columns=self.columns,
-            many_labels=self.task.many_labels,
-            **columns,
-        )
+        options = read_options(self.task, self.folder.settings)
+        table = self.task.read(eval_file, columns=self.columns, **columns, **options)
         _log.info("%s", table.description)
         data = self.task.columns(table)
         return data, self._outputs(data)
@@ -104,7 +108,8 @@ class Model:
         """Answers a list of texts, or of dicts with the task's fields.
 
         Args:
-            texts: strings, or dicts with `text` and, for pairs, `text_pair`.
+            texts: strings, or dicts with `text` and, for pairs, `text_pair`; for
+                questions `question` and `context`.
 
         Returns:
             list of dicts, an answer a text, in order.
@@ -125,11 +130,12 @@ class Model:
             lines: strings, or UTF-8 bytes as from `sys.stdin.buffer`.
             source: what errors call the lines.
         """
-        return self.answer(read_texts(lines, columns=self.columns, source=source))
+        table = self.task.read_lines(lines, columns=self.columns, source=source)
+        return self.answer(table)
 
     def predict_file(self, input_file):
         """Answers the records of a TSV, CSV, JSONL or plain text file."""
-        table = read_table(input_file, with_labels=False, columns=self.columns)
+        table = self.task.read(input_file, with_labels=False, columns=self.columns)
         _log.info("%s", table.description)
         return self.answer(table)
 
@@ -137,7 +143,8 @@ class Model:
         """Answers the records of a `Table`, in order."""
         if not table.records:
             return []
-        return self.task.predict(self._outputs(self.task.columns(table)))
+        columns = self.task.columns(table)
+        return self.task.predict(self._outputs(columns), columns)
 
     @property
     def columns(self):
@@ -145,8 +152,13 @@ class Model:
         return self.folder.settings.get("columns")
 
     def _outputs(self, data):
-        rows = evaluation_rows(data, self._features, batch_size=self.batch_size)
-        return self._predictor(rows, len(data["text"]), show_progress)
+        examples = examples_of(self.task, data)
+        rows = evaluation_rows(
+            inputs_of(self.task, examples), self._features, batch_size=self.batch_size
+        )
+        count = count_of(self.task, examples)
+        outputs = self._predictor(rows, count, show_progress)
+        return collect(self.task, data, examples, outputs)
 
 
 def task_name(path):

@@ -9,7 +9,7 @@ from bert_tf.data.readers import read_table
 from bert_tf.data.tfds import read_tfds
 
 
-def read_tables(source, *, label_separator=None, **options):
+def read_tables(source, *, read=read_table, **options):
     """Returns the training table, and the evaluation table or None.
 
     What is guessed of the first (columns, what stands between labels) holds for the
@@ -19,14 +19,20 @@ def read_tables(source, *, label_separator=None, **options):
         source: has `train_file` and `eval_file`, or `tfds`, `tfds_data_dir`,
             `tfds_train_split` and `tfds_eval_split`; "" for nothing; and
             `eval_fraction`, see `hold_out`, 0 for nothing.
-        label_separator, options: as in `read_table`.
+        read: of files, `read_table` or another that takes what it takes.
+        options: as in `read_table`.
     """
     if source.tfds:
+        if read is not read_table:
+            raise ValueError(
+                f"tfds gives texts and their labels, and this task needs more; write "
+                f"the data of {source.tfds} to a file."
+            )
+        options.pop("label_separator", None)
         data_dir = source.tfds_data_dir or None
         read = functools.partial(read_tfds, source.tfds, data_dir=data_dir)
         first, second = source.tfds_train_split, source.tfds_eval_split
     else:
-        read = functools.partial(read_table, label_separator=label_separator)
         first, second = source.train_file, source.eval_file
     train = read(first, **options)
     if source.eval_fraction:

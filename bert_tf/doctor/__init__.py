@@ -16,6 +16,7 @@ from bert_tf.doctor.findings import (
 __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
 CLASSES = "classification"  # The task whose labels can be counted.
+_OF_TEXTS = (CLASSES, "regression", "multi_label")  # One table of texts and labels.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +62,17 @@ def examine(config=DoctorConfig()):
             )
             found += of_model
     task = config.task or (folder and folder.settings.get("task")) or CLASSES
+    read = read_table
     if loads["level"] == "ok":
-        importlib.import_module("bert_tf.answering").find_task(task)
-    of_texts, train, evaluation = _read_tables(config, folder, task)
+        read = importlib.import_module("bert_tf.answering").find_task(task).read
+    of_texts, train, evaluation = _read_tables(config, folder, task, read)
     found += of_texts
     table = train or evaluation
-    if table and tokenizer:
+    if table and tokenizer and "text" in table.records[0]:
         length = _part("model").choose_length(config.max_seq_length, folder)
         found += _part("texts").check(table.records, tokenizer, folder.config, length)
+    if task not in _OF_TEXTS:  # Tags, answers and choices were checked in reading.
+        return found
     known = None
     if folder and not train and _part("model").has_head(folder):
         known = set((folder.config.extra.get("id2label") or {}).values())
@@ -80,13 +84,14 @@ def _part(name):
     return importlib.import_module(f"bert_tf.doctor.{name}")
 
 
-def _read_tables(config, folder, task):
+def _read_tables(config, folder, task, read):
     """Returns (findings, the training table, the evaluation table), None for no table."""
     found, tables = [], {}
     columns = {
         name: getattr(config, name) or None
         for name in ("text_column", "text_pair_column", "label_column")
     }
+    options = {"many_labels": True} if task == "multi_label" else {}
     remembered = None  # As finetune and evaluate read them.
     if folder and not config.train_file:
         remembered = folder.settings.get("columns")
@@ -95,15 +100,12 @@ def _read_tables(config, folder, task):
         if not path:
             continue
         try:
-            table = read_table(
-                path,
-                columns=remembered,
-                many_labels=task == "multi_label",
-                **columns,
-            )
+            table = read(path, columns=remembered, **columns, **options)
         except (OSError, ValueError) as error:
             fix = f"Pass --{flag}= a table of texts and labels."
-            empty = _find_empty(flag, path, remembered, columns)
+            empty = None
+            if read is read_table:
+                empty = _find_empty(flag, path, remembered, columns)
             found.append(empty or refused(f"texts/{flag}", error, fix))
             continue
         tables[flag], remembered = table, table.columns

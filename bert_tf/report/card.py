@@ -5,7 +5,7 @@ import shlex
 
 _FINETUNED = """---
 library_name: bert_tf
-pipeline_tag: text-classification
+pipeline_tag: {pipeline}
 ---
 
 # {title}
@@ -18,7 +18,7 @@ loads in bert_tf and, unchanged, in transformers.
 ```python
 import bert_tf
 
-print(bert_tf.Model("{title}").predict(["…"]))
+print(bert_tf.Model("{title}").predict([{example}]))
 ```
 
 {command}
@@ -26,6 +26,10 @@ print(bert_tf.Model("{title}").predict(["…"]))
 What it learnt, it learnt from its training texts: it repeats their biases and knows
 nothing of labels that they lack. Look at its errors before you rely on it.
 """
+_EXAMPLES = {  # Of what is asked, where it is more than a text.
+    "question-answering": '{"question": "…", "context": "…"}',
+    "multiple-choice": '{"question": "…", "choices": ["…", "…"]}',
+}
 _PRETRAINED = """---
 library_name: bert_tf
 pipeline_tag: fill-mask
@@ -61,7 +65,8 @@ def write_model_card(path, *, script, title, metrics, settings, **said):
         metrics: {name: value}; numbers become a table.
         settings: {flag: value} that repeat the run; flags.txt has the others.
         said: `start`, what training began with, in Markdown; `examples`, how many it saw
-            in training; of a fine-tuned model its `task`.
+            in training; of a fine-tuned model its `task` and its `pipeline`, as Hugging
+            Face calls what it is for.
     """
     rows = "\n".join(
         f"| {name.removeprefix('eval_')} | {value:.4f} |"
@@ -76,7 +81,8 @@ def write_model_card(path, *, script, title, metrics, settings, **said):
         "Made by (flags.txt has the defaults, too):\n\n"
         f"```bash\npython scripts/{script}.py \\\n  {flags}\n```"
     )
+    example = _EXAMPLES.get(said.get("pipeline"), '"…"')
     text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[script].format(
-        title=title, scores=scores, command=command, **said
+        title=title, scores=scores, command=command, example=example, **said
     )
     pathlib.Path(path).write_text(text, encoding="utf-8")

@@ -48,12 +48,12 @@ class PredictConfig:
     max_seq_length: int = 0  # Pieces of an example; 0: as in training.
     per_device_eval_batch_size: int = 128  # Examples at once.
     bf16: bool = False  # Compute in bfloat16.
-    top_k: int = 5  # Guesses for each [MASK]; of fill_mask alone.
+    top_k: int = 0  # Guesses for each [MASK] (0: 5), or answers to a question (0: 1).
 
     def __post_init__(self):
         need(self, "model")
         at_least(self, "per_device_eval_batch_size", 1)
-        at_least(self, "top_k", 1)
+        at_least(self, "top_k", 0)
 
 
 def predict(config, lines=(), source="arguments"):

@@ -14,13 +14,22 @@ from bert_tf.answering import (
     show_progress,
 )
 from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.pipeline import evaluation_rows, steps_per_epoch, training_rows
 from bert_tf.data.sources import read_tables
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
 from bert_tf.run.needs import changed, columns_asked, need, unless_finished
-from bert_tf.tasks import refuse_foreign_options
+from bert_tf.tasks import (
+    collect,
+    count_of,
+    examples_of,
+    inputs_of,
+    metric_of,
+    read_options,
+    refuse_foreign_options,
+)
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
@@ -43,13 +52,19 @@ class FinetuneConfig:
     tfds_train_split: str = "train"  # Part to train on, say train[:90%].
     tfds_eval_split: str = "validation"  # Part to score on; empty: no evaluation.
     output_dir: str = ""  # Folder to write; an interrupted run in it goes on.
-    task: str = "classification"  # Or regression, multi_label.
+    task: str = "classification"  # Or regression, multi_label, token_classification, …
     class_weights: str = ""  # Of the loss: balanced, or label=2.5,label=1.
     label_smoothing: float = 0.0  # Share of the target spread over all labels.
     label_separator: str = ""  # Between the labels of a text; found out if empty.
     text_column: str = ""  # Name, or place from 0; guessed from the header if empty.
     text_pair_column: str = ""  # Second text of a pair.
     label_column: str = ""  # The label; for multi_label perhaps several, a,b,c of 0, 1.
+    doc_stride: int = 128  # Of questions: pieces that windows of a context share.
+    max_answer_length: int = 30  # Pieces of an answer.
+    pooling: str = ""  # Of similarity: mean (default) or cls.
+    similarity_loss: str = (
+        ""  # cosine (default), or negatives for pairs without labels.
+    )
     max_seq_length: int = 128  # Pieces of an example; what is longer is cut.
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
@@ -103,7 +118,7 @@ def finetune(config, training=None):
     def work(strategy):
         if config.seeds == 1:
             return _finetune(config, training, flags, strategy)
-        metric = f"eval_{find_task(config.task).metric}"
+        metric = f"eval_{metric_of(find_task(config.task), flags)}"
         writes = Workers(strategy).chief
         return seeds.run(
             finetune, config, training, flags=flags, metric=metric, writes=writes
@@ -128,8 +143,20 @@ def _finetune(config, training, flags, strategy):
         max_seq_length=config.max_seq_length,
         **{name: getattr(config, name) for name in kind.options},
     )
-    train_columns = task.columns(train_table)
+    plan = {
+        "batch_size": training.per_device_train_batch_size,
+        "micro_batches": training.gradient_accumulation_steps
+        * strategy.num_replicas_in_sync,
+    }
+    if getattr(task, "couples_examples", False) and plan["micro_batches"] > 1:
+        raise ValueError(
+            "similarity_loss=negatives compares all pairs of a batch, which "
+            f"{plan['micro_batches']} parts of it can't; drop "
+            "gradient_accumulation_steps, and train on one device."
+        )
+    train_examples = examples_of(task, task.columns(train_table))
     eval_columns = eval_table and task.columns(eval_table)
+    eval_examples = eval_table and examples_of(task, eval_columns)
 
     evaluates = eval_table is not None and training.eval_strategy != "no"
     if training.early_stopping_patience and not evaluates:
@@ -149,26 +176,24 @@ def _finetune(config, training, flags, strategy):
     )
 
     journal.begin(output_dir, flags, workers)
-    plan = {
-        "batch_size": training.per_device_train_batch_size,
-        "micro_batches": training.gradient_accumulation_steps
-        * strategy.num_replicas_in_sync,
-    }
     predictor = make_predictor(model)
     # Made once: a data set traces its functions anew each time it is made.
     eval_rows = eval_table and evaluation_rows(
-        eval_columns, task.features, batch_size=training.per_device_eval_batch_size
+        inputs_of(task, eval_examples),
+        task.features,
+        batch_size=training.per_device_eval_batch_size,
     )
 
     def evaluate_model():
-        outputs = predictor(eval_rows, len(eval_table.records), show_progress)
+        outputs = predictor(eval_rows, count_of(task, eval_examples), show_progress)
+        outputs = collect(task, eval_columns, eval_examples, outputs)
         return task.score(eval_columns, outputs)
 
     lines, scores = loop.train(
         model,
         task,
         lambda step, share: training_rows(
-            train_columns,
+            inputs_of(task, train_examples),
             task.features,
             **plan,
             seed=training.seed,
@@ -176,7 +201,7 @@ def _finetune(config, training, flags, strategy):
             share=share,
         ),
         config=training,
-        steps_per_epoch=steps_per_epoch(len(train_table.records), **plan),
+        steps_per_epoch=steps_per_epoch(count_of(task, train_examples), **plan),
         evaluate=evaluate_model if evaluates else None,
         strategy=strategy,
         output_dir=output_dir,
@@ -208,6 +233,14 @@ def _finetune(config, training, flags, strategy):
         dataclasses.replace(folder, config=learnt, settings=settings),
         architecture=task.architecture,
     )
+    if "pooling" in settings:
+        sentence_transformers.write(
+            output_dir,
+            pooling=task.pooling,
+            normalize=task.normalize,
+            max_seq_length=config.max_seq_length,
+            hidden_size=learnt.hidden_size,
+        )
     report.write(
         output_dir,
         lines,
@@ -215,6 +248,7 @@ def _finetune(config, training, flags, strategy):
         labels=getattr(task, "labels", None),
         start="random weights" if config.from_scratch else f"`{config.model}`",
         task=task.name,
+        pipeline=task.pipeline,
         settings=changed(config) | changed(training),
     )
     journal.write_metrics(output_dir, metrics)
@@ -224,12 +258,9 @@ def _finetune(config, training, flags, strategy):
 
 def _read_tables(config):
     """Returns the training table, and the evaluation table or None; says what they are."""
-    tables = read_tables(
-        config,
-        many_labels=find_task(config.task).many_labels,
-        label_separator=config.label_separator,
-        **columns_asked(config),
-    )
+    kind = find_task(config.task)
+    options = columns_asked(config) | read_options(kind, dataclasses.asdict(config))
+    tables = read_tables(config, read=kind.read, **options)
     for table in filter(None, tables):
         _log.info("%s", table.description)
     return tables

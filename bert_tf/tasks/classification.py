@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from sklearn import metrics
 
+from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import (
     class_scores,
@@ -42,8 +43,10 @@ class Classification:
     name = "classification"
     architecture = "BertForSequenceClassification"
     problem_type = "single_label_classification"
+    pipeline = "text-classification"
     metric = "accuracy"
-    many_labels = False
+    read = staticmethod(read_table)
+    read_lines = staticmethod(read_texts)
     options = ("class_weights", "label_smoothing")
 
     def __init__(
@@ -160,9 +163,9 @@ class Classification:
             losses = (1 - share) * losses + share * spread / own
         return {"classification": losses}
 
-    def predict(self, logits):
+    def predict(self, logits, columns=None):
         """Returns for each of float [N, C] a `label` and `scores`, {label: probability}."""
-        probabilities = np.exp(_log_softmax(logits))
+        probabilities = np.exp(log_softmax(logits))
         return [
             {
                 "label": self.labels[int(np.argmax(row))],
@@ -194,7 +197,7 @@ class Classification:
                 metrics.f1_score(truth, answers, average="macro", zero_division=0)
             ),
             "mcc": float(metrics.matthews_corrcoef(truth, answers)),
-            "loss": float(-np.mean(_log_softmax(logits)[np.arange(len(truth)), truth])),
+            "loss": float(-np.mean(log_softmax(logits)[np.arange(len(truth)), truth])),
             "per_class": class_scores(
                 self.labels, confusion.diagonal(), confusion.sum(0), confusion.sum(1)
             ),
@@ -202,7 +205,7 @@ class Classification:
         }
 
 
-def _log_softmax(logits):
+def log_softmax(logits):
     logits = np.asarray(logits, dtype=np.float64)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

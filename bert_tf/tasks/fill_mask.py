@@ -8,6 +8,7 @@ Shapes: N records, B examples of a batch, P the most masks of a text, K guesses.
 import numpy as np
 
 from bert_tf.data.messages import quote
+from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.pretraining import MaskFiller
 from bert_tf.tasks.texts import frame_texts, text_columns
 
@@ -28,6 +29,8 @@ class FillMask:
     """
 
     name = "fill_mask"
+    read = staticmethod(read_table)
+    read_lines = staticmethod(read_texts)
     # The classes of transformers that have the head.
     architectures = ("BertForPreTraining", "BertForMaskedLM")
 
@@ -102,7 +105,7 @@ class FillMask:
     def build(self, backbone):
         return MaskFiller(backbone, self.tokenizer.vocab_size, self.top_k)
 
-    def predict(self, outputs):
+    def predict(self, outputs, columns=None):
         """Returns {"tokens": [[{"token": …, "probability": …}, …], …]} for each text.
 
         A list for each [MASK], in order; in it the likeliest piece first, as it stands

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import special
 
+from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import (
     class_scores,
@@ -38,8 +39,10 @@ class MultiLabel:
     name = "multi_label"
     architecture = "BertForSequenceClassification"
     problem_type = "multi_label_classification"
+    pipeline = "text-classification"
     metric = "micro_f1"
-    many_labels = True
+    read = staticmethod(read_table)
+    read_lines = staticmethod(read_texts)
     options = ("label_separator",)
 
     def __init__(self, tokenizer, labels, *, max_seq_length, threshold=None):
@@ -47,6 +50,11 @@ class MultiLabel:
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
         self.threshold = threshold
+
+    @classmethod
+    def read_options(cls, options):
+        separator = options.get("label_separator") or None
+        return {"many_labels": True, "label_separator": separator}
 
     @classmethod
     def learn(cls, tokenizer, table, *, max_seq_length, label_separator=""):
@@ -124,7 +132,7 @@ class MultiLabel:
             )
         }
 
-    def predict(self, logits):
+    def predict(self, logits, columns=None):
         """Returns for each of float [N, C] `labels` and `scores`, {label: probability}."""
         probabilities = _probabilities(logits)
         threshold = 0.5 if self.threshold is None else self.threshold

@@ -13,6 +13,7 @@ from keras import ops
 from scipy import stats
 
 from bert_tf.data.messages import quote
+from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import describe_labels
 from bert_tf.tasks.texts import (
@@ -34,8 +35,10 @@ class Regression:
     name = "regression"
     architecture = "BertForSequenceClassification"
     problem_type = "regression"
+    pipeline = "text-classification"
     metric = "pearson"  # As GLUE ranks STS-B; unlike mse, more of it is better.
-    many_labels = False
+    read = staticmethod(read_table)
+    read_lines = staticmethod(read_texts)
     options = ()
 
     def __init__(self, tokenizer, *, max_seq_length):
@@ -49,7 +52,7 @@ class Regression:
         Raises:
             ValueError: all records have the same number.
         """
-        if len(set(_numbers(table))) < 2:
+        if len(set(read_numbers(table))) < 2:
             label = table.records[0]["label"]
             raise ValueError(
                 f"{table.path}: every record has the number {label!r}; there is "
@@ -77,7 +80,7 @@ class Regression:
         """
         columns = text_columns(table)
         if has_labels(table):
-            columns["label"] = np.array(_numbers(table), dtype=np.float32)
+            columns["label"] = np.array(read_numbers(table), dtype=np.float32)
         return columns
 
     def features(self, columns):
@@ -93,7 +96,7 @@ class Regression:
     def losses(self, rows, outputs):
         return {"regression": ops.square(outputs[:, 0] - rows["label"])}
 
-    def predict(self, outputs):
+    def predict(self, outputs, columns=None):
         """Returns {"score": number} for each of float [N, 1]."""
         return [{"score": score} for score in outputs[:, 0].tolist()]
 
@@ -109,14 +112,15 @@ class Regression:
         answers = outputs[:, 0].astype(np.float64)
         mse = float(np.mean(np.square(answers - truth)))
         return {
-            "pearson": _correlation(stats.pearsonr, truth, answers),
-            "spearman": _correlation(stats.spearmanr, truth, answers),
+            "pearson": correlation(stats.pearsonr, truth, answers),
+            "spearman": correlation(stats.spearmanr, truth, answers),
             "mse": mse,
             "loss": mse,
         }
 
 
-def _numbers(table):
+def read_numbers(table):
+    """Returns the labels of a table as numbers; an error names file and line."""
     return [
         _number(table.where(number), record["label"])
         for number, record in enumerate(table.records)
@@ -136,7 +140,8 @@ def _number(where, text):
     return number
 
 
-def _correlation(function, truth, answers):
+def correlation(function, truth, answers):
+    """A correlation of scipy.stats, 0 where either side is constant."""
     if np.ptp(truth) == 0 or np.ptp(answers) == 0:
         return 0.0
     return float(function(truth, answers).statistic)

@@ -1,9 +1,12 @@
 """What all tasks on a text, or a pair of texts, share: strings in, framed pieces out.
 
-Shapes: N records, B examples of a batch.
+Shapes: N records, W windows of their texts, B examples of a batch.
 """
 
+import itertools
+
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from bert_tf.data.packing import frame
@@ -43,3 +46,24 @@ def example_weights(rows):
     if "weight" in rows:
         return rows["weight"]
     return ops.ones(ops.shape(rows["label"])[:1], dtype="float32")
+
+
+def objects(values):
+    """An array of objects [N], of lists or arrays of any lengths."""
+    array = np.empty(len(values), dtype=object)
+    for number, value in enumerate(values):
+        array[number] = value
+    return array
+
+
+def ragged(rows):
+    """int32 ragged [W, (…)] of lists or arrays."""
+    values = [np.asarray(row, np.int32) for row in rows]
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
+
+
+def arrays(rows):
+    """The rows of a ragged tensor, a NumPy array each."""
+    values, splits = rows.values.numpy(), rows.row_splits.numpy()
+    return [values[begin:end] for begin, end in itertools.pairwise(splits)]

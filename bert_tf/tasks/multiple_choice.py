@@ -1,0 +1,114 @@
+"""One of several choices after a text (Devlin et al., 2019, 4.4).
+
+Shapes: N questions, B of a batch, C choices of one.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from bert_tf.data.choices import read_choice_lines, read_choices
+from bert_tf.data.packing import frame
+from bert_tf.models.finetuning import MultipleChoice as Choice
+from bert_tf.tasks.classification import log_softmax
+
+
+class MultipleChoice:
+    """Each choice makes a pair with the text; a number for each, the highest wins.
+
+    Args:
+        tokenizer: `BertTokenizer`.
+        max_seq_length: pieces of text and choice, special ones included; the rest is cut.
+    """
+
+    name = "multiple_choice"
+    architecture = "BertForMultipleChoice"
+    problem_type = None
+    pipeline = "multiple-choice"
+    metric = "accuracy"
+    options = ()
+    read = staticmethod(read_choices)
+    read_lines = staticmethod(read_choice_lines)
+
+    def __init__(self, tokenizer, *, max_seq_length):
+        self.tokenizer = tokenizer
+        self.max_seq_length = max_seq_length
+
+    @classmethod
+    def learn(cls, tokenizer, table, *, max_seq_length):
+        return cls(tokenizer, max_seq_length=max_seq_length)
+
+    @classmethod
+    def restore(cls, tokenizer, config, settings, *, max_seq_length):
+        return cls(tokenizer, max_seq_length=max_seq_length)
+
+    def describe(self):
+        return {}
+
+    def settings(self, scores):
+        return {}
+
+    def columns(self, table):
+        """Returns `text` [N], `choices` [N, C] and perhaps `label`, int32 [N]."""
+        records = table.records
+        columns = {
+            "text": np.array([record["text"] for record in records], dtype=object),
+            "choices": np.array(
+                [record["choices"] for record in records], dtype=object
+            ),
+        }
+        if "label" in records[0]:
+            labels = [record["label"] for record in records]
+            columns["label"] = np.array(labels, np.int32)
+        return columns
+
+    def features(self, columns):
+        """Frames B·C pairs, the choices of a question one after the other."""
+        choices = columns["choices"]
+        width = tf.shape(choices)[1]
+        texts = tf.repeat(columns["text"], width)
+        example = frame(
+            self.tokenizer.tokenize(texts),
+            self.tokenizer.tokenize(tf.reshape(choices, [-1])),
+            cls_id=self.tokenizer.cls_id,
+            sep_id=self.tokenizer.sep_id,
+            max_seq_length=self.max_seq_length,
+        )
+        example["num_choices"] = width
+        if "label" in columns:
+            example["label"] = columns["label"]
+        return example
+
+    def build(self, backbone):
+        return Choice(backbone)
+
+    def weights(self, rows):
+        return {self.name: ops.ones(ops.shape(rows["label"])[:1], dtype="float32")}
+
+    def losses(self, rows, logits):
+        return {
+            self.name: keras.losses.sparse_categorical_crossentropy(
+                rows["label"], logits, from_logits=True
+            )
+        }
+
+    def predict(self, logits, columns):
+        """Returns `choice`, its text, and `scores`, the probability of each, in order."""
+        return [
+            {"choice": choices[int(np.argmax(row))], "scores": np.exp(row).tolist()}
+            for choices, row in zip(columns["choices"], log_softmax(logits))
+        ]
+
+    def hits(self, columns, logits):
+        """Returns float [N], 1 where the answer is right; their mean is `metric`."""
+        return (columns["label"] == np.argmax(logits, axis=-1)).astype(float)
+
+    def score(self, columns, logits):
+        """Returns `accuracy` and `loss` (mean, in nats) of logits, float [N, C]."""
+        truth = columns["label"]
+        surprises = -log_softmax(logits)[np.arange(len(truth)), truth]
+        return {
+            "accuracy": float(self.hits(columns, logits).mean()),
+            "loss": float(np.mean(surprises)),
+        }

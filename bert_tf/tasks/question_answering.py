@@ -1,0 +1,290 @@
+"""The answer to a question as a span of its context (Devlin et al., 2019, 4.2 and 4.3).
+
+Shapes: N questions, W windows of their contexts, B windows of a batch, L pieces of a
+window with its question, K the most of a batch.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from bert_tf.data.packing import frame
+from bert_tf.data.squad import read_question_lines, read_questions
+from bert_tf.data.windows import windows
+from bert_tf.models.finetuning import QuestionAnswering as Spans
+from bert_tf.tasks.answers import score_answers
+from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none, pieces_of
+from bert_tf.tasks.texts import arrays, objects, ragged
+
+NO_TOKEN = -1  # Where an example is shorter than others of its batch.
+MAX_QUERY_LENGTH = 64  # Pieces of a question, as published.
+_FRAME = 3  # [CLS] and two [SEP].
+_AT_ONCE = 256  # Questions that are cut into pieces at a time.
+
+
+class QuestionAnswering:
+    """Where the answer begins, and where it ends; [CLS] for both where there is none.
+
+    Args:
+        tokenizer: `BertTokenizer`.
+        max_seq_length: pieces of question and window, special ones included.
+        doc_stride: pieces that two windows of a long context share; at most half of one.
+        max_answer_length: pieces of an answer, at most.
+        unanswerable: whether a question may have no answer (SQuAD 2.0).
+        null_threshold: how much likelier than the best answer, in nats, none must be;
+            None until it is tuned.
+        top_k: answers given for each question.
+    """
+
+    name = "question_answering"
+    architecture = "BertForQuestionAnswering"
+    problem_type = None
+    pipeline = "question-answering"
+    metric = "f1"
+    options = ("doc_stride", "max_answer_length")
+    inputs = ("first", "second", "label")
+    read = staticmethod(read_questions)
+    read_lines = staticmethod(read_question_lines)
+
+    def __init__(
+        self,
+        tokenizer,
+        *,
+        max_seq_length,
+        doc_stride=128,
+        max_answer_length=30,
+        unanswerable=False,
+        null_threshold=None,
+        top_k=1,
+    ):
+        self.tokenizer = tokenizer
+        self.max_seq_length = max_seq_length
+        self.doc_stride = doc_stride
+        self.max_answer_length = max_answer_length
+        self.unanswerable = unanswerable
+        self.null_threshold = null_threshold
+        self.top_k = top_k
+
+    @classmethod
+    def learn(cls, tokenizer, table, *, max_seq_length, doc_stride, max_answer_length):
+        """Takes from the data whether a question may have no answer.
+
+        Raises:
+            ValueError: no answer stands in its context; an option is wrong.
+        """
+        if not any(a["start"] is not None for r in table.records for a in r["answers"]):
+            raise ValueError(
+                f"{table.path}: no answer stands in its context, so there is nothing to "
+                "learn. Does answer_start count characters, from 0?"
+            )
+        for name, value in (
+            ("doc_stride", doc_stride),
+            ("max_answer_length", max_answer_length),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; received {value}.")
+        return cls(
+            tokenizer,
+            max_seq_length=max_seq_length,
+            doc_stride=doc_stride,
+            max_answer_length=max_answer_length,
+            unanswerable=any(not record["answers"] for record in table.records),
+        )
+
+    @classmethod
+    def restore(cls, tokenizer, config, settings, *, max_seq_length):
+        names = ("doc_stride", "max_answer_length", "unanswerable", "null_threshold")
+        kept = {name: settings[name] for name in names if name in settings}
+        top_k = settings.get("top_k") or 1
+        return cls(tokenizer, max_seq_length=max_seq_length, top_k=top_k, **kept)
+
+    def describe(self):
+        return {}
+
+    def settings(self, scores):
+        """What a folder remembers; the threshold is that of the weights it holds."""
+        return {
+            "doc_stride": self.doc_stride,
+            "max_answer_length": self.max_answer_length,
+            "unanswerable": self.unanswerable,
+            "null_threshold": scores.get("eval_null_threshold", self.null_threshold),
+        }
+
+    def columns(self, table):
+        """Returns `id`, `question`, `context` and perhaps `answers`, objects [N]."""
+        return {
+            name: objects([record[name] for record in table.records])
+            for name in ("id", "question", "context", "answers")
+            if name in table.records[0]
+        }
+
+    def examples(self, columns):
+        """Cuts contexts into windows.
+
+        Returns:
+            dict with `first` and `second`, the pieces of question and window, int32
+            ragged [W, (L)]; `record`, int32 [W], the question; `window`, the
+            `windows.Window`, and `spans`, where its pieces stand in the context, int32
+            [pieces, 2], objects [W]; with answers `label`, int32 [W, 2], the places of
+            the first one's first and last piece in the example, 0 for [CLS] where the
+            window does not hold it.
+        """
+        rows = {name: [] for name in ("first", "second", "record", "window", "spans")}
+        labels = []
+        for record, question, context, spans in self._pieces(columns):
+            room = self.max_seq_length - _FRAME - len(question)
+            answer = None
+            if "answers" in columns:
+                answer = pieces_of(columns["answers"][record], spans)
+            for window in windows(len(context), room, min(self.doc_stride, room // 2)):
+                rows["first"].append(question)
+                rows["second"].append(context[window.begin : window.end])
+                rows["record"].append(record)
+                rows["window"].append(window)
+                rows["spans"].append(spans[window.begin : window.end])
+                held = answer and window.begin <= answer[0] and answer[1] < window.end
+                shift = len(question) + 2 - window.begin
+                labels.append(
+                    [answer[0] + shift, answer[1] + shift] if held else [0, 0]
+                )
+        examples = {
+            "first": ragged(rows["first"]),
+            "second": ragged(rows["second"]),
+            "record": np.array(rows["record"], np.int32),
+            "window": objects(rows["window"]),
+            "spans": objects(rows["spans"]),
+        }
+        if "answers" in columns:
+            examples["label"] = np.array(labels, np.int32)
+        return examples
+
+    def _pieces(self, columns):
+        """Yields (record, question's pieces, context's pieces, their spans [L, 2])."""
+        count = len(columns["question"])
+        longest = min(MAX_QUERY_LENGTH, (self.max_seq_length - _FRAME) // 2)
+        for begin in range(0, count, _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
+            questions = arrays(self.tokenizer.tokenize(list(columns["question"][some])))
+            # Many questions share a context.
+            contexts = list(dict.fromkeys(columns["context"][some]))
+            found = self.tokenizer.tokenize_with_offsets(contexts)
+            cut = {
+                context: (pieces, np.stack([starts, ends], axis=1))
+                for context, pieces, starts, ends in zip(contexts, *map(arrays, found))
+            }
+            for n, context in enumerate(columns["context"][some]):
+                yield begin + n, questions[n][:longest], *cut[context]
+
+    def features(self, columns):
+        """Frames question and window; `places`, int32 [B, K], are all of its tokens."""
+        example = frame(
+            columns["first"],
+            columns["second"],
+            cls_id=self.tokenizer.cls_id,
+            sep_id=self.tokenizer.sep_id,
+            max_seq_length=self.max_seq_length,
+        )
+        places = tf.ragged.range(tf.cast(example["input_ids"].row_lengths(), tf.int32))
+        example["places"] = places.to_tensor(NO_TOKEN)
+        if "label" in columns:
+            example["label"] = columns["label"]
+        return example
+
+    def build(self, backbone):
+        return Spans(backbone)
+
+    def weights(self, rows):
+        return {self.name: ops.ones(ops.shape(rows["label"])[:1], dtype="float32")}
+
+    def losses(self, rows, logits):
+        """The mean of two cross-entropies over the tokens of a window: begin and end."""
+        begins, ends = (
+            keras.losses.sparse_categorical_crossentropy(
+                rows["label"][:, side], logits[:, :, side], from_logits=True
+            )
+            for side in range(2)
+        )
+        return {self.name: (begins + ends) / 2}
+
+    def collect(self, columns, examples, outputs):
+        """Returns for each question its best spans.
+
+        Args:
+            outputs: for each window logits, float32 [K, 2].
+
+        Returns:
+            objects [N]: dicts with `spans`, [(log-probability, start, end)], the best
+            first, in characters of the context; and `null`, the log-probability that
+            there is none, the least of all windows, as published.
+        """
+        found = [{"spans": [], "null": np.inf} for _ in columns["question"]]
+        lengths = examples["first"].row_lengths().numpy()
+        for number, record in enumerate(examples["record"]):
+            window, spans = examples["window"][number], examples["spans"][number]
+            own = lengths[number] + _FRAME + len(spans)
+            logs = log_softmax(outputs[number][:own].T)  # [2, own]
+            answers = found[record]
+            answers["null"] = min(answers["null"], float(logs[:, 0].sum()))
+            begin = lengths[number] + 2
+            answers["spans"] += best_spans(
+                window, spans, logs[:, begin : own - 1], self.max_answer_length
+            )
+        for answers in found:
+            best = dict.fromkeys(sorted(answers["spans"], reverse=True))
+            answers["spans"] = list(best)[:N_BEST]
+        return objects(found)
+
+    def predict(self, answers, columns):
+        """Returns `answer`, `start`, `end` and `score` for each question.
+
+        The answer is context[start:end]; "" where there is none. The score is its
+        probability. With `top_k` above 1, `n_best` has as many of them.
+        """
+        found = []
+        for context, answer in zip(columns["context"], answers):
+            spans = [
+                {
+                    "answer": context[start:end],
+                    "start": start,
+                    "end": end,
+                    "score": float(np.exp(log)),
+                }
+                for log, start, end in answer["spans"]
+            ]
+            none = {"answer": "", "start": 0, "end": 0}
+            none["score"] = float(np.exp(answer["null"]))
+            if self._says_none(answer):
+                spans.insert(0, none)
+            found.append(dict(spans[0]))
+            if self.top_k > 1:
+                found[-1]["n_best"] = spans[: self.top_k]
+        return found
+
+    def _says_none(self, answer):
+        if not answer["spans"]:
+            return True
+        threshold = self.null_threshold or 0.0
+        return self.unanswerable and gain_of_none(answer) > threshold
+
+    def score(self, columns, answers):
+        """Exact match and F1, as SQuAD's script has them, but as fractions.
+
+        Where questions may have no answer, the threshold for none is the best for these
+        data, unless the task has one already.
+
+        Returns:
+            dict with `exact_match` and `f1`; where some questions have no answer
+            `has_answer_exact_match`, `has_answer_f1`, `no_answer_accuracy` and
+            `null_threshold`.
+        """
+        truths = [[a["text"] for a in some] or [""] for some in columns["answers"]]
+        best = [
+            context[slice(*answer["spans"][0][1:])] if answer["spans"] else ""
+            for context, answer in zip(columns["context"], answers)
+        ]
+        gains = None
+        if self.unanswerable or [""] in truths:
+            gains = np.array([gain_of_none(answer) for answer in answers])
+        return score_answers(truths, best, gains, self.null_threshold)

@@ -1,0 +1,311 @@
+"""The verbs on tasks of words, spans and choices, with a model of one layer."""
+
+import dataclasses
+import itertools
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tiny_folder
+
+from bert_tf import run
+from bert_tf.answering import Model
+from bert_tf.checkpoints import formats
+from bert_tf.run import searching
+from bert_tf.training.loop import TrainConfig
+
+TRAINING = TrainConfig(
+    num_train_epochs=24,
+    per_device_train_batch_size=4,
+    learning_rate=2e-2,
+    eval_strategy="steps",
+    eval_steps=30,
+)
+GOOD, BAD = ("good", "fine"), ("bad", "poor")
+BEGINS = ("the film is", "it was", "a very", "film , it is")
+
+
+def finetune(name, task, content, **changes):
+    path = pathlib.Path(name)
+    path.write_text(content, encoding="utf-8")
+    config = {
+        "model": "start",
+        "task": task,
+        "train_file": name,
+        "eval_file": name,
+        "max_seq_length": 20,
+        "output_dir": path.stem,
+    }
+    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("home"))
+        tiny_folder.write("start")
+        yield pathlib.Path.cwd()
+
+
+@pytest.fixture(scope="module")
+def tagged():
+    lines = []
+    for begin in BEGINS:
+        for kind, words in (("up", GOOD), ("down", BAD)):
+            for word in words:
+                lines += [f"{w} O" for w in begin.split()]
+                lines += [f"very B-{kind}", f"{word} I-{kind}", ". O", ""]
+    return finetune("tagged.txt", "token_classification", "\n".join(lines))
+
+
+@pytest.fixture(scope="module")
+def answered():
+    questions = []
+    for number, begin in enumerate(BEGINS):
+        for word in (*GOOD, *BAD):
+            context = f"{begin} {word} ."
+            answer = {"text": word, "answer_start": context.index(word)}
+            qas = [{"id": f"{number}", "question": "is it ?", "answers": [answer]}]
+            questions.append({"context": context, "qas": qas})
+    content = json.dumps({"data": [{"paragraphs": questions}]})
+    return finetune("answered.json", "question_answering", content, doc_stride=2)
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    lines = []
+    for begin in BEGINS:
+        for up in GOOD:
+            for down in BAD:
+                for label in (0, 1):
+                    choices = [up, down] if label == 0 else [down, up]
+                    fields = {"question": begin, "choices": choices, "label": label}
+                    lines.append(json.dumps(fields))
+    return finetune("chosen.jsonl", "multiple_choice", "\n".join(lines))
+
+
+def scores_of(metrics):
+    """What evaluate.py must find again."""
+    return {
+        name: value
+        for name, value in metrics.items()
+        if name.startswith("eval_") and isinstance(value, float)
+    }
+
+
+def evaluated(name, file):
+    found = run.evaluate(run.EvaluateConfig(model=name, eval_file=file))
+    return scores_of(found)
+
+
+class TestTokenClassification:
+    def test_learns(self, tagged):
+        assert tagged["eval_f1"] > 0.9
+        assert tagged["eval_per_type"]["up"]["support"] == 8
+
+    def test_evaluates_and_predicts(self, tagged):
+        assert evaluated("tagged", "tagged.txt") == pytest.approx(
+            scores_of(tagged), abs=1e-4
+        )
+        config = run.PredictConfig(model="tagged")
+        first, second = run.predict(config, ["It was very  good.", "the film"])
+        (entity,) = first["entities"]
+        assert entity["text"] == "very  good"
+        assert (entity["start"], entity["end"], entity["type"]) == (7, 17, "up")
+        assert 0.3 < entity["score"] <= 1
+        assert second == {"entities": []}
+        (told,) = run.predict(config, ['{"tokens": ["it", "was", "very", "bad", "."]}'])
+        assert [e["text"] for e in told["entities"]] == ["very bad"]
+
+    def test_the_folder_is_of_transformers_class(self, tagged):
+        config = json.loads(pathlib.Path("tagged/config.json").read_text())
+        assert config["architectures"] == ["BertForTokenClassification"]
+        assert config["id2label"]["0"] == "O"
+        names = formats.read_safetensors(pathlib.Path("tagged/model.safetensors"))
+        assert {"classifier.weight", "classifier.bias"} <= names.keys()
+        assert not any("pooler" in name for name in names)
+        card = pathlib.Path("tagged/README.md").read_text()
+        assert "pipeline_tag: token-classification\n" in card
+        assert "| f1 | " in card
+
+    def test_a_folder_of_transformers_is_known_by_its_class(self, tagged, caplog):
+        config = json.loads(pathlib.Path("tagged/config.json").read_text())
+        del config["bert_tf"]
+        for name in ("model.safetensors", "vocab.txt", "tokenizer_config.json"):
+            pathlib.Path("theirs").mkdir(exist_ok=True)
+            data = pathlib.Path("tagged", name).read_bytes()
+            pathlib.Path("theirs", name).write_bytes(data)
+        pathlib.Path("theirs/config.json").write_text(json.dumps(config))
+        found = evaluated("theirs", "tagged.txt")
+        assert found == pytest.approx(scores_of(tagged), abs=1e-4)
+        assert "pooler" not in caplog.text
+
+
+class TestQuestionAnswering:
+    def test_learns(self, answered):
+        assert answered["eval_exact_match"] > 0.9
+        assert answered["eval_f1"] >= answered["eval_exact_match"]
+
+    def test_evaluates_and_predicts(self, answered):
+        assert evaluated("answered", "answered.json") == pytest.approx(
+            scores_of(answered), abs=1e-4
+        )
+        context = "It was  Poor, it is."
+        question = {"question": "is it ?", "context": context}
+        (found,) = run.predict(
+            run.PredictConfig(model="answered"), [json.dumps(question)]
+        )
+        assert found["answer"] == context[found["start"] : found["end"]] == "Poor"
+        assert 0 < found["score"] <= 1
+        config = run.PredictConfig(model="answered", top_k=3)
+        (found,) = run.predict(config, [json.dumps(question)])
+        assert len(found["n_best"]) == 3
+        assert found["n_best"][0]["answer"] == "Poor"
+
+    def test_the_folder_is_of_transformers_class(self, answered):
+        config = json.loads(pathlib.Path("answered/config.json").read_text())
+        assert config["architectures"] == ["BertForQuestionAnswering"]
+        assert config["bert_tf"]["doc_stride"] == 2
+        names = formats.read_safetensors(pathlib.Path("answered/model.safetensors"))
+        assert {"qa_outputs.weight", "qa_outputs.bias"} <= names.keys()
+        assert not any("pooler" in name for name in names)
+
+    def test_questions_are_predicted_from_their_file(self, answered):
+        config = run.PredictConfig(model="answered", input_file="answered.json")
+        answers = run.predict(config)
+        assert len(answers) == 16
+        assert answers[0]["answer"] == "good"
+
+
+class TestMultipleChoice:
+    def test_learns(self, chosen):
+        assert chosen["eval_accuracy"] > 0.9
+
+    def test_evaluates_and_predicts(self, chosen):
+        assert evaluated("chosen", "chosen.jsonl") == pytest.approx(
+            scores_of(chosen), abs=1e-4
+        )
+        question = {"question": "it is", "choices": ["bad", "poor", "fine"]}
+        (found,) = run.predict(
+            run.PredictConfig(model="chosen"), [json.dumps(question)]
+        )
+        assert found["choice"] == "fine"
+        assert sum(found["scores"]) == pytest.approx(1)
+
+    def test_the_folder_is_of_transformers_class(self, chosen):
+        config = json.loads(pathlib.Path("chosen/config.json").read_text())
+        assert config["architectures"] == ["BertForMultipleChoice"]
+
+
+def pairs():
+    """Texts of one mood are alike, others are not."""
+    words = {"up": GOOD, "down": BAD}
+    for begin, other in itertools.pairwise(BEGINS):
+        for first, firsts in words.items():
+            for second, seconds in words.items():
+                for a in firsts:
+                    for b in seconds:
+                        label = 5 if first == second else 0
+                        yield f"{begin} {a}", f"{other} {b}", label
+
+
+@pytest.fixture(scope="module")
+def alike():
+    lines = ["sentence1\tsentence2\tlabel"]
+    lines += [f"{a}\t{b}\t{label}" for a, b, label in pairs()]
+    return finetune("alike.tsv", "similarity", "\n".join(lines))
+
+
+class TestSimilarity:
+    def test_learns(self, alike):
+        assert alike["eval_spearman"] > 0.8  # Ties: labels are 0 or 5.
+
+    def test_evaluates_and_predicts(self, alike):
+        assert evaluated("alike", "alike.tsv") == pytest.approx(
+            scores_of(alike), abs=1e-4
+        )
+        config = run.PredictConfig(model="alike")
+        first, second = run.predict(config, ["it was fine\ta very good", "a\tpoor"])
+        assert first["similarity"] > 0.5
+        lines = ['{"text": "it was fine"}', '{"text": "a very good"}']
+        table = [
+            answer["embedding"]
+            for answer in Model("alike").predict([json.loads(line) for line in lines])
+        ]
+        assert np.shape(table) == (2, 12)
+        assert np.dot(*table) == pytest.approx(first["similarity"], abs=1e-5)
+        assert second.keys() == {"similarity"}
+
+    def test_the_folder_is_of_sentence_transformers(self, alike):
+        modules = json.loads(pathlib.Path("alike/modules.json").read_text())
+        kinds = [module["type"].rpartition(".")[2] for module in modules]
+        assert kinds == ["Transformer", "Pooling", "Normalize"]
+        config = json.loads(pathlib.Path("alike/config.json").read_text())
+        assert config["architectures"] == ["BertModel"]
+        assert pathlib.Path("alike/2_Normalize").is_dir()
+
+    def test_pairs_that_belong_together(self):
+        found = finetune(
+            "together.tsv",
+            "similarity",
+            "\n".join(
+                ["text\ttext_pair"]
+                + [f"{b} {w}\t{w}" for b in BEGINS[:2] for w in (*GOOD, *BAD)]
+            ),
+            similarity_loss="negatives",
+        )
+        assert found["eval_mrr"] > 0.6  # Of two equal seconds either may come first.
+        assert found["eval_recall_at_5"] == 1.0
+
+    def test_parts_of_a_batch_are_refused(self):
+        training = dataclasses.replace(TRAINING, gradient_accumulation_steps=2)
+        config = run.FinetuneConfig(
+            model="start",
+            task="similarity",
+            similarity_loss="negatives",
+            train_file="together.tsv",
+            max_seq_length=20,
+            output_dir="parts",
+        )
+        with pytest.raises(ValueError, match="drop gradient_accumulation_steps"):
+            run.finetune(config, training)
+
+    def test_searches(self, alike):
+        pathlib.Path("corpus.txt").write_text(
+            "it was good .\nthe film is poor\na fine\n"
+        )
+        config = searching.SearchConfig(
+            model="alike", corpus_file="corpus.txt", top_k=2
+        )
+        (found, again) = searching.search(config, ["very fine", "the film is poor"])
+        assert {text["line"] for text in found} == {1, 3}
+        assert found[0]["score"] >= found[1]["score"]
+        assert again[0]["text"] == "the film is poor"
+        assert again[0]["score"] == pytest.approx(1, abs=1e-5)
+
+    def test_a_query_without_words_is_an_error(self):
+        config = searching.SearchConfig(model="alike", corpus_file="corpus.txt")
+        for queries in ([], [" "]):
+            with pytest.raises(ValueError, match="query must have words"):
+                searching.search(config, queries)
+
+
+def test_tasks_of_more_than_a_label_do_not_come_from_tfds():
+    config = run.FinetuneConfig(
+        model="start",
+        tfds="glue/sst2",
+        task="token_classification",
+        max_seq_length=20,
+        output_dir="no",
+    )
+    with pytest.raises(ValueError, match="this task needs more"):
+        run.finetune(config, dataclasses.replace(TRAINING))
+    assert not pathlib.Path("no").exists()
+
+
+def test_an_option_of_questions_is_not_for_others():
+    with pytest.raises(
+        ValueError, match="doc_stride is an option of question_answering"
+    ):
+        run.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)

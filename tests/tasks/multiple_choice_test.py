@@ -1,0 +1,75 @@
+"""Choices: pairs, logits, answers and scores, worked by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+from bert_tf.config import BertConfig
+from bert_tf.data.packing import pack
+from bert_tf.data.tables import Table
+from bert_tf.tasks import TASKS, task_of
+from bert_tf.tasks.multiple_choice import MultipleChoice
+
+RECORDS = [
+    {"text": "7", "choices": ["8", "9 10", "11"], "label": 2},
+    {"text": "12 13", "choices": ["14", "15", "16"], "label": 0},
+]
+
+
+@pytest.fixture
+def task():
+    return MultipleChoice(tiny.Tokenizer(), max_seq_length=9)
+
+
+@pytest.fixture
+def columns(task):
+    return task.columns(Table("a.jsonl", RECORDS, [1, 2], {}, ""))
+
+
+def test_is_a_task_and_known_by_its_class():
+    assert TASKS["multiple_choice"] is MultipleChoice
+    config = BertConfig(extra={"architectures": ["BertForMultipleChoice"]})
+    assert task_of(config, {}) == "multiple_choice"
+
+
+def test_each_choice_makes_a_pair(task, columns):
+    example = task.features({n: tf.constant(c) for n, c in columns.items()})
+    cls, sep = tiny.CLS, tiny.SEP
+    assert example["input_ids"].to_list() == [
+        [cls, 7, sep, 8, sep],
+        [cls, 7, sep, 9, 10, sep],
+        [cls, 7, sep, 11, sep],
+        [cls, 12, 13, sep, 14, sep],
+        [cls, 12, 13, sep, 15, sep],
+        [cls, 12, 13, sep, 16, sep],
+    ]
+    assert example["label"].numpy().tolist() == [2, 0]
+    assert int(example["num_choices"]) == 3
+
+
+def test_the_model_gives_a_row_a_question(task, columns):
+    rows = pack(task.features({n: tf.constant(c) for n, c in columns.items()}))
+    model = task.build(tiny.backbone())
+    logits = model(rows).numpy()
+    assert logits.shape == (2, 3)
+    pooled = model.backbone(rows)["pooled_output"].numpy()
+    expected = pooled @ model.classifier.kernel.numpy() + model.classifier.bias.numpy()
+    np.testing.assert_allclose(logits.ravel(), expected.ravel(), atol=1e-5)
+    weights = task.weights(rows)["multiple_choice"]
+    assert weights.numpy().tolist() == [1, 1]
+    losses = task.losses(rows, tf.constant(logits))["multiple_choice"].numpy()
+    surprises = np.log(np.exp(logits).sum(-1)) - logits[[0, 1], [2, 0]]
+    np.testing.assert_allclose(losses, surprises, atol=1e-5)
+
+
+def test_answers_and_scores(task, columns):
+    logits = np.log([[1, 2, 5], [2, 7, 1]])
+    first, second = task.predict(logits, columns)
+    assert first["choice"] == "11"
+    np.testing.assert_allclose(first["scores"], [1 / 8, 2 / 8, 5 / 8])
+    assert second["choice"] == "15"
+    scores = task.score(columns, logits)
+    assert scores["accuracy"] == 0.5
+    assert scores["loss"] == pytest.approx(-(np.log(5 / 8) + np.log(0.2)) / 2)
+    assert task.hits(columns, logits).tolist() == [1, 0]
