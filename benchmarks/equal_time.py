@@ -29,7 +29,7 @@ from absl import app, flags
 from bert_tf.config import SIZES, BertConfig
 from bert_tf.data.masking import Masking
 from bert_tf.data.pairs import Examples
-from bert_tf.data.pretraining import held_out_rows
+from bert_tf.data.pretraining import pretraining_rows
 from bert_tf.data.store import Store
 from bert_tf.report.pictures import draw_curves
 from bert_tf.run.pretraining import HELD_OUT_SEED
@@ -66,9 +66,10 @@ def write_examples(path, store, count, seed):
     drawn = Examples(store, max_seq_length=FLAGS.max_seq_length, seed=seed)
     beside = path.with_suffix(".part")
     with open(beside, "w", encoding="utf-8") as file:
-        for batch in held_out_rows(
-            drawn, features, batch_size=FLAGS.per_device_train_batch_size, most=count
-        ):
+        # As many epochs as it takes, in the order in which ours sees them.
+        size = FLAGS.per_device_train_batch_size
+        rows = pretraining_rows(drawn, features, batch_size=size)
+        for batch in rows.take(-(-count // size)):
             hidden = [
                 [(place, piece) for place, piece in enumerate(ids) if piece >= 0]
                 for ids in batch["masked_lm_ids"].to_list()
