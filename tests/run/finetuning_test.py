@@ -404,7 +404,7 @@ BAD = {
     ),
     "unknown task": (
         {"task": "ner"},
-        "task must be one of classification, regression, multi_label; received 'ner'.",
+        "multiple_choice, similarity; received 'ner'.",
     ),
     "no training file given": (
         {"train_file": ""},
