@@ -4,6 +4,7 @@ A record has `text`, `choices` (as many for all), and where it is wanted `label`
 number of the right one from 0. A choice is read after the text, as the second of a pair.
 """
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -37,9 +38,7 @@ def read_choices(path, *, with_labels=True, columns=None, **asked):
         FileNotFoundError: there is no such file.
         ValueError: anything else that is wrong; names file and line.
     """
-    named = [name for name, value in asked.items() if value is not None]
-    if named:
-        raise ValueError(f"{path}: choices have no columns to choose; drop {named[0]}.")
+    parsing.refuse_asked_columns(path, asked)
     text, suffix = files.read_text(path), pathlib.Path(path).suffix.lower()
     first = next(filter(str.strip, files.split_lines(text)))
     if suffix in (".jsonl", ".json") or parsing.object_or_none(first):
@@ -59,19 +58,9 @@ def read_choices(path, *, with_labels=True, columns=None, **asked):
 
 def read_choice_lines(lines, *, columns=None, source="standard input"):
     """Reads questions to answer: a JSON object with `question` and `choices` a line."""
-    records = []
-    for number, line in enumerate(lines, 1):
-        where = f"{source}, line {number}"
-        if isinstance(line, bytes):
-            line = files.decode(line, source, number)
-        fields = parsing.object_or_none(line)
-        if fields is None:
-            raise ValueError(
-                f"{where}: not a JSON object; received {quote(line.strip())}. {_FORM}"
-            )
-        records.append(_record(where, fields, False))
-    if not records:
-        raise ValueError(f"{source}: nothing to read. Give at least one question.")
+    form = '{"question": "...", "choices": ["...", "..."]}'
+    found = parsing.parse_object_lines(lines, source, form)
+    records = [_record(where, fields, False) for where, fields in found]
     numbers = list(range(1, len(records) + 1))
     return _checked(Table(source, records, numbers, {}, "JSON lines"))
 
@@ -112,13 +101,9 @@ def _record(where, fields, with_labels):
         key=lambda name: int(name[6:]),
     )
     question = next((name for name in _QUESTIONS if name in fields), None)
-    choices = fields.get("choices")
-    if isinstance(
-        choices, dict
-    ):  # ARC of Hugging Face: {"text": [...], "label": [...]}.
+    choices, names = fields.get("choices"), None
+    if isinstance(choices, dict):  # Hugging Face's ARC: {"text": […], "label": […]}.
         names, choices = choices.get("label"), choices.get("text")
-    else:
-        names = None
     if endings:
         lead = f"{fields['sent2']} " if fields.get("sent2") else ""
         choices = [f"{lead}{fields[name]}" for name in endings]
@@ -195,4 +180,4 @@ def _checked(table):
             )
     said = f"{table.path}: {table.description}; "
     said += f"{count(len(table.records), 'question')} of {width} choices"
-    return Table(table.path, table.records, table.lines, {}, said)
+    return dataclasses.replace(table, description=said)

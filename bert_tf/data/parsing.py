@@ -11,7 +11,7 @@ import itertools
 import json
 
 from bert_tf.data.columns import are_names
-from bert_tf.data.files import split_lines
+from bert_tf.data.files import decode, split_lines
 from bert_tf.data.messages import count, quote, quote_all
 
 FORMATS = {
@@ -135,6 +135,39 @@ def parse_objects(path, text, numbers=False):
         objects.append(fields)
         lines.append(number)
     return objects, lines
+
+
+def parse_object_lines(lines, source, form):
+    """Yields (where, dict) of lines that must be JSON objects, at least one of them.
+
+    Args:
+        lines: strings, or UTF-8 bytes.
+        source: what errors call the lines.
+        form: an object as it should be.
+    """
+    where = None
+    for number, line in enumerate(lines, 1):
+        where = f"{source}, line {number}"
+        if isinstance(line, bytes):
+            line = decode(line, source, number)
+        fields = object_or_none(line)
+        if fields is None:
+            raise ValueError(
+                f"{where}: not a JSON object; received {quote(line.strip())}. "
+                f"Write {form}."
+            )
+        yield where, fields
+    if where is None:
+        raise ValueError(f"{source}: nothing to read. Give at least one question.")
+
+
+def refuse_asked_columns(path, asked):
+    """Columns asked for, {flag: value}, where the form of a file leaves no choice."""
+    named = [name for name, value in asked.items() if value is not None]
+    if named:
+        raise ValueError(
+            f"{path}: there are no columns to choose here; drop {', '.join(named)}."
+        )
 
 
 def object_or_none(line):

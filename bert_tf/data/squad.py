@@ -5,6 +5,7 @@ A record has `id`, `question`, `context` and where they are wanted `answers`, a 
 it; an empty list where the question has no answer.
 """
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -37,22 +38,17 @@ def read_questions(path, *, with_labels=True, columns=None, **asked):
         FileNotFoundError: there is no such file.
         ValueError: anything else that is wrong; names the file and the place.
     """
-    named = [name for name, value in asked.items() if value is not None]
-    if named:
-        raise ValueError(
-            f"{path}: questions have no columns to choose; drop {named[0]}."
-        )
+    parsing.refuse_asked_columns(path, asked)
     text = files.read_text(path)
-    objects = _whole(path, text) if pathlib.Path(path).suffix == ".json" else None
-    if objects is None and _is_squad(text):
-        objects = _whole(path, text)
-    if objects is not None:
-        questions, form, unit = list(_squad(path, objects)), "SQuAD's JSON", "question"
+    whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
+    squad = _whole(path, text) if whole else None
+    if squad is not None:
+        questions, form, unit = list(_squad(path, squad)), "SQuAD's JSON", "question"
         places = list(range(1, len(questions) + 1))
     else:
         questions, places = parsing.parse_objects(path, text, numbers=True)
         form, unit = "JSON lines", "line"
-    nested = objects is not None
+    nested = squad is not None
     if not questions:
         raise ValueError(f"{path}: no questions. {_FORM}")
     records = [
@@ -67,23 +63,14 @@ def read_questions(path, *, with_labels=True, columns=None, **asked):
 
 def read_question_lines(lines, *, columns=None, source="standard input"):
     """Reads questions to answer: a JSON object with `question` and `context` a line."""
-    records, numbers = [], []
-    for number, line in enumerate(lines, 1):
-        where = f"{source}, line {number}"
-        if isinstance(line, bytes):
-            line = files.decode(line, source, number)
-        fields = parsing.object_or_none(line)
-        if fields is None:
-            raise ValueError(
-                f"{where}: not a JSON object; received {quote(line.strip())}. Write "
-                '{"question": "...", "context": "..."}.'
-            )
-        records.append(_record(where, fields, str(number - 1), False))
-        numbers.append(number)
-    if not records:
-        raise ValueError(f"{source}: nothing to read. Give at least one question.")
+    form = '{"question": "...", "context": "..."}'
+    found = parsing.parse_object_lines(lines, source, form)
+    records = [
+        _record(where, fields, str(number), False)
+        for number, (where, fields) in enumerate(found)
+    ]
     described = f"{source}: {count(len(records), 'question')}"
-    return Table(source, records, numbers, {}, described)
+    return Table(source, records, list(range(1, len(records) + 1)), {}, described)
 
 
 def _is_squad(text):
@@ -227,6 +214,4 @@ def _described(table, with_labels):
     if with_labels:
         without = sum(not record["answers"] for record in table.records)
         said += f", {without:,} without an answer" if without else ""
-    return Table(
-        table.path, table.records, table.lines, table.columns, said, table.unit
-    )
+    return dataclasses.replace(table, description=said)

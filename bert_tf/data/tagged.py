@@ -5,6 +5,7 @@ they are wanted `tags`, a string a word: O, or B-, I-, E- or S- and the type of 
 """
 
 import collections
+import dataclasses
 import logging
 import pathlib
 
@@ -51,13 +52,8 @@ def read_tagged(path, *, with_labels=True, columns=None, **asked):
         read = _read_conll if with_labels or _is_conll(text) else None
     if read is None:
         return with_words(read_table(path, with_labels=False, columns=columns, **asked))
-    table = read(path, text, with_labels)
-    if any(value is not None for value in asked.values()):
-        named = ", ".join(name for name, value in asked.items() if value is not None)
-        raise ValueError(
-            f"{path}: {table.description} has no columns to choose; drop {named}."
-        )
-    return _described(table, with_labels)
+    parsing.refuse_asked_columns(path, asked)
+    return _described(read(path, text, with_labels), with_labels)
 
 
 def read_tagged_lines(lines, *, columns=None, source="standard input"):
@@ -186,4 +182,4 @@ def _described(table, with_labels):
                 quote(table.records[number]["text"][start:end]),
                 table.where(number).removeprefix(f"{table.path}, "),
             )
-    return Table(table.path, table.records, table.lines, table.columns, said)
+    return dataclasses.replace(table, description=said)

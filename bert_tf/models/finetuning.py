@@ -102,8 +102,7 @@ class TokenClassifier(keras.Model):
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        states = self.backbone(rows, training=training)["sequence_output"]
-        states = ops.reshape(states, (-1, self.backbone.config.hidden_size))
+        states = _token_states(self.backbone, rows, training)
         seed = fold_in(rows.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(states, seed=seed, training=training))
         return _of_examples(logits, rows)
@@ -139,12 +138,16 @@ class Embedder(keras.Model):
             at = self.backbone.compute(rows, training=training, at=first_token)
             vectors = ops.cast(at["output_at"], "float32")
         else:
-            states = self.backbone(rows, training=training)["sequence_output"]
-            vectors = _means(ops.reshape(states, (-1, size)), rows)
+            vectors = _means(_token_states(self.backbone, rows, training), rows)
         if self.normalize:
-            length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-            vectors = vectors / ops.maximum(length, 1e-12)
+            vectors = unit(vectors)
         return ops.reshape(vectors, (-1, rows.get("num_texts", 1), size))
+
+
+def unit(vectors):
+    """Vectors of length 1, of any shape with H last."""
+    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
+    return vectors / ops.maximum(length, 1e-12)
 
 
 def _means(states, rows):
@@ -183,11 +186,16 @@ class QuestionAnswering(keras.Model):
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        states = self.backbone(rows, training=training)["sequence_output"]
-        states = ops.reshape(states, (-1, self.backbone.config.hidden_size))
+        states = _token_states(self.backbone, rows, training)
         logits = _of_examples(self.qa_outputs(states), rows)
         real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
         return ops.where(real, logits, -1e9)
+
+
+def _token_states(backbone, rows, training):
+    """The state of each token, float [R·S, H]."""
+    states = backbone(rows, training=training)["sequence_output"]
+    return ops.reshape(states, (-1, backbone.config.hidden_size))
 
 
 def _of_examples(logits, rows):

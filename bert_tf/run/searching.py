@@ -8,6 +8,7 @@ from bert_tf.answering import Model
 from bert_tf.data.messages import quote
 from bert_tf.data.readers import read_table
 from bert_tf.run.needs import need
+from bert_tf.tasks.similarity import unit_length
 from bert_tf.training.config import at_least
 
 
@@ -84,5 +85,4 @@ def search(config, queries):
 
 def _embed(model, texts):
     """Embeddings of length 1, float32 [texts, H]."""
-    vectors = np.array([answer["embedding"] for answer in model.predict(texts)])
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return unit_length(np.array([a["embedding"] for a in model.predict(texts)]))

@@ -6,12 +6,12 @@ Shapes: N questions, B of a batch, C choices of one.
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from bert_tf.data.choices import read_choice_lines, read_choices
 from bert_tf.data.packing import frame
 from bert_tf.models.finetuning import MultipleChoice as Choice
 from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks.texts import example_weights
 
 
 class MultipleChoice:
@@ -84,7 +84,7 @@ class MultipleChoice:
         return Choice(backbone)
 
     def weights(self, rows):
-        return {self.name: ops.ones(ops.shape(rows["label"])[:1], dtype="float32")}
+        return {self.name: example_weights(rows)}
 
     def losses(self, rows, logits):
         return {

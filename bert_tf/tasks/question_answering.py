@@ -7,7 +7,6 @@ window with its question, K the most of a batch.
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from bert_tf.data.packing import frame
 from bert_tf.data.squad import read_question_lines, read_questions
@@ -16,7 +15,7 @@ from bert_tf.models.finetuning import QuestionAnswering as Spans
 from bert_tf.tasks.answers import score_answers
 from bert_tf.tasks.classification import log_softmax
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none, pieces_of
-from bert_tf.tasks.texts import arrays, objects, ragged
+from bert_tf.tasks.texts import arrays, example_weights, objects, ragged
 
 NO_TOKEN = -1  # Where an example is shorter than others of its batch.
 MAX_QUERY_LENGTH = 64  # Pieces of a question, as published.
@@ -196,7 +195,7 @@ class QuestionAnswering:
         return Spans(backbone)
 
     def weights(self, rows):
-        return {self.name: ops.ones(ops.shape(rows["label"])[:1], dtype="float32")}
+        return {self.name: example_weights(rows)}
 
     def losses(self, rows, logits):
         """The mean of two cross-entropies over the tokens of a window: begin and end."""

@@ -11,9 +11,9 @@ from scipy import stats
 
 from bert_tf.data.packing import frame
 from bert_tf.data.readers import read_table, read_texts
-from bert_tf.models.finetuning import POOLINGS, Embedder
+from bert_tf.models.finetuning import POOLINGS, Embedder, unit
 from bert_tf.tasks.regression import correlation, read_numbers
-from bert_tf.tasks.texts import has_labels, text_columns
+from bert_tf.tasks.texts import example_weights, has_labels, text_columns
 
 LOSSES = ("cosine", "negatives")
 SCALE = 20.0  # Of cosines before softmax, as sentence-transformers has it.
@@ -176,10 +176,10 @@ class Similarity:
         return Embedder(backbone, pooling=self.pooling, normalize=self.normalize)
 
     def weights(self, rows):
-        return {self.name: ops.ones(ops.shape(rows["label"])[:1], dtype="float32")}
+        return {self.name: example_weights(rows)}
 
     def losses(self, rows, embeddings):
-        first, second = (_unit(embeddings[:, side]) for side in range(2))
+        first, second = (unit(embeddings[:, side]) for side in range(2))
         if self.similarity_loss == "cosine":
             cosines = ops.sum(first * second, axis=-1)
             return {self.name: ops.square(cosines - rows["label"])}
@@ -216,23 +216,19 @@ class Similarity:
                 "pearson": correlation(stats.pearsonr, truth, cosines),
                 "loss": float(np.mean(np.square(cosines - truth))),
             }
-        ranks = _ranks(*np.moveaxis(_norm(embeddings), 1, 0))
+        ranks = _ranks(*np.moveaxis(unit_length(embeddings), 1, 0))
         recalls = {f"recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALLS}
         return {"mrr": float(np.mean(1 / ranks)), **recalls}
 
 
-def _unit(vectors):
-    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(length, 1e-12)
-
-
-def _norm(embeddings):
+def unit_length(embeddings):
+    """Embeddings of length 1, NumPy arrays of any shape with H last."""
     length = np.linalg.norm(embeddings, axis=-1, keepdims=True)
     return embeddings / np.maximum(length, 1e-12)
 
 
 def _cosines(embeddings):
-    return np.prod(_norm(embeddings), axis=1).sum(axis=-1)
+    return np.prod(unit_length(embeddings), axis=1).sum(axis=-1)
 
 
 def _ranks(firsts, seconds, at_once=1024):
