@@ -26,7 +26,11 @@ from absl import app, flags
 from bert_tf import Model, intervals, run
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.sources import read_tables
+from bert_tf.run.comparison import Answers, paired_interval
 from bert_tf.run.needs import columns_asked
+from bert_tf.tasks import TASKS, read_options
+from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks.texts import objects
 
 RESAMPLES = 2_000
 # What the plain loop of the other engine does, too. Other settings must be as by default.
@@ -38,11 +42,13 @@ FOLLOWED = {
     "max_seq_length": "max_seq_length",
     "seed": "seed",
 }
+# Tasks whose other side is engines/huggingface_heads.py.
+HEADS = ("token_classification", "question_answering", "multiple_choice", "similarity")
 # Told in another way, or of no matter to what is learnt.
 OTHERS = {
     *("model", "from_scratch", "task", "output_dir", "train_file", "eval_file"),
     *("eval_fraction", "text_column", "text_pair_column", "label_column"),
-    *("eval_strategy", "load_best_model_at_end"),
+    *("eval_strategy", "load_best_model_at_end", "doc_stride"),
 }
 
 flags.DEFINE_string("recipe", None, "Flagfile.", required=True)
@@ -90,8 +96,8 @@ def read_settings(folder):
     return settings
 
 
-def write_tables(settings, folder):
-    """Writes the rows that ours was trained and scored on, labels as numbers, too."""
+def tables_of(settings):
+    """Returns the training and the evaluation table of a run of ours."""
     config = run.FinetuneConfig(
         **{
             field.name: (
@@ -102,70 +108,118 @@ def write_tables(settings, folder):
             for field in dataclasses.fields(run.FinetuneConfig)
         }
     )
-    task, tables = Model(folder).task, read_tables(config, **columns_asked(config))
-    for name, table in zip(("train", "eval"), tables):
-        labels = task.columns(table)["label"].tolist()
-        launch.write_table(
-            folder / f"{name}.jsonl",
-            [
-                record | {"label": label, "label_name": record["label"]}
-                for record, label in zip(table.records, labels)
-            ],
-        )
+    kind = TASKS[config.task]
+    options = columns_asked(config) | read_options(kind, dataclasses.asdict(config))
+    return read_tables(config, read=kind.read, **options)
 
 
-def train_theirs(seed, settings, folder, path):
+def records_for_them(task, table):
+    """Yields the records of a table as the other engine reads them, labels as numbers."""
+    labels = task.columns(table).get("label")
+    ids = {label: number for number, label in enumerate(getattr(task, "labels", ()))}
+    for number, record in enumerate(table.records):
+        if "tags" in record:
+            yield {
+                "words": [record["text"][start:end] for start, end in record["words"]],
+                "tags": [ids[tag] for tag in record["tags"]],
+            }
+        else:
+            yield record | ({} if labels is None else {"label": labels[number].item()})
+
+
+def train_theirs(seed, settings, task, tables, folder, path):
     """Trains Hugging Face's model; returns its report, read where it exists."""
     if not path.exists():
-        report = launch.run(
-            "huggingface",
+        for name, table in zip(("train", "eval"), tables):
+            records = list(records_for_them(task, table))
+            launch.write_table(folder / f"{name}.jsonl", records)
+        arguments = [
             f"--model={folders.resolve(settings['model'])}",
             f"--train_file={folder / 'train.jsonl'}",
             f"--eval_file={folder / 'eval.jsonl'}",
-            *(["--regression"] if settings["task"] == "regression" else []),
-            *(["--from_scratch"] if settings["from_scratch"] == "True" else []),
             *(f"--{theirs}={settings[ours]}" for ours, theirs in FOLLOWED.items()),
-        )
+        ]
+        if task.name in HEADS:
+            arguments.append(f"--task={task.name}")
+            if task.name == "token_classification":
+                arguments.append(f"--num_labels={len(task.labels)}")
+            if task.name == "question_answering":
+                arguments.append(f"--doc_stride={task.doc_stride}")
+            module = "benchmarks.engines.huggingface_heads"
+            report = launch.run_module(FLAGS.huggingface_python, module, *arguments)
+        else:
+            arguments += ["--regression"] if task.name == "regression" else []
+            arguments += ["--from_scratch"] * (settings["from_scratch"] == "True")
+            report = launch.run("huggingface", *arguments)
         path.write_text(json.dumps(report), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def as_ours(task, outputs):
+    """Turns what the other engine answered into outputs that the task scores."""
+    if task.name == "token_classification":
+        # A word that was cut off, or has no pieces, is O.
+        silent = np.where(np.array(task.labels) == "O", 0.0, -1e9)
+        return objects(
+            [
+                log_softmax([silent if word is None else word for word in text])
+                for text in outputs
+            ]
+        )
+    if task.name == "question_answering":
+        return objects(
+            [of | {"spans": [tuple(span) for span in of["spans"]]} for of in outputs]
+        )
+    return np.array(outputs, np.float32)
+
+
+def scalars(task, columns, outputs):
+    found = task.score(columns, outputs)
+    return {k: v for k, v in found.items() if isinstance(v, float) and k != "loss"}
 
 
 def compare(task, columns, outputs):
     """Prints each score of the task: both sides, difference, intervals.
 
+    The scores of words and answers take long: only their main one has an interval over
+    the rows.
+
     Args:
         columns: of the evaluation table.
-        outputs: {engine: float [seeds, N, C]}.
+        outputs: {engine: list of outputs, one a seed}.
     """
-
-    def score(answers, chosen=slice(None)):
-        part = {name: array[chosen] for name, array in columns.items()}
-        found = task.score(part, answers[chosen])
-        return {k: v for k, v in found.items() if isinstance(v, float) and k != "loss"}
-
     of_seeds = {
-        engine: [score(answers) for answers in side] for engine, side in outputs.items()
+        engine: [scalars(task, columns, answers) for answers in side]
+        for engine, side in outputs.items()
     }
-    count = len(columns["label"])
-    random = np.random.default_rng(1)
-    drawn = {}
-    for _ in range(RESAMPLES):
-        chosen = random.integers(0, count, count)
-        ours, theirs = (
-            [score(answers, chosen) for answers in outputs[engine]]
-            for engine in outputs
-        )
-        for name in ours[0]:
-            gain = np.mean([s[name] for s in ours]) - np.mean([s[name] for s in theirs])
-            drawn.setdefault(name, []).append(gain)
-    for name, gains in drawn.items():
+    count = len(outputs["bert_tf"][0])
+    over_rows = {}
+    if hasattr(task, "examples"):
+        sides = [[Answers(task, columns, o, 0.0) for o in x] for x in outputs.values()]
+        over_rows[task.metric] = paired_interval(*sides)
+    else:
+        random, drawn = np.random.default_rng(1), {}
+        for _ in range(RESAMPLES):
+            chosen = random.integers(0, count, count)
+            part = {name: array[chosen] for name, array in columns.items()}
+            ours, theirs = (
+                [scalars(task, part, answers[chosen]) for answers in side]
+                for side in outputs.values()
+            )
+            for name in ours[0]:
+                gain = [np.mean([s[name] for s in side]) for side in (ours, theirs)]
+                drawn.setdefault(name, []).append(gain[0] - gain[1])
+        for name, gains in drawn.items():
+            over_rows[name] = np.percentile(gains, [2.5, 97.5])
+    for name in of_seeds["bert_tf"][0]:
         ours, theirs = ([s[name] for s in side] for side in of_seeds.values())
-        low, high = np.percentile(gains, [2.5, 97.5])
         line = (
             f"{name} {np.mean(ours):.4f}, Hugging Face {np.mean(theirs):.4f}: "
-            f"{np.mean(ours) - np.mean(theirs):+.4f}, 95 % interval over {count} rows "
-            f"{low:+.4f} to {high:+.4f}"
+            f"{np.mean(ours) - np.mean(theirs):+.4f}"
         )
+        if name in over_rows:
+            low, high = over_rows[name]
+            line += f", 95 % interval over {count} rows {low:+.4f} to {high:+.4f}"
         if len(ours) > 1:
             low, high = intervals.welch(ours, theirs)
             line += f", over {len(ours)} seeds {low:+.4f} to {high:+.4f}"
@@ -179,22 +233,26 @@ def main(_):
     for seed in FLAGS.seeds:
         folder = results / f"seed{seed}"
         seconds = train_ours(seed, folder)
-        print(f"seed {seed}: bert_tf took {seconds:.0f} s, the whole command")
-        settings = read_settings(folder)
-        if not (folder / "eval.jsonl").exists():
-            write_tables(settings, folder)
-        if "huggingface" in FLAGS.engines:
-            path = results / f"huggingface_seed{seed}.json"
-            theirs = train_theirs(seed, settings, folder, path)
-            print(
-                f"seed {seed}: Hugging Face's training took {theirs['train_seconds']:.0f} s"
-            )
-            model = Model(folder)
-            columns, ours = model.outputs(
-                folder / "eval.jsonl", label_column="label_name"
-            )
-            outputs["bert_tf"].append(ours)
-            outputs["huggingface"].append(np.array(theirs["outputs"]))
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        rate = metrics["train_examples_per_second"]
+        print(
+            f"seed {seed}: bert_tf took {seconds:.0f} s, the whole command; "
+            f"{rate:.1f} examples/s"
+        )
+        if "huggingface" not in FLAGS.engines:
+            continue
+        settings, model = read_settings(folder), Model(folder)
+        tables = tables_of(settings)
+        path = results / f"huggingface_seed{seed}.json"
+        theirs = train_theirs(seed, settings, model.task, tables, folder, path)
+        print(
+            f"seed {seed}: Hugging Face's training took {theirs['train_seconds']:.0f} s; "
+            f"{theirs['examples_per_second']:.1f} examples/s, "
+            f"{rate / theirs['examples_per_second']:.2f} times as fast is ours"
+        )
+        columns, ours = model.outputs_of(tables[1])
+        outputs["bert_tf"].append(ours)
+        outputs["huggingface"].append(as_ours(model.task, theirs["outputs"]))
     if outputs["huggingface"]:
         compare(model.task, columns, outputs)
 

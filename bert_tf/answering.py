@@ -12,6 +12,7 @@ from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks import (
     ANSWERING,
     TASKS,
+    batching_of,
     collect,
     count_of,
     examples_of,
@@ -36,7 +37,10 @@ class Model:
         max_seq_length: pieces of an example; 0 takes what the folder remembers.
         batch_size: examples computed at once.
         bf16: compute in bfloat16, for processors that have it.
+        long_text: what happens to what is longer: "truncate", "head_tail" or "windows";
+            "" as in training.
         top_k: guesses for each [MASK], 5 where 0; or answers to a question, 1 where 0.
+        layers: whose states `features` are, "-1" (the last) where empty; see `Features`.
 
     Raises:
         ValueError, FileNotFoundError: no such folder, or one without a trained head.
@@ -54,7 +58,9 @@ class Model:
         max_seq_length=0,
         batch_size=128,
         bf16=False,
+        long_text="",
         top_k=0,
+        layers="",
     ):
         start = folders.resolve(path)
         self.folder = folders.read(start)
@@ -63,11 +69,12 @@ class Model:
             longest = self.folder.config.max_position_embeddings
             max_seq_length = settings.get("max_seq_length", longest)
         check_length(max_seq_length, self.folder.config)
+        asked = {"long_text": long_text, "top_k": top_k, "layers": layers}
         kind = find_task(task or task_of(self.folder.config, settings), ANSWERING)
         self.task = kind.restore(
             make_tokenizer(self.folder, keep_special_tokens=kind is FillMask),
             self.folder.config,
-            settings | ({"top_k": top_k} if top_k else {}),
+            settings | {name: value for name, value in asked.items() if value},
             max_seq_length=max_seq_length,
         )
         dtype = "mixed_bfloat16" if bf16 else "float32"
@@ -101,6 +108,10 @@ class Model:
         options = read_options(self.task, self.folder.settings)
         table = self.task.read(eval_file, columns=self.columns, **columns, **options)
         _log.info("%s", table.description)
+        return self.outputs_of(table)
+
+    def outputs_of(self, table):
+        """Returns the columns of a labelled `Table` and the model's outputs."""
         data = self.task.columns(table)
         return data, self._outputs(data)
 
@@ -154,7 +165,10 @@ class Model:
     def _outputs(self, data):
         examples = examples_of(self.task, data)
         rows = evaluation_rows(
-            inputs_of(self.task, examples), self._features, batch_size=self.batch_size
+            inputs_of(self.task, examples),
+            self._features,
+            batch_size=self.batch_size,
+            **batching_of(self.task),
         )
         count = count_of(self.task, examples)
         outputs = self._predictor(rows, count, show_progress)

@@ -66,6 +66,24 @@ def bootstrap_mean(differences, *, resamples=10_000, seed=1):
     return _percentiles(drawn @ values / total)
 
 
+def bootstrap_f1(counts, others, *, resamples=10_000, seed=1):
+    """The same for the difference of two F1 over all examples, means over runs.
+
+    Args:
+        counts, others: int [runs, N, 3]; how many each example adds to what is right,
+            was answered, is true.
+        resamples, seed: as in `bootstrap_mean`.
+    """
+    runs = np.concatenate([*counts, *others], axis=1)  # [N, 3 · all runs]
+    rows, times = np.unique(runs, axis=0, return_counts=True)
+    total = times.sum()
+    drawn = np.random.default_rng(seed).multinomial(total, times / total, resamples)
+    right, answered, true = np.moveaxis((drawn @ rows).reshape(resamples, -1, 3), 2, 0)
+    f1 = 2 * right / np.maximum(answered + true, 1)
+    ours, theirs = f1[:, : len(counts)], f1[:, len(counts) :]
+    return _percentiles(ours.mean(axis=1) - theirs.mean(axis=1))
+
+
 def bootstrap(difference, count, *, resamples=10_000, seed=1):
     """The same for any score of a set of examples.
 

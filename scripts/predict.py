@@ -4,11 +4,12 @@ python scripts/predict.py --model=model --input_file=texts.jsonl
 python scripts/predict.py --model=model "Where is my parcel?" "Thank you!"
 cat texts.txt | python scripts/predict.py --model=model
 python scripts/predict.py --model=bert --task=fill_mask "A [MASK] says meow."
+python scripts/predict.py --model=bert --task=features --layers=-1,-2 \
+    --input_file=texts.txt --output_file=states.npz
 
-Prints a JSON object a text, in order.
+Prints a JSON object a text, in order, or writes it to --output_file.
 """
 
-import json
 import sys
 
 import flags
@@ -23,8 +24,9 @@ def main(arguments):
     config, lines, source = flags.parse(run.PredictConfig), arguments[1:], "arguments"
     if not lines and not config.input_file:
         lines, source = sys.stdin.buffer, "standard input"
-    for answer in run.predict(config, lines, source):
-        print(json.dumps(answer, ensure_ascii=False))
+    answers = run.predict(config, lines, source)
+    if not config.output_file:
+        sys.stdout.writelines(map(run.as_line, answers))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,35 @@ class TestBootstrap:
         assert intervals.bootstrap_mean(np.full(7, 0.25)) == [0.25, 0.25]
 
 
+class TestBootstrapF1:
+    random = np.random.default_rng(4)
+    TRUE = random.integers(0, 4, 80)
+    # Two runs of one side, a better one of the other.
+    COUNTS = [
+        np.stack([np.minimum(random.integers(0, 4, 80), TRUE), TRUE, TRUE], axis=1)
+        for _ in range(3)
+    ]
+    COUNTS[2][:, 0] = TRUE
+
+    def test_drawing_examples_is_the_same(self):
+        def f1(counts):
+            right, answered, true = counts.sum(axis=0)
+            return 2 * right / (answered + true)
+
+        def difference(indices):
+            first, second, other = (f1(counts[indices]) for counts in self.COUNTS)
+            return (first + second) / 2 - other
+
+        drawn = intervals.bootstrap(difference, 80, resamples=4000)
+        found = intervals.bootstrap_f1(self.COUNTS[:2], self.COUNTS[2:])
+        assert found == pytest.approx(drawn, abs=0.01)
+        assert found[0] < difference(slice(None)) < found[1] < 0
+
+    def test_nothing_true_or_answered(self):
+        nothing = np.zeros([1, 5, 3], int)
+        assert intervals.bootstrap_f1(nothing, nothing) == [0.0, 0.0]
+
+
 class TestMcNemar:
     def test_ten_against_two(self):
         hits = np.repeat([1, 0, 1, 0], [10, 2, 5, 3])

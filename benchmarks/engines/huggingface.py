@@ -140,15 +140,13 @@ def answer(model, tokenizer, texts, pairs, options):
     return outputs
 
 
-def train(options):
-    """Trains a model as the options say; returns what is to be reported."""
-    num_labels = 2
-    if options.train_file:
-        labels = contract.read_table(options.train_file)[-1]
-        num_labels = 1 if options.regression else max(labels) + 1
-    model, tokenizer = load_model(options, num_labels), Tokenizer(options)
+def fit(model, batches, steps, options):
+    """Trains on the first `steps` batches, dicts of what the model takes, labels too.
+
+    Returns:
+        dict with `examples_per_second`, `train_seconds`, `losses` and `lengths`.
+    """
     start = time.perf_counter()
-    steps, epoch_batches = epochs(options, tokenizer)
     optimizer = make_optimizer(model, options.learning_rate)
     schedule = transformers.get_linear_schedule_with_warmup(
         optimizer, math.ceil(steps * options.warmup_ratio), steps
@@ -156,26 +154,40 @@ def train(options):
     clock = contract.Clock(options.warmup_steps)
     losses, lengths = [], []
     model.train()
-    batches = itertools.chain.from_iterable(epoch_batches)
-    for examples, labels in itertools.islice(batches, steps):
+    for batch in itertools.islice(batches, steps):
         with precision(options):
-            loss = model(**tokenizer.collate(examples, labels)).loss
+            loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-        clock.step_done(len(labels))
-        lengths += [len(example["input_ids"]) for example in examples]
+        clock.step_done(len(batch["input_ids"]))
+        lengths += batch["attention_mask"].sum(-1).flatten().tolist()
         if len(losses) % 50 == 0:
             print(f"step {len(losses)} of {steps}: {losses[-1]:.4f}", file=sys.stderr)
-    report = {
+    return {
         "examples_per_second": clock.rate(),
         "train_seconds": time.perf_counter() - start,
         "losses": losses,
         "lengths": lengths,
     }
+
+
+def train(options):
+    """Trains a model as the options say; returns what is to be reported."""
+    num_labels = 2
+    if options.train_file:
+        labels = contract.read_table(options.train_file)[-1]
+        num_labels = 1 if options.regression else max(labels) + 1
+    model, tokenizer = load_model(options, num_labels), Tokenizer(options)
+    steps, epoch_batches = epochs(options, tokenizer)
+    batches = (
+        tokenizer.collate(examples, labels)
+        for examples, labels in itertools.chain.from_iterable(epoch_batches)
+    )
+    report = fit(model, batches, steps, options)
     if options.eval_file:
         texts, pairs, _ = contract.read_table(options.eval_file)
         report["outputs"] = answer(model, tokenizer, texts, pairs, options).tolist()

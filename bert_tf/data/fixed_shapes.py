@@ -20,6 +20,9 @@ def fix_shapes(batches, *, rows, row_length, slots):
         slots: B, above the examples that a batch brings, so that those left over are
             made up for.
 
+    Raises:
+        ValueError: the examples are windows of texts, see `frame_long`.
+
     Returns:
         `tf.data.Dataset` of what `pack` gives, all of fixed shape, and `weight`, float32
         [B], 0 where a slot is empty. An example longer than a row, or more than 8·B
@@ -57,6 +60,11 @@ def fix_shapes(batches, *, rows, row_length, slots):
         }
         return waiting, laid
 
+    if "record" in batches.element_spec:
+        raise ValueError(
+            "the windows of a text belong in one batch, and rows of one shape part them; "
+            "take long_text=truncate."
+        )
     nobody = {
         name: _write(_none_of(part)) for name, part in batches.element_spec.items()
     }

@@ -15,32 +15,35 @@ SHORTEST_ROW = 32
 ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
-def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
+def frame(
+    pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail=False
+):
     """Writes `[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
 
     Args:
         pieces, pair_pieces: int32 ragged [B, (L)]; one text, or the two of a pair.
         max_seq_length: longest example with its special pieces; the rest is cut off.
+        head_tail: cut out of the midst of a text instead: see `keep_ends`.
 
     Returns:
         dict with `input_ids` and `segment_ids` (1 from B on), int32 ragged [B, (L)].
     """
-    count = pieces.nrows()
+    count, cut = pieces.nrows(), keep_ends if head_tail else truncate
 
     def column(piece_id):
         filled = tf.fill([count], tf.constant(piece_id, tf.int32))
         return tf.RaggedTensor.from_uniform_row_length(filled, 1, nrows=count)
 
     if pair_pieces is None:
-        first = truncate(pieces, max_seq_length - 2)
+        first = cut(pieces, max_seq_length - 2)
         input_ids = tf.concat([column(cls_id), first, column(sep_id)], axis=1)
         segment_ids = tf.zeros_like(input_ids.values)
     else:
         first_length, second_length = pair_lengths(
             pieces.row_lengths(), pair_pieces.row_lengths(), max_seq_length - 3
         )
-        first = truncate(pieces, first_length)
-        second = truncate(pair_pieces, second_length)
+        first = cut(pieces, first_length)
+        second = cut(pair_pieces, second_length)
         input_ids = tf.concat(
             [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
         )
@@ -53,8 +56,27 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length):
 def truncate(pieces, lengths):
     """Keeps the first `lengths` (int64 [B], or one for all) pieces of each example."""
     kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(pieces, kept, kept)
+
+
+def keep_ends(pieces, lengths):
+    """Keeps `lengths` pieces of each example: a quarter from its begin, the rest its end.
+
+    Reviews say what they think at both ends (Sun et al., 2019, "How to fine-tune BERT
+    for text classification?", 5.3.1: 128 and 382 of 510).
+    """
+    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(pieces, kept, kept // 4)
+
+
+def _keep(pieces, kept, head):
+    """Keeps the first `head` and the last `kept` - `head` pieces, int64 [B]."""
     examples, places = places_of(pieces)
-    values = tf.boolean_mask(pieces.values, places < tf.gather(kept, examples))
+    left_out = tf.gather(pieces.row_lengths() - kept, examples)
+    head = tf.gather(head, examples)
+    values = tf.boolean_mask(
+        pieces.values, (places < head) | (places >= head + left_out)
+    )
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 

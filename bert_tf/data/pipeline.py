@@ -8,6 +8,7 @@ Functions that TensorFlow would convert by AutoGraph are kept as they are: nothi
 asks a tensor in Python, and to convert them takes seconds at every start.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from bert_tf.data.fixed_shapes import fix_shapes
@@ -110,7 +111,7 @@ def training_rows(
     return numbered.map(rows, num_parallel_calls=2).prefetch(4)
 
 
-def evaluation_rows(columns, features, *, batch_size):
+def evaluation_rows(columns, features, *, batch_size, characters=None):
     """Streams every example once, packed.
 
     Texts of like length come together, longest first: short ones then get short rows,
@@ -118,6 +119,8 @@ def evaluation_rows(columns, features, *, batch_size):
 
     Args:
         columns, features, batch_size: as in `training_rows`.
+        characters: texts of more than so many count as several, for those that go in
+            windows; None where each is one, however long.
 
     Returns:
         `tf.data.Dataset` of rows with `example_number`, int32 [B], the place of each
@@ -126,14 +129,30 @@ def evaluation_rows(columns, features, *, batch_size):
     columns = _tensors(columns)
     length = tf.add_n([size for array in columns.values() for size in _sizes(array)])
     order = tf.argsort(length, direction="DESCENDING", stable=True)
+    counts = np.ones(len(order), int)
+    if characters:
+        counts = np.maximum(-(-length.numpy()[order] // characters), 1)
+    batches = tf.RaggedTensor.from_row_lengths(order, _share_out(counts, batch_size))
 
     @tf.autograph.experimental.do_not_convert
     def rows(chosen):
         batch = {name: tf.gather(array, chosen) for name, array in columns.items()}
         return pack(features(batch)) | {"example_number": chosen}
 
-    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    batches = tf.data.Dataset.from_tensor_slices(batches)
     return batches.map(rows, num_parallel_calls=2).prefetch(4)
+
+
+def _share_out(counts, batch_size):
+    """How many examples each batch takes, in order: as many as count `batch_size`."""
+    sizes, room = [], 0
+    for count in counts.tolist():
+        if room < count:
+            sizes.append(0)
+            room = batch_size
+        sizes[-1] += 1
+        room -= count
+    return np.array(sizes, np.int64)
 
 
 def _tensors(columns):

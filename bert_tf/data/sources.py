@@ -44,7 +44,8 @@ def hold_out(table, fraction):
     """Takes rows of a table away to score on: about `fraction` of them, in (0, 1).
 
     The text decides, by a hash, not chance or place: the same text is never on both
-    sides, a row stays on its side where others are added, and no seed changes it.
+    sides, a row stays on its side where others are added, and no seed changes it. Of
+    questions it is the title of the article, where there is one, else the context.
 
     Returns:
         The table of the other rows, and that of the rows held out.
@@ -54,7 +55,10 @@ def hold_out(table, fraction):
     """
 
     def held(record):
-        text = "\t".join((record["text"], record.get("text_pair", "")))
+        if "context" in record:
+            text = record.get("title") or record["context"]
+        else:
+            text = "\t".join((record["text"], record.get("text_pair", "")))
         return is_held_out(text, fraction)
 
     sides = [[], []]

@@ -1,8 +1,9 @@
 """Questions on contexts: SQuAD's JSON (1.1, 2.0, CMRC) and JSON lines become records.
 
-A record has `id`, `question`, `context` and where they are wanted `answers`, a list of
-{"text", "start"}: the start in characters of the context, None where the answer is not in
-it; an empty list where the question has no answer.
+A record has `id`, `question`, `context`, perhaps the `title` of the article that the
+context is of, and where they are wanted `answers`, a list of {"text", "start"}: the start
+in characters of the context, None where the answer is not in it; an empty list where the
+question has no answer.
 """
 
 import dataclasses
@@ -103,7 +104,8 @@ def _squad(path, found):
             for question in _list(path, paragraph, "qas"):
                 if type(question) is not dict:
                     raise ValueError(f"{path}: a question that is no object. {_FORM}")
-                yield question | {"context": paragraph.get("context")}
+                of = {"context": paragraph.get("context"), "title": article.get("title")}
+                yield question | of
 
 
 def _list(path, fields, name):
@@ -125,6 +127,8 @@ def _record(where, fields, number, with_labels, nested=False):
             )
         refuse_half_characters(where, value)
         record[name] = value
+    if type(fields.get("title")) is str:
+        record["title"] = fields["title"]
     if not with_labels:
         return record
     return record | {"answers": _answers(where, fields, nested)}

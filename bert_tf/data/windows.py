@@ -2,6 +2,8 @@
 
 import dataclasses
 
+LONG_TEXTS = ("windows", "truncate")  # Of what answers pieces or words, not texts.
+
 
 @dataclasses.dataclass(frozen=True)
 class Window:
@@ -17,16 +19,20 @@ class Window:
     last: int
 
 
-def windows(length, most, overlap):
+def windows(length, most, overlap, long_text="windows"):
     """Returns the `Window`s of a text of `length` pieces, at least one.
 
     Args:
         length: pieces of the text.
         most: pieces a window has at most.
         overlap: pieces that two neighbours share, below `most`.
+        long_text: one of `LONG_TEXTS`; "truncate" gives the first window alone, in
+            which all pieces that it has are its own.
     """
     if not 0 <= overlap < most:
         raise ValueError(f"overlap must be in [0, {most}); received {overlap}.")
+    if long_text == "truncate":
+        length = min(length, most)
     begins = [0]
     while begins[-1] + most < length:
         begins.append(begins[-1] + most - overlap)

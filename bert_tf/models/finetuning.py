@@ -8,6 +8,7 @@ from keras import ops
 
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.models.backbone import as_rows
+from bert_tf.models.windows import mean_of_windows
 
 POOLINGS = ("mean", "cls")  # How the states of a text become one vector.
 
@@ -20,7 +21,8 @@ class Classifier(keras.Model):
         num_labels: classes.
 
     Call arguments:
-        batch: what the backbone takes.
+        batch: what the backbone takes; where its examples are windows of longer texts,
+            see `mean_of_windows`.
 
     Returns:
         logits, float32 [B, num_labels].
@@ -40,7 +42,7 @@ class Classifier(keras.Model):
         pooled = self.backbone(batch, training=training)["pooled_output"]
         seed = fold_in(batch.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(pooled, seed=seed, training=training))
-        return ops.cast(logits, "float32")
+        return mean_of_windows(ops.cast(logits, "float32"), batch)
 
 
 class MultipleChoice(keras.Model):
@@ -50,8 +52,8 @@ class MultipleChoice(keras.Model):
         backbone: `BertBackbone`.
 
     Call arguments:
-        batch: what the backbone takes, C examples a question, one after the other; and
-            `num_choices`, C, int32 scalar.
+        batch: what the backbone takes, C examples a question, one after the other, or
+            their windows, see `mean_of_windows`; and `num_choices`, C, int32 scalar.
 
     Returns:
         logits, float32 [questions, C].
@@ -70,7 +72,8 @@ class MultipleChoice(keras.Model):
         pooled = self.backbone(batch, training=training)["pooled_output"]
         seed = fold_in(batch.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(pooled, seed=seed, training=training))
-        return ops.cast(ops.reshape(logits, (-1, batch["num_choices"])), "float32")
+        logits = mean_of_windows(ops.cast(logits, "float32"), batch)
+        return ops.reshape(logits, (-1, batch["num_choices"]))
 
 
 class TokenClassifier(keras.Model):
@@ -105,7 +108,7 @@ class TokenClassifier(keras.Model):
         states = _token_states(self.backbone, rows, training)
         seed = fold_in(rows.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(states, seed=seed, training=training))
-        return _of_examples(logits, rows)
+        return of_examples(logits, rows)
 
 
 class Embedder(keras.Model):
@@ -117,8 +120,8 @@ class Embedder(keras.Model):
         normalize: whether vectors have length 1.
 
     Call arguments:
-        batch: what the backbone takes; and `num_texts`, P, int32 scalar: how many
-            examples make a record, 1 where absent.
+        batch: what the backbone takes, texts or their windows, see `mean_of_windows`;
+            and `num_texts`, P, int32 scalar: how many make a record, 1 where absent.
 
     Returns:
         float32 [records, P, H].
@@ -139,6 +142,7 @@ class Embedder(keras.Model):
             vectors = ops.cast(at["output_at"], "float32")
         else:
             vectors = _means(_token_states(self.backbone, rows, training), rows)
+        vectors = mean_of_windows(vectors, rows)
         if self.normalize:
             vectors = unit(vectors)
         return ops.reshape(vectors, (-1, rows.get("num_texts", 1), size))
@@ -187,7 +191,7 @@ class QuestionAnswering(keras.Model):
     def call(self, batch, training=None):
         rows = as_rows(batch)
         states = _token_states(self.backbone, rows, training)
-        logits = _of_examples(self.qa_outputs(states), rows)
+        logits = of_examples(self.qa_outputs(states), rows)
         real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
         return ops.where(real, logits, -1e9)
 
@@ -198,11 +202,11 @@ def _token_states(backbone, rows, training):
     return ops.reshape(states, (-1, backbone.config.hidden_size))
 
 
-def _of_examples(logits, rows):
-    """Takes [R·S, C] apart: float32 [B, K, C], at `places` of the examples."""
+def of_examples(outputs, rows):
+    """Takes [R·S, …] apart: float32 [B, K, …], at `places` of the examples."""
     places = ops.maximum(ops.convert_to_tensor(rows["places"], dtype="int32"), 0)
     tokens = ops.convert_to_tensor(rows["first_token"])[:, None] + places
-    return ops.cast(ops.take(logits, tokens, axis=0), "float32")
+    return ops.cast(ops.take(outputs, tokens, axis=0), "float32")
 
 
 def _dense(backbone, size, name):

@@ -1,7 +1,13 @@
 """The verbs. Scripts and notebooks parse and call these."""
 
 from bert_tf.answering import Model
-from bert_tf.run.asking import EvaluateConfig, PredictConfig, evaluate, predict
+from bert_tf.run.asking import (
+    EvaluateConfig,
+    PredictConfig,
+    as_line,
+    evaluate,
+    predict,
+)
 from bert_tf.run.finetuning import FinetuneConfig, finetune
 from bert_tf.training.config import TrainConfig
 
@@ -11,6 +17,7 @@ __all__ = [
     "Model",
     "PredictConfig",
     "TrainConfig",
+    "as_line",
     "evaluate",
     "finetune",
     "predict",

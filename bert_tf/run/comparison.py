@@ -40,7 +40,7 @@ class CompareConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Answers:
+class Answers:
     """What one run answered to the examples."""
 
     task: object
@@ -53,9 +53,9 @@ class _Answers:
         columns = {name: array[indices] for name, array in self.columns.items()}
         return self.task.score(columns, self.outputs[indices])[self.task.metric]
 
-    def hits(self):
-        """Float [N] whose mean is the metric; None where it is no mean."""
-        parts = getattr(self.task, "hits", None)
+    def parts(self, name):
+        """What the task's `hits` or `counts` gives; None where it has none."""
+        parts = getattr(self.task, name, None)
         return parts and parts(self.columns, self.outputs)
 
 
@@ -89,31 +89,18 @@ def compare(config):
     task = ours[0].task
     scores = [[answers.score for answers in side] for side in (ours, theirs)]
     model, baseline = map(float, map(np.mean, scores))
-    hits = [[answers.hits() for answers in side] for side in (ours, theirs)]
-    count = len(ours[0].outputs)
     draws = {"resamples": config.resamples, "seed": config.seed}
-    if hits[0][0] is None:
-
-        def mean_score(side, indices):
-            return np.mean([answers.score_of(indices) for answers in side])
-
-        interval = intervals.bootstrap(
-            lambda drawn: mean_score(ours, drawn) - mean_score(theirs, drawn),
-            count,
-            **draws,
-        )
-    else:
-        gains = np.mean(hits[0], axis=0) - np.mean(hits[1], axis=0)
-        interval = intervals.bootstrap_mean(gains, **draws)
     result = {
         "metric": task.metric,
-        "examples": count,
+        "examples": len(ours[0].outputs),
         "model": model,
         "baseline": baseline,
         "difference": model - baseline,
-        "interval_95": interval,
+        "interval_95": paired_interval(ours, theirs, **draws),
     }
-    if len(ours) == len(theirs) == 1 and hits[0][0] is not None:
+    hits = [[answers.parts("hits") for answers in side] for side in (ours, theirs)]
+    # Right or wrong, not how much of it: F1 of an answer is a mean, but not of hits.
+    if len(ours) == len(theirs) == 1 and _are_yes_or_no(hits[0][0]):
         result["mcnemar"] = intervals.mcnemar(hits[0][0], hits[1][0])
     if len(ours) > 1 and len(theirs) > 1:
         names = [[pathlib.Path(path).name for path in paths] for paths in folders]
@@ -127,7 +114,43 @@ def _answer(path, config):
     model = Model(path, batch_size=config.per_device_eval_batch_size)
     columns, outputs = model.outputs(config.eval_file, **columns_asked(config))
     score = model.task.score(columns, outputs)[model.task.metric]
-    return _Answers(model.task, columns, outputs, score)
+    return Answers(model.task, columns, outputs, score)
+
+
+def paired_interval(ours, theirs, **draws):
+    """Interval of the difference of a task's metric, by bootstrap over the examples.
+
+    Args:
+        ours, theirs: lists of `Answers` to the same examples; of several runs the means
+            of their scores are compared.
+        draws: resamples and seed, see `intervals.bootstrap_mean`.
+
+    Returns:
+        [low, high].
+    """
+
+    def parts(name):
+        return [[answers.parts(name) for answers in side] for side in (ours, theirs)]
+
+    counts, hits = parts("counts"), parts("hits")
+    if counts[0][0] is not None:
+        return intervals.bootstrap_f1(*counts, **draws)
+    if hits[0][0] is not None:
+        gains = np.mean(hits[0], axis=0) - np.mean(hits[1], axis=0)
+        return intervals.bootstrap_mean(gains, **draws)
+
+    def mean_score(side, indices):
+        return np.mean([answers.score_of(indices) for answers in side])
+
+    return intervals.bootstrap(
+        lambda drawn: mean_score(ours, drawn) - mean_score(theirs, drawn),
+        len(ours[0].outputs),
+        **draws,
+    )
+
+
+def _are_yes_or_no(hits):
+    return hits is not None and np.isin(hits, (0, 1)).all()
 
 
 def _over_seeds(ours, theirs, paired):

@@ -22,6 +22,7 @@ from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
 from bert_tf.run.needs import changed, columns_asked, need, unless_finished
 from bert_tf.tasks import (
+    batching_of,
     collect,
     count_of,
     examples_of,
@@ -65,7 +66,8 @@ class FinetuneConfig:
     similarity_loss: str = (
         ""  # cosine (default), or negatives for pairs without labels.
     )
-    max_seq_length: int = 128  # Pieces of an example; what is longer is cut.
+    max_seq_length: int = 128  # Pieces of an example.
+    long_text: str = ""  # Beyond: truncate (default), head_tail; windows (words, answers).
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):
@@ -182,6 +184,7 @@ def _finetune(config, training, flags, strategy):
         inputs_of(task, eval_examples),
         task.features,
         batch_size=training.per_device_eval_batch_size,
+        **batching_of(task),
     )
 
     def evaluate_model():

@@ -22,6 +22,7 @@ class SearchConfig:
     text_column: str = ""  # Of the corpus; name, or place from 0.
     top_k: int = 5  # Texts found for each query.
     max_seq_length: int = 0  # Pieces of a text; 0: as in training.
+    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
     per_device_eval_batch_size: int = 128  # Texts at once.
     bf16: bool = False  # Compute in bfloat16.
 
@@ -49,6 +50,7 @@ def search(config, queries):
         config.model,
         task="similarity",
         max_seq_length=config.max_seq_length,
+        long_text=config.long_text,
         batch_size=config.per_device_eval_batch_size,
         bf16=config.bf16,
     )

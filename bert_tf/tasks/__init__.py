@@ -19,13 +19,17 @@ A task is one file here and one line in `TASKS`. It has
     losses(rows, outputs)   {term: float [items]}
     predict(outputs, columns)  answers for people and programs, one a record
     score(columns, outputs) {name: value}
-    hits(columns, outputs)  where `metric` is a mean over examples: float [N], its parts
+    hits(columns, outputs)  where `metric` is a mean over records: float [N], its parts
+    counts(columns, outputs)  where it is F1 over all of them: int [N, 3], what is
+                            right, answered and true of each
 
 A task may have
 
     read_options(options)   what its `read` takes besides, of what it is trained with
     metric_of(options)      its metric, where that hangs on how it is trained
     couples_examples        whether the loss of an example hangs on others of its batch
+    long_text               what happens to what is longer than the model reads
+    arrays(answers)         answers of `predict` -> {name: array}, for a .npz file
 
 A task whose records are no examples, but are cut into windows, has besides
 
@@ -41,6 +45,7 @@ and micro-batches before it computes the first output.
 """
 
 from bert_tf.tasks.classification import Classification
+from bert_tf.tasks.features import Features
 from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tasks.multi_label import MultiLabel
 from bert_tf.tasks.multiple_choice import MultipleChoice
@@ -61,7 +66,7 @@ TASKS = {
         Similarity,
     )
 }
-ANSWERING = TASKS | {FillMask.name: FillMask}
+ANSWERING = TASKS | {task.name: task for task in (FillMask, Features)}
 
 
 def read_options(task, options):
@@ -88,6 +93,12 @@ def inputs_of(task, examples):
     """What of the examples `features` takes."""
     names = getattr(task, "inputs", examples)
     return {name: examples[name] for name in names if name in examples}
+
+
+def batching_of(task):
+    """What `evaluation_rows` must know so that a batch of long texts fits the memory."""
+    whole = getattr(task, "long_text", "") == "windows" and not hasattr(task, "examples")
+    return {"characters": 4 * task.max_seq_length if whole else None}
 
 
 def count_of(task, examples):

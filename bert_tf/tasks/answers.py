@@ -33,8 +33,8 @@ def token_f1(truth, answer):
     return 2 * same / (len(truth) + len(answer))
 
 
-def score_answers(truths, answers, gains=None, threshold=None):
-    """Means over questions, see `QuestionAnswering.score`.
+def judge_answers(truths, answers, gains=None, threshold=None):
+    """Judges each answer; of several truths the best one counts.
 
     Args:
         truths: for each question the texts that are right; [""] where none is.
@@ -42,27 +42,35 @@ def score_answers(truths, answers, gains=None, threshold=None):
         gains: float [N], by how much no answer is likelier than the best one; None
             where every question has an answer.
         threshold: of gains, from which on there is no answer; None for the best.
+
+    Returns:
+        Exact match and F1, float [N], and the threshold, None without gains.
     """
-    scores, f1 = (
+    exact, f1 = (
         np.array([max(judge(t, a) for t in some) for some, a in zip(truths, answers)])
         for judge in (exact_match, token_f1)
     )
     if gains is None:
-        return {"exact_match": float(scores.mean()), "f1": float(f1.mean())}
+        return exact, f1, None
     lacks = np.array([some == [""] for some in truths])
     if threshold is None:
         threshold = best_threshold(gains, f1, lacks)
     none = gains > threshold
-    scores, f1 = (np.where(none, lacks, values) for values in (scores, f1))
-    result = {
-        "exact_match": float(scores.mean()),
-        "f1": float(f1.mean()),
-        "null_threshold": float(threshold),
-    }
+    return np.where(none, lacks, exact), np.where(none, lacks, f1), threshold
+
+
+def score_answers(truths, answers, gains=None, threshold=None):
+    """Means over questions, see `QuestionAnswering.score`; arguments of `judge_answers`."""
+    exact, f1, threshold = judge_answers(truths, answers, gains, threshold)
+    result = {"exact_match": float(exact.mean()), "f1": float(f1.mean())}
+    if gains is None:
+        return result
+    result["null_threshold"] = float(threshold)
+    lacks = np.array([some == [""] for some in truths])
     if lacks.any():
-        result["no_answer_accuracy"] = float(scores[lacks].mean())
+        result["no_answer_accuracy"] = float(exact[lacks].mean())
     if not lacks.all():
-        result["has_answer_exact_match"] = float(scores[~lacks].mean())
+        result["has_answer_exact_match"] = float(exact[~lacks].mean())
         result["has_answer_f1"] = float(f1[~lacks].mean())
     return result
 

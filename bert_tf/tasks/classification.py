@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from sklearn import metrics
 
+from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import (
@@ -34,7 +35,9 @@ class Classification:
     Args:
         tokenizer: `BertTokenizer`.
         labels: names in the order of their ids.
-        max_seq_length: pieces of an example, special ones included; the rest is cut.
+        max_seq_length: pieces of an example, special ones included.
+        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
+            `frame_long`.
         class_weights: of each label in the training loss; 1 where None.
         label_smoothing: share of the target that is spread evenly over all labels, in
             [0, 1) (Szegedy et al., 2016, 7); of the training loss alone.
@@ -47,7 +50,7 @@ class Classification:
     metric = "accuracy"
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
-    options = ("class_weights", "label_smoothing")
+    options = ("long_text", "class_weights", "label_smoothing")
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Classification:
         labels,
         *,
         max_seq_length,
+        long_text="",
         class_weights=None,
         label_smoothing=0.0,
     ):
@@ -65,6 +69,7 @@ class Classification:
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text)
         self.class_weights = np.ones(len(self.labels), np.float32)
         if class_weights is not None:
             self.class_weights = np.asarray(class_weights, np.float32)
@@ -77,6 +82,7 @@ class Classification:
         table,
         *,
         max_seq_length,
+        long_text="",
         class_weights="",
         label_smoothing=0.0,
     ):
@@ -100,6 +106,7 @@ class Classification:
             tokenizer,
             labels,
             max_seq_length=max_seq_length,
+            long_text=long_text,
             class_weights=parse_weights(
                 class_weights, labels, [found[label] for label in labels]
             ),
@@ -109,13 +116,18 @@ class Classification:
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
         """Takes the labels that config.json names (`id2label`)."""
-        return cls(tokenizer, restore_labels(config), max_seq_length=max_seq_length)
+        return cls(
+            tokenizer,
+            restore_labels(config),
+            max_seq_length=max_seq_length,
+            long_text=settings.get("long_text", ""),
+        )
 
     def describe(self):
         return describe_labels(self.labels) | {"problem_type": self.problem_type}
 
     def settings(self, scores):
-        return {}
+        return {"long_text": self.long_text}
 
     def columns(self, table):
         """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, int32 [N].
@@ -136,7 +148,9 @@ class Classification:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the label goes along."""
-        return frame_texts(columns, self.tokenizer, self.max_seq_length)
+        return frame_texts(
+            columns, self.tokenizer, self.max_seq_length, self.long_text
+        )
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))

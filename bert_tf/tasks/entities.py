@@ -33,6 +33,12 @@ def _begins(before, now):
     return now[0] in "BS" or before[0] in "OES" or before[1] != now[1]
 
 
+def entity_counts(truth, answer):
+    """Returns how many entities are right, answered and true of one text's tags."""
+    truth, answer = set(entities(truth)), set(entities(answer))
+    return len(truth & answer), len(answer), len(truth)
+
+
 def entity_scores(truths, answers):
     """Precision, recall and F1 of entities: right are those of the same words and type.
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 from scipy import special
 
+from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import (
@@ -31,7 +32,9 @@ class MultiLabel:
     Args:
         tokenizer: `BertTokenizer`.
         labels: names in the order of their ids.
-        max_seq_length: pieces of an example, special ones included; the rest is cut.
+        max_seq_length: pieces of an example, special ones included.
+        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
+            `frame_long`.
         threshold: probability from which on a label is given; None until an evaluation
             has chosen it, and 0.5 for answers until then.
     """
@@ -43,12 +46,15 @@ class MultiLabel:
     metric = "micro_f1"
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
-    options = ("label_separator",)
+    options = ("long_text", "label_separator")
 
-    def __init__(self, tokenizer, labels, *, max_seq_length, threshold=None):
+    def __init__(
+        self, tokenizer, labels, *, max_seq_length, long_text="", threshold=None
+    ):
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text)
         self.threshold = threshold
 
     @classmethod
@@ -57,7 +63,9 @@ class MultiLabel:
         return {"many_labels": True, "label_separator": separator}
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length, label_separator=""):
+    def learn(
+        cls, tokenizer, table, *, max_seq_length, long_text="", label_separator=""
+    ):
         """Takes the labels that occur, or those that have a column each.
 
         Args:
@@ -77,7 +85,9 @@ class MultiLabel:
             labels = [str(column) for column in columns]
         else:
             labels = in_order(found)
-        return cls(tokenizer, labels, max_seq_length=max_seq_length)
+        return cls(
+            tokenizer, labels, max_seq_length=max_seq_length, long_text=long_text
+        )
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
@@ -86,6 +96,7 @@ class MultiLabel:
             tokenizer,
             restore_labels(config),
             max_seq_length=max_seq_length,
+            long_text=settings.get("long_text", ""),
             threshold=settings.get("threshold", 0.5),
         )
 
@@ -93,8 +104,11 @@ class MultiLabel:
         return describe_labels(self.labels) | {"problem_type": self.problem_type}
 
     def settings(self, scores):
-        """Returns the threshold that belongs to the scores of an evaluation."""
-        return {"threshold": scores.get("eval_threshold", 0.5)}
+        """What a folder remembers; the threshold is that of an evaluation's scores."""
+        return {
+            "threshold": scores.get("eval_threshold", 0.5),
+            "long_text": self.long_text,
+        }
 
     def columns(self, table):
         """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, uint8 [N, C].
@@ -116,7 +130,9 @@ class MultiLabel:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the labels go along."""
-        return frame_texts(columns, self.tokenizer, self.max_seq_length)
+        return frame_texts(
+            columns, self.tokenizer, self.max_seq_length, self.long_text
+        )
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))
@@ -146,6 +162,21 @@ class MultiLabel:
             for row in probabilities
         ]
 
+    def counts(self, columns, logits):
+        """Returns int [N, 3], of each text right, answered and true labels: of F1."""
+        truth, answers, _ = self._decide(columns, logits)
+        sides = (truth & answers, answers, truth)
+        return np.stack([side.sum(axis=1) for side in sides], axis=1)
+
+    def _decide(self, columns, logits):
+        """Returns the true labels and those given, bool [N, C], and the threshold."""
+        truth = columns["label"].astype(bool)
+        probabilities = _probabilities(logits)
+        threshold = self.threshold
+        if threshold is None:
+            threshold = tune_threshold(truth, probabilities)
+        return truth, probabilities >= threshold, threshold
+
     def score(self, columns, logits):
         """Compares logits, float [N, C], with the labels.
 
@@ -159,12 +190,7 @@ class MultiLabel:
             `threshold`, `loss` (binary cross-entropy, mean, in nats) and `per_class`,
             {label: precision, recall, f1, support}.
         """
-        truth = columns["label"].astype(bool)
-        probabilities = _probabilities(logits)
-        threshold = self.threshold
-        if threshold is None:
-            threshold = tune_threshold(truth, probabilities)
-        answers = probabilities >= threshold
+        truth, answers, threshold = self._decide(columns, logits)
         counts = [marks.sum(axis=0) for marks in (truth & answers, answers, truth)]
         per_class = class_scores(self.labels, *counts)
         right, answered, true = (int(count.sum()) for count in counts)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.data.choices import read_choice_lines, read_choices
-from bert_tf.data.packing import frame
+from bert_tf.data.long_texts import check_long_text, frame_long
 from bert_tf.models.finetuning import MultipleChoice as Choice
 from bert_tf.tasks.classification import log_softmax
 from bert_tf.tasks.texts import example_weights
@@ -19,7 +19,9 @@ class MultipleChoice:
 
     Args:
         tokenizer: `BertTokenizer`.
-        max_seq_length: pieces of text and choice, special ones included; the rest is cut.
+        max_seq_length: pieces of text and choice, special ones included.
+        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
+            `frame_long`.
     """
 
     name = "multiple_choice"
@@ -27,27 +29,29 @@ class MultipleChoice:
     problem_type = None
     pipeline = "multiple-choice"
     metric = "accuracy"
-    options = ()
+    options = ("long_text",)
     read = staticmethod(read_choices)
     read_lines = staticmethod(read_choice_lines)
 
-    def __init__(self, tokenizer, *, max_seq_length):
+    def __init__(self, tokenizer, *, max_seq_length, long_text=""):
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text)
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length):
-        return cls(tokenizer, max_seq_length=max_seq_length)
+    def learn(cls, tokenizer, table, *, max_seq_length, long_text=""):
+        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        return cls(tokenizer, max_seq_length=max_seq_length)
+        long_text = settings.get("long_text", "")
+        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
 
     def describe(self):
         return {}
 
     def settings(self, scores):
-        return {}
+        return {"long_text": self.long_text}
 
     def columns(self, table):
         """Returns `text` [N], `choices` [N, C] and perhaps `label`, int32 [N]."""
@@ -67,10 +71,10 @@ class MultipleChoice:
         """Frames B·C pairs, the choices of a question one after the other."""
         choices = columns["choices"]
         width = tf.shape(choices)[1]
-        texts = tf.repeat(columns["text"], width)
-        example = frame(
-            self.tokenizer.tokenize(texts),
-            self.tokenizer.tokenize(tf.reshape(choices, [-1])),
+        texts = [tf.repeat(columns["text"], width), tf.reshape(choices, [-1])]
+        example = frame_long(
+            [self.tokenizer.tokenize(strings) for strings in texts],
+            long_text=self.long_text,
             cls_id=self.tokenizer.cls_id,
             sep_id=self.tokenizer.sep_id,
             max_seq_length=self.max_seq_length,

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.packing import frame
 from bert_tf.data.squad import read_question_lines, read_questions
-from bert_tf.data.windows import windows
+from bert_tf.data.windows import LONG_TEXTS, windows
 from bert_tf.models.finetuning import QuestionAnswering as Spans
-from bert_tf.tasks.answers import score_answers
+from bert_tf.tasks.answers import judge_answers, score_answers
 from bert_tf.tasks.classification import log_softmax
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none, pieces_of
 from bert_tf.tasks.texts import arrays, example_weights, objects, ragged
@@ -29,6 +30,7 @@ class QuestionAnswering:
     Args:
         tokenizer: `BertTokenizer`.
         max_seq_length: pieces of question and window, special ones included.
+        long_text: "windows" of a long context; or "truncate", only its beginning.
         doc_stride: pieces that two windows of a long context share; at most half of one.
         max_answer_length: pieces of an answer, at most.
         unanswerable: whether a question may have no answer (SQuAD 2.0).
@@ -42,7 +44,7 @@ class QuestionAnswering:
     problem_type = None
     pipeline = "question-answering"
     metric = "f1"
-    options = ("doc_stride", "max_answer_length")
+    options = ("long_text", "doc_stride", "max_answer_length")
     inputs = ("first", "second", "label")
     read = staticmethod(read_questions)
     read_lines = staticmethod(read_question_lines)
@@ -52,6 +54,7 @@ class QuestionAnswering:
         tokenizer,
         *,
         max_seq_length,
+        long_text="",
         doc_stride=128,
         max_answer_length=30,
         unanswerable=False,
@@ -60,6 +63,7 @@ class QuestionAnswering:
     ):
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text, LONG_TEXTS)
         self.doc_stride = doc_stride
         self.max_answer_length = max_answer_length
         self.unanswerable = unanswerable
@@ -67,7 +71,16 @@ class QuestionAnswering:
         self.top_k = top_k
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length, doc_stride, max_answer_length):
+    def learn(
+        cls,
+        tokenizer,
+        table,
+        *,
+        max_seq_length,
+        doc_stride,
+        max_answer_length,
+        long_text="",
+    ):
         """Takes from the data whether a question may have no answer.
 
         Raises:
@@ -87,6 +100,7 @@ class QuestionAnswering:
         return cls(
             tokenizer,
             max_seq_length=max_seq_length,
+            long_text=long_text,
             doc_stride=doc_stride,
             max_answer_length=max_answer_length,
             unanswerable=any(not record["answers"] for record in table.records),
@@ -94,7 +108,13 @@ class QuestionAnswering:
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        names = ("doc_stride", "max_answer_length", "unanswerable", "null_threshold")
+        names = (
+            "long_text",
+            "doc_stride",
+            "max_answer_length",
+            "unanswerable",
+            "null_threshold",
+        )
         kept = {name: settings[name] for name in names if name in settings}
         top_k = settings.get("top_k") or 1
         return cls(tokenizer, max_seq_length=max_seq_length, top_k=top_k, **kept)
@@ -105,6 +125,7 @@ class QuestionAnswering:
     def settings(self, scores):
         """What a folder remembers; the threshold is that of the weights it holds."""
         return {
+            "long_text": self.long_text,
             "doc_stride": self.doc_stride,
             "max_answer_length": self.max_answer_length,
             "unanswerable": self.unanswerable,
@@ -137,7 +158,8 @@ class QuestionAnswering:
             answer = None
             if "answers" in columns:
                 answer = pieces_of(columns["answers"][record], spans)
-            for window in windows(len(context), room, min(self.doc_stride, room // 2)):
+            overlap = min(self.doc_stride, room // 2)
+            for window in windows(len(context), room, overlap, self.long_text):
                 rows["first"].append(question)
                 rows["second"].append(context[window.begin : window.end])
                 rows["record"].append(record)
@@ -267,6 +289,10 @@ class QuestionAnswering:
         threshold = self.null_threshold or 0.0
         return self.unanswerable and gain_of_none(answer) > threshold
 
+    def hits(self, columns, answers):
+        """Returns float [N], the F1 of each answer; their mean is `metric`."""
+        return judge_answers(*self._sides(columns, answers))[1]
+
     def score(self, columns, answers):
         """Exact match and F1, as SQuAD's script has them, but as fractions.
 
@@ -278,6 +304,10 @@ class QuestionAnswering:
             `has_answer_exact_match`, `has_answer_f1`, `no_answer_accuracy` and
             `null_threshold`.
         """
+        return score_answers(*self._sides(columns, answers))
+
+    def _sides(self, columns, answers):
+        """What `judge_answers` takes."""
         truths = [[a["text"] for a in some] or [""] for some in columns["answers"]]
         best = [
             context[slice(*answer["spans"][0][1:])] if answer["spans"] else ""
@@ -286,4 +316,4 @@ class QuestionAnswering:
         gains = None
         if self.unanswerable or [""] in truths:
             gains = np.array([gain_of_none(answer) for answer in answers])
-        return score_answers(truths, best, gains, self.null_threshold)
+        return truths, best, gains, self.null_threshold

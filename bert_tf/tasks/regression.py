@@ -13,6 +13,7 @@ from keras import ops
 from scipy import stats
 
 from bert_tf.data.messages import quote
+from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import describe_labels
@@ -29,7 +30,9 @@ class Regression:
 
     Args:
         tokenizer: `BertTokenizer`.
-        max_seq_length: pieces of an example, special ones included; the rest is cut.
+        max_seq_length: pieces of an example, special ones included.
+        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
+            `frame_long`.
     """
 
     name = "regression"
@@ -39,14 +42,15 @@ class Regression:
     metric = "pearson"  # As GLUE ranks STS-B; unlike mse, more of it is better.
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
-    options = ()
+    options = ("long_text",)
 
-    def __init__(self, tokenizer, *, max_seq_length):
+    def __init__(self, tokenizer, *, max_seq_length, long_text=""):
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text)
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length):
+    def learn(cls, tokenizer, table, *, max_seq_length, long_text=""):
         """There is nothing to learn, but for whether there is something to learn.
 
         Raises:
@@ -59,18 +63,19 @@ class Regression:
                 "nothing to learn. Is the label column the right one "
                 f"({table.columns['label']!r})?"
             )
-        return cls(tokenizer, max_seq_length=max_seq_length)
+        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        return cls(tokenizer, max_seq_length=max_seq_length)
+        long_text = settings.get("long_text", "")
+        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
 
     def describe(self):
         # transformers counts these to know the number of outputs.
         return describe_labels(["LABEL_0"]) | {"problem_type": self.problem_type}
 
     def settings(self, scores):
-        return {}
+        return {"long_text": self.long_text}
 
     def columns(self, table):
         """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, float32 [N].
@@ -85,7 +90,9 @@ class Regression:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the label goes along."""
-        return frame_texts(columns, self.tokenizer, self.max_seq_length)
+        return frame_texts(
+            columns, self.tokenizer, self.max_seq_length, self.long_text
+        )
 
     def build(self, backbone):
         return Classifier(backbone, 1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from scipy import stats
 
-from bert_tf.data.packing import frame
+from bert_tf.data.long_texts import check_long_text, frame_long
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import POOLINGS, Embedder, unit
 from bert_tf.tasks.regression import correlation, read_numbers
@@ -44,7 +44,9 @@ class Similarity:
 
     Args:
         tokenizer: `BertTokenizer`.
-        max_seq_length: pieces of a text, special ones included; the rest is cut.
+        max_seq_length: pieces of a text, special ones included.
+        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
+            `frame_long`.
         pooling: "mean" of all tokens, or "cls", the first one's state.
         normalize: whether embeddings have length 1.
         similarity_loss: "cosine", the squared difference of the cosine and the label;
@@ -57,7 +59,7 @@ class Similarity:
     architecture = "BertModel"
     problem_type = None
     pipeline = "sentence-similarity"
-    options = ("pooling", "similarity_loss")
+    options = ("long_text", "pooling", "similarity_loss")
     read = staticmethod(read_pairs_or_texts)
     read_lines = staticmethod(read_lines)
 
@@ -66,6 +68,7 @@ class Similarity:
         tokenizer,
         *,
         max_seq_length,
+        long_text="",
         pooling="mean",
         normalize=True,
         similarity_loss="cosine",
@@ -82,6 +85,7 @@ class Similarity:
             )
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text)
         self.pooling = pooling
         self.normalize = normalize
         self.similarity_loss = similarity_loss
@@ -105,7 +109,9 @@ class Similarity:
         return {"with_labels": options.get("similarity_loss") != "negatives"}
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length, pooling, similarity_loss):
+    def learn(
+        cls, tokenizer, table, *, max_seq_length, pooling, similarity_loss, long_text=""
+    ):
         """Labels above 1 are divided by the highest: 0 to 5 becomes 0 to 1.
 
         Raises:
@@ -116,7 +122,7 @@ class Similarity:
                 f"{table.path}: similarity is learnt from pairs of texts, and these are "
                 "single; name the second's column by text_pair_column."
             )
-        options = {"pooling": pooling or "mean"}
+        options = {"pooling": pooling or "mean", "long_text": long_text}
         if similarity_loss != "negatives":
             numbers = read_numbers(table)
             if len(set(numbers)) < 2:
@@ -135,7 +141,7 @@ class Similarity:
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        names = ("pooling", "normalize", "similarity_loss", "scale")
+        names = ("long_text", "pooling", "normalize", "similarity_loss", "scale")
         kept = {name: settings[name] for name in names if name in settings}
         return cls(tokenizer, max_seq_length=max_seq_length, **kept)
 
@@ -144,6 +150,7 @@ class Similarity:
 
     def settings(self, scores):
         return {
+            "long_text": self.long_text,
             "pooling": self.pooling,
             "normalize": self.normalize,
             "similarity_loss": self.similarity_loss,
@@ -160,8 +167,9 @@ class Similarity:
     def features(self, columns):
         """Frames B·P texts, the two of a pair one after the other."""
         texts = [columns[name] for name in ("text", "text_pair") if name in columns]
-        example = frame(
-            self.tokenizer.tokenize(tf.reshape(tf.stack(texts, axis=1), [-1])),
+        example = frame_long(
+            [self.tokenizer.tokenize(tf.reshape(tf.stack(texts, axis=1), [-1]))],
+            long_text=self.long_text,
             cls_id=self.tokenizer.cls_id,
             sep_id=self.tokenizer.sep_id,
             max_seq_length=self.max_seq_length,
@@ -198,6 +206,13 @@ class Similarity:
         if embeddings.shape[1] == 1:
             return [{"embedding": row} for row in embeddings[:, 0].tolist()]
         return [{"similarity": cosine} for cosine in _cosines(embeddings).tolist()]
+
+    def arrays(self, answers):
+        """Returns {name: float32 array} of the answers of `predict`, for a .npz file."""
+        return {
+            name: np.array([answer[name] for answer in answers], np.float32)
+            for name in answers[0]
+        }
 
     def score(self, columns, embeddings):
         """Compares cosines with labels; or looks each text's own second up.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from bert_tf.data.packing import frame
+from bert_tf.data.long_texts import frame_long
 
 
 def text_columns(table):
@@ -26,12 +26,15 @@ def has_labels(table):
     return bool(table.records) and "label" in table.records[0]
 
 
-def frame_texts(columns, tokenizer, max_seq_length):
-    """Turns string tensors [B] into framed pieces; label and weight go along."""
-    pair = columns.get("text_pair")
-    example = frame(
-        tokenizer.tokenize(columns["text"]),
-        None if pair is None else tokenizer.tokenize(pair),
+def frame_texts(columns, tokenizer, max_seq_length, long_text="truncate"):
+    """Turns string tensors [B] into framed pieces; label and weight go along.
+
+    See `frame_long`: with windows there are more examples than records.
+    """
+    texts = [columns[name] for name in ("text", "text_pair") if name in columns]
+    example = frame_long(
+        [tokenizer.tokenize(strings) for strings in texts],
+        long_text=long_text,
         cls_id=tokenizer.cls_id,
         sep_id=tokenizer.sep_id,
         max_seq_length=max_seq_length,

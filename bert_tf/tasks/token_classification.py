@@ -9,13 +9,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.packing import frame
 from bert_tf.data.tagged import read_tagged, read_tagged_lines
 from bert_tf.data.tagged_objects import OUTSIDE
-from bert_tf.data.windows import windows
+from bert_tf.data.windows import LONG_TEXTS, windows
 from bert_tf.models.finetuning import TokenClassifier
 from bert_tf.tasks.classification import log_softmax
-from bert_tf.tasks.entities import entities, entity_scores
+from bert_tf.tasks.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.labels import describe_labels, refuse_unknown, restore_labels
 from bert_tf.tasks.texts import objects, ragged
 
@@ -30,9 +31,9 @@ class TokenClassification:
     Args:
         tokenizer: `BertTokenizer`.
         labels: tags in the order of their ids.
-        max_seq_length: pieces of a window, special ones included; a longer text goes in
-            windows that overlap by a quarter, each word answered where it has most
-            context.
+        max_seq_length: pieces of a window, special ones included.
+        long_text: "windows" that overlap by a quarter, each word answered where it has
+            most context; or "truncate", and words beyond are not seen, and O.
     """
 
     name = "token_classification"
@@ -40,18 +41,19 @@ class TokenClassification:
     problem_type = None
     pipeline = "token-classification"
     metric = "f1"
-    options = ()
+    options = ("long_text",)
     inputs = ("pieces", "places", "label")
     read = staticmethod(read_tagged)
     read_lines = staticmethod(read_tagged_lines)
 
-    def __init__(self, tokenizer, labels, *, max_seq_length):
+    def __init__(self, tokenizer, labels, *, max_seq_length, long_text=""):
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
+        self.long_text = check_long_text(long_text, LONG_TEXTS)
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length):
+    def learn(cls, tokenizer, table, *, max_seq_length, long_text=""):
         """Takes the tags that occur: O, then by the alphabet."""
         found = {tag for record in table.records for tag in record["tags"]}
         if not found - {OUTSIDE}:
@@ -60,18 +62,25 @@ class TokenClassification:
                 "learn. Is the last column the one with the tags?"
             )
         labels = [OUTSIDE, *sorted(found - {OUTSIDE})]
-        return cls(tokenizer, labels, max_seq_length=max_seq_length)
+        return cls(
+            tokenizer, labels, max_seq_length=max_seq_length, long_text=long_text
+        )
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
         """Takes the tags that config.json names (`id2label`)."""
-        return cls(tokenizer, restore_labels(config), max_seq_length=max_seq_length)
+        return cls(
+            tokenizer,
+            restore_labels(config),
+            max_seq_length=max_seq_length,
+            long_text=settings.get("long_text", ""),
+        )
 
     def describe(self):
         return describe_labels(self.labels)
 
     def settings(self, scores):
-        return {}
+        return {"long_text": self.long_text}
 
     def columns(self, table):
         """Returns `text`, `words` and perhaps `tags`, arrays of objects [N].
@@ -105,7 +114,7 @@ class TokenClassification:
         rows |= {"label": []} if "tags" in columns else {}
         most = self.max_seq_length - _FRAME
         for record, (pieces, begins) in enumerate(self._pieces(columns)):
-            for window in windows(len(pieces), most, most // 4):
+            for window in windows(len(pieces), most, most // 4, self.long_text):
                 own = [
                     (word, begin - window.begin)
                     for word, begin in begins
@@ -207,6 +216,11 @@ class TokenClassification:
                 }
             )
         return found
+
+    def counts(self, columns, answers):
+        """Returns int [N, 3], of each text right, answered and true entities: of F1."""
+        tags = map(self._tags, answers)
+        return np.array(list(map(entity_counts, columns["tags"], tags)))
 
     def score(self, columns, answers):
         """Compares tags; see `entities.entity_scores`.

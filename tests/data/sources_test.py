@@ -1,9 +1,12 @@
 """Part of a table held out to score on."""
 
+import json
+
 import pytest
 
 from bert_tf.data.readers import read_table
 from bert_tf.data.sources import hold_out
+from bert_tf.data.squad import read_questions
 
 
 def table(tmp_path, texts, name="train.tsv"):
@@ -53,6 +56,35 @@ class TestHoldOut:
         path.write_text("\n".join(lines), encoding="utf-8")
         train, held = hold_out(read_table(path), 0.5)
         assert train.records and held.records
+
+    def test_an_article_s_questions_stay_together(self, tmp_path):
+        path = tmp_path / "squad.json"
+        articles = [
+            {
+                "title": f"title {n % 40}",
+                "paragraphs": [
+                    {
+                        "context": f"context {n}",
+                        "qas": [
+                            {
+                                "question": f"question {n}",
+                                "answers": [{"text": "context", "answer_start": 0}],
+                            }
+                        ],
+                    }
+                ],
+            }
+            for n in range(120)
+        ]
+        path.write_text(json.dumps({"data": articles}))
+        train, held = hold_out(read_questions(path), 0.3)
+        titles = [{r["title"] for r in side.records} for side in (train, held)]
+        assert all(titles) and not titles[0] & titles[1]
+        for article in articles:
+            del article["title"]
+        path.write_text(json.dumps({"data": articles}))
+        train, held = hold_out(read_questions(path), 0.3)
+        assert {r["context"] for r in held.records} - {r["context"] for r in train.records}
 
     @pytest.mark.parametrize(
         "fraction, purpose", [(1e-9, "score on"), (1 - 1e-9, "train on")]

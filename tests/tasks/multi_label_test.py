@@ -73,8 +73,8 @@ class TestLabels:
                 tiny.Tokenizer(), config, settings, max_seq_length=9
             )
             assert (task.labels, task.threshold) == (["x", "y"], threshold)
-        assert make().settings({"eval_threshold": 0.25}) == {"threshold": 0.25}
-        assert make().settings({}) == {"threshold": 0.5}
+        assert make().settings({"eval_threshold": 0.25})["threshold"] == 0.25
+        assert make().settings({})["threshold"] == 0.5
 
 
 def test_features_and_model():
@@ -188,6 +188,11 @@ class TestScore:
         assert scores["threshold"] == pytest.approx(0.3)  # Between 0.4 and 0.2.
         assert scores["micro_f1"] == pytest.approx(2 * 5 / (6 + 5))
         assert type(scores["threshold"]) is type(scores["micro_f1"]) is float
+
+    def test_counts_add_up_to_it(self):
+        counts = make(0.5).counts(TRUTH, logits(ANSWERS))
+        assert counts.sum(axis=0).tolist() == [3, 4, 5]
+        assert len(counts) == 4
 
     def test_a_single_label(self):
         truth = {"label": np.array([[1], [0], [1]], np.uint8)}

@@ -216,5 +216,7 @@ class TestAnswers:
         assert scores["has_answer_exact_match"] == 0.5
         assert scores["has_answer_f1"] == pytest.approx(5 / 6)
         assert scores["no_answer_accuracy"] == 0.5
+        hits = task.hits(columns, answers)
+        assert hits == pytest.approx([1, 2 / 3, 1, 0])
         kept = make(unanswerable=True, null_threshold=scores["null_threshold"])
         assert kept.score(columns, answers) == scores

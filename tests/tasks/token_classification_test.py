@@ -161,6 +161,12 @@ class TestAnswers:
         assert scores["loss"] == pytest.approx(surprises.mean())
         assert scores["per_type"]["x"]["support"] == 3
 
+    def test_counts_add_up_to_f1(self, task, answered):
+        counts = task.counts(*answered)
+        assert len(counts) == len(answered[0]["text"])
+        right, given, true = counts.sum(axis=0)
+        assert (right, given, true) == (2, 2, 3)
+
     def test_a_text_without_words(self, task):
         columns = task.columns(table({"text": "", "words": []}, record("c")))
         examples = task.examples(columns)

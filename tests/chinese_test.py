@@ -1,0 +1,166 @@
+"""Chinese: readers, pieces, offsets and answers on real files, with Google's vocabulary.
+
+Mechanics only: no published Chinese weights are at hand.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from bert_tf import Model, run
+from bert_tf.data.readers import read_table
+from bert_tf.data.squad import read_questions
+from bert_tf.data.tagged import read_tagged
+from bert_tf.tasks import TASKS, examples_of
+from bert_tf.tasks.classification import Classification
+from bert_tf.tasks.question_answering import QuestionAnswering
+from bert_tf.tasks.token_classification import TokenClassification
+from bert_tf.tokenization import BertTokenizer, read_vocab
+
+ROOT = pathlib.Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return BertTokenizer(read_vocab(DATA / "bert_vocabs/bert-base-chinese-vocab.txt"))
+
+
+def test_answers_of_cmrc_lie_on_pieces(tokenizer, caplog):
+    table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
+    assert "answers are not where the file says" in caplog.text
+    assert len(table.records) == 3219
+    task = QuestionAnswering(tokenizer, max_seq_length=384)
+    columns = task.columns(table)
+    examples = examples_of(task, columns)
+    assert examples["first"].nrows() > 3219  # Long contexts have several windows.
+    exact, found = 0, set()
+    first = examples["first"].row_lengths().numpy()
+    for number, (begin, end) in enumerate(examples["label"]):
+        if not begin:
+            continue
+        record = examples["record"][number]
+        spans = examples["spans"][number]
+        shift = first[number] + 2
+        start, after = spans[begin - shift, 0], spans[end - shift, 1]
+        held = columns["context"][record][start:after]
+        answer = next(a for a in columns["answers"][record] if a["start"] is not None)
+        # A piece may be larger than the answer: of a number, or of an English word.
+        assert answer["text"] in held
+        exact += held == answer["text"]
+        found.add(record)
+    assert len(found) > 0.995 * 3219
+    assert exact > 0.98 * np.count_nonzero(examples["label"][:, 0])
+
+
+def test_perfect_answers_to_cmrc_score_one(tokenizer):
+    """Logits that point at the labels, through windows, n best and the text."""
+    table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
+    task = QuestionAnswering(tokenizer, max_seq_length=512, max_answer_length=400)
+    columns = {name: array[:300] for name, array in task.columns(table).items()}
+    examples = examples_of(task, columns)
+    outputs = []
+    for number, label in enumerate(examples["label"]):
+        length = examples["first"][number].shape[0] + examples["second"][number].shape[0]
+        logits = np.zeros([length + 3, 2])
+        # A window that holds none says so, and not that its best piece is one.
+        logits[label, [0, 1]] = 30 if label[0] else 60
+        outputs.append(logits)
+    scores = task.score(columns, task.collect(columns, examples, outputs))
+    assert scores["exact_match"] > 0.97
+    assert scores["f1"] > 0.99
+
+
+def test_each_character_of_msra_has_its_tag(tokenizer):
+    table = read_tagged(DATA / "msra_ner/dev.txt")
+    assert len(table.records) == 2318
+    tags = {tag for record in table.records for tag in record["tags"]}
+    task = TokenClassification(tokenizer, sorted(tags), max_seq_length=64)
+    columns = task.columns(table)
+    examples = examples_of(task, columns)
+    assert examples["pieces"].nrows() > 2318
+    outputs = [30.0 * np.eye(len(tags))[of] for of in examples["label"].to_list()]
+    answers = task.collect(columns, examples, outputs)
+    scores = task.score(columns, answers)
+    assert scores["f1"] == scores["accuracy"] == 1.0
+    assert set(scores["per_type"]) == {"LOC", "ORG", "PER"}
+    for text, answer in zip(columns["text"], task.predict(answers, columns)):
+        for entity in answer["entities"]:
+            assert entity["text"] == text[entity["start"] : entity["end"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "labels", "pairs"),
+    [
+        ("chnsenticorp/dev.tsv", 1200, ["0", "1"], False),
+        ("xnli_zh/dev.tsv", 2490, ["contradiction", "entailment", "neutral"], True),
+    ],
+)
+def test_labelled_texts(tokenizer, path, rows, labels, pairs):
+    table = read_table(DATA / path)
+    assert len(table.records) == rows
+    task = Classification.learn(tokenizer, table, max_seq_length=128)
+    assert task.labels == labels
+    columns = task.columns(table)
+    assert ("text_pair" in columns) == pairs
+    examples = task.features({name: array[:256] for name, array in columns.items()})
+    pieces = examples["input_ids"].values.numpy()
+    assert np.mean(pieces == tokenizer.vocab.index("[UNK]")) < 0.01
+    assert np.max(examples["segment_ids"].values) == int(pairs)
+
+
+@pytest.fixture
+def chinese(tmp_path, monkeypatch):
+    """A folder with the recipe's small configuration and the vocabulary."""
+    monkeypatch.chdir(tmp_path)
+    folder = pathlib.Path("start")
+    folder.mkdir()
+    config = (ROOT / "recipes/bert_tiny_chinese/config.json").read_bytes()
+    (folder / "config.json").write_bytes(config)
+    vocab = (DATA / "bert_vocabs/bert-base-chinese-vocab.txt").read_bytes()
+    (folder / "vocab.txt").write_bytes(vocab)
+    return str(folder)
+
+
+@pytest.mark.slow
+def test_words_and_answers_are_learnt_by_heart(chinese):
+    lines = (DATA / "msra_ner/dev.txt").read_text(encoding="utf-8").split("\n\n")[:32]
+    pathlib.Path("words.txt").write_text("\n\n".join(lines) + "\n\n", encoding="utf-8")
+    squad = json.loads((DATA / "cmrc2018/cmrc2018_dev.json").read_text("utf-8"))
+    squad["data"] = squad["data"][:6]
+    pathlib.Path("answers.json").write_text(json.dumps(squad))
+    training = run.TrainConfig(
+        num_train_epochs=60,
+        per_device_train_batch_size=8,
+        learning_rate=1e-3,
+        eval_strategy="no",
+    )
+    for task, name in (
+        ("token_classification", "words.txt"),
+        ("question_answering", "answers.json"),
+    ):
+        found = run.finetune(
+            run.FinetuneConfig(
+                model=chinese,
+                from_scratch=True,
+                task=task,
+                train_file=name,
+                eval_file=name,
+                max_seq_length=256,
+                output_dir=task,
+            ),
+            training,
+        )
+        assert TASKS[task].metric == "f1"
+        assert found["eval_f1"] > 0.7
+    model = Model("question_answering")
+    paragraph = squad["data"][0]["paragraphs"][0]
+    question = {
+        "question": paragraph["qas"][0]["question"],
+        "context": paragraph["context"],
+    }
+    (answer,) = model.predict([question])
+    assert answer["answer"] == paragraph["context"][answer["start"] : answer["end"]]

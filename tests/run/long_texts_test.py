@@ -1,0 +1,126 @@
+"""The verbs on texts longer than the model, and features, with a model of one layer."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tiny_folder
+
+from bert_tf import run
+from bert_tf.answering import Model
+from bert_tf.training.loop import TrainConfig
+
+TRAINING = TrainConfig(
+    num_train_epochs=24,
+    per_device_train_batch_size=4,
+    learning_rate=2e-2,
+    eval_strategy="steps",
+    eval_steps=30,
+)
+FILLING = "the film is a film , it is a film , is it a film ?"
+WORDS = {"good": "up", "fine": "up", "bad": "down", "poor": "down"}
+
+
+def rows():
+    """What tells the label stands in the midst, between as much at either side."""
+    for word, label in WORDS.items():
+        for times in (1, 2):
+            yield f"{FILLING} {word} {' '.join([FILLING] * times)}", label
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("home"))
+        tiny_folder.write("start")
+        lines = [f"{text}\t{label}\n" for text, label in rows()]
+        pathlib.Path("long.tsv").write_text("text\tlabel\n" + "".join(lines))
+        yield pathlib.Path.cwd()
+
+
+def finetune(long_text, **changes):
+    config = {
+        "model": "start",
+        "train_file": "long.tsv",
+        "eval_file": "long.tsv",
+        "max_seq_length": 14,
+        "long_text": long_text,
+        "output_dir": long_text,
+    }
+    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return finetune("windows")
+
+
+class TestClassification:
+    def test_windows_see_what_both_ends_do_not_hold(self, windows):
+        assert windows["eval_accuracy"] == 1
+        assert finetune("head_tail")["eval_accuracy"] < 1
+
+    def test_the_folder_remembers(self, windows):
+        config = json.loads(pathlib.Path("windows/config.json").read_text())
+        assert config["bert_tf"]["long_text"] == "windows"
+        found = run.evaluate(run.EvaluateConfig(model="windows", eval_file="long.tsv"))
+        assert found["eval_loss"] == pytest.approx(windows["eval_loss"], abs=1e-4)
+        options = {"model": "windows", "long_text": "truncate"}
+        cut = run.evaluate(run.EvaluateConfig(eval_file="long.tsv", **options))
+        assert cut["eval_accuracy"] < 1
+
+    def test_batches_change_nothing(self, windows):
+        texts = [text for text, _ in rows()] + ["good", ""]
+        one, many = (
+            Model("windows", batch_size=size).predict(texts) for size in (1, 64)
+        )
+        for a, b in zip(one, many):
+            assert a["scores"] == pytest.approx(b["scores"], abs=1e-5)
+        assert one[0]["label"] == "up"
+
+    def test_a_way_that_words_do_not_have_is_an_error(self):
+        pathlib.Path("words.txt").write_text("good B-up\n\n")
+        with pytest.raises(ValueError, match="must be one of windows, truncate; rec"):
+            finetune(
+                "head_tail",
+                task="token_classification",
+                train_file="words.txt",
+                eval_file="",
+                output_dir="no",
+            )
+        assert not pathlib.Path("no").exists()
+
+
+class TestFeatures:
+    def test_npz_holds_what_predict_answers(self):
+        pathlib.Path("texts.txt").write_text("it was good\n\na film\n")
+        options = {"model": "start", "task": "features", "input_file": "texts.txt"}
+        config = run.PredictConfig(layers="-1,0", output_file="states.npz", **options)
+        answers = run.predict(config)
+        assert [len(answer["tokens"]) for answer in answers] == [5, 2, 4]
+        with np.load("states.npz", allow_pickle=False) as found:
+            np.testing.assert_array_equal(found["row_splits"], [0, 5, 7, 11])
+            assert found["tokens"][:3].tolist() == ["[CLS]", "it", "was"]
+            np.testing.assert_array_equal(found["layer_0"][7:], answers[2]["layers"]["0"])
+        assert not list(pathlib.Path().glob(".states*"))
+
+    def test_as_lines(self):
+        (answer,) = run.predict(run.PredictConfig(model="start", task="features"), ["a"])
+        line = json.loads(run.as_line(answer))
+        assert np.shape(line["layers"]["-1"]) == (3, 12)
+
+    def test_labels_are_no_arrays(self, windows):
+        config = run.PredictConfig(model="windows", output_file="a.npz")
+        with pytest.raises(ValueError, match="no arrays; name output_file a.jsonl"):
+            run.predict(config, ["good"])
+
+    def test_another_ending_is_an_error(self):
+        with pytest.raises(ValueError, match="must end in .jsonl or .npz; rec"):
+            run.PredictConfig(model="start", output_file="a.csv")
+
+    def test_answers_go_to_a_file(self, windows):
+        config = run.PredictConfig(model="windows", output_file="a.jsonl")
+        answers = run.predict(config, ["good", "bad"])
+        lines = pathlib.Path("a.jsonl").read_text().splitlines()
+        assert list(map(json.loads, lines)) == answers

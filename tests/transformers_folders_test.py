@@ -1,0 +1,116 @@
+"""transformers (and sentence-transformers) load what was fine-tuned here, head and all.
+
+These ask the libraries themselves, where they are installed; heads_test.py and
+embeddings_test.py compare with what they computed before.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tiny_folder
+
+from bert_tf import Model, run
+
+pytestmark = pytest.mark.slow
+TRAINING = run.TrainConfig(
+    max_steps=3,
+    per_device_train_batch_size=4,
+    learning_rate=1e-2,
+    eval_strategy="no",
+)
+FILES = {
+    "token_classification": "it O\nwas O\nvery B-up\ngood I-up\n\na B-down\nfilm O\n\n",
+    "question_answering": json.dumps(
+        {
+            "question": "is it ?",
+            "context": "the film is good .",
+            "answers": [{"text": "good", "answer_start": 12}],
+        }
+    ),
+    "multiple_choice": json.dumps(
+        {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
+    ),
+    "similarity": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n",
+    "classification": "text\tlabel\nit was good\t1\nbad\t0\n",
+    "regression": "text\tlabel\nit was good\t1.5\nbad\t0.5\n",
+    "multi_label": "text\tlabel\nit was good\tx|y\nbad\ty\n",
+}
+CLASSES = {
+    "token_classification": "AutoModelForTokenClassification",
+    "question_answering": "AutoModelForQuestionAnswering",
+    "multiple_choice": "AutoModelForMultipleChoice",
+    "classification": "AutoModelForSequenceClassification",
+    "regression": "AutoModelForSequenceClassification",
+    "multi_label": "AutoModelForSequenceClassification",
+}
+TEXTS = ["the film is good .", "it was a very bad film , was it ?"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("home"))
+        tiny_folder.write("start")
+        for task, content in FILES.items():
+            suffix = ".jsonl" if content[0] == "{" else ".tsv"
+            path = pathlib.Path(task).with_suffix(suffix)
+            path.write_text(content)
+            config = run.FinetuneConfig(
+                model="start",
+                task=task,
+                train_file=str(path),
+                max_seq_length=20,
+                output_dir=task,
+                label_separator="|" if task == "multi_label" else "",
+            )
+            run.finetune(config, TRAINING)
+        yield pathlib.Path.cwd()
+
+
+@pytest.mark.parametrize("task", CLASSES)
+def test_same_outputs(task):
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    theirs, report = getattr(transformers, CLASSES[task]).from_pretrained(
+        task, output_loading_info=True
+    )
+    assert not any(report.values()), report  # Missing, unexpected, of another shape.
+    tokenizer = transformers.AutoTokenizer.from_pretrained(task)
+    if task == "multiple_choice":
+        encoded = tokenizer(["it was"] * 3, ["good", "bad", "a film"], padding=True)
+        inputs = {name: torch.tensor([x]) for name, x in encoded.items()}
+    else:
+        encoded = tokenizer(TEXTS, padding=True)
+        inputs = {name: torch.tensor(x) for name, x in encoded.items()}
+    with torch.no_grad():
+        expected = theirs.eval()(**inputs)
+    mask = np.array(encoded["attention_mask"])
+    batch = {
+        "input_ids": np.array(encoded["input_ids"]),
+        "input_mask": mask,
+        "segment_ids": np.array(encoded["token_type_ids"]),
+        "places": np.where(mask, np.arange(mask.shape[1]), -1),
+        "num_choices": 3,
+    }
+    logits = Model(task).model(batch).numpy()
+    if task == "question_answering":
+        sides = (expected.start_logits, expected.end_logits)
+        expected = np.stack([side.numpy() for side in sides], axis=-1)[mask == 1]
+        logits = logits[mask == 1]
+    elif task == "token_classification":
+        expected, logits = expected.logits.numpy()[mask == 1], logits[mask == 1]
+        assert theirs.config.id2label[0] == "O"
+    else:
+        expected = expected.logits.numpy()
+    np.testing.assert_allclose(logits, expected, atol=2e-5)
+
+
+def test_same_embeddings():
+    library = pytest.importorskip("sentence_transformers")
+    model = library.SentenceTransformer("similarity", device="cpu")
+    expected = model.encode(TEXTS)
+    found = [answer["embedding"] for answer in Model("similarity").predict(TEXTS)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert model.max_seq_length == 20
