@@ -19,6 +19,10 @@ setuptools.setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
+    package_data={
+        "bert_tf.serving": ["page.html"],
+        "bert_tf.serving.deploy": ["*.config", "*.yaml"],
+    },
     python_requires=">=3.11",
     install_requires=[
         "tensorflow>=2.20,<2.22",
@@ -39,6 +43,11 @@ setuptools.setup(
     extras_require={
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
-        "test": ["hypothesis", "pytest", "pytest-xdist", "seqeval"],
+        "serve": ["starlette", "uvicorn"],  # The trial server.
+        "serving": ["grpcio", "protobuf"],  # The client over gRPC.
+        "test": [
+            *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
+            *("starlette", "uvicorn", "tensorflow-serving-api"),
+        ],
     },
 )

@@ -77,15 +77,20 @@ class Model:
             settings | {name: value for name, value in asked.items() if value},
             max_seq_length=max_seq_length,
         )
-        dtype = "mixed_bfloat16" if bf16 else "float32"
-        self.model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
-        folders.load_weights(start, self.model)
+        self._start = start
+        self.model = self.build("mixed_bfloat16" if bf16 else "float32")
         self.batch_size = batch_size
         self._predictor = make_predictor(self.model)
         # Traced once, however many data sets it serves: most of a short answer's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
         )
+
+    def build(self, dtype):
+        """Returns the task's model with the folder's weights, in a Keras dtype policy."""
+        model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
+        folders.load_weights(self._start, model)
+        return model
 
     def evaluate(self, eval_file, **columns):
         """Returns {name: value} on a labelled file; columns as in `read_table`."""

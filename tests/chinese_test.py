@@ -64,7 +64,9 @@ def test_perfect_answers_to_cmrc_score_one(tokenizer):
     examples = examples_of(task, columns)
     outputs = []
     for number, label in enumerate(examples["label"]):
-        length = examples["first"][number].shape[0] + examples["second"][number].shape[0]
+        length = (
+            examples["first"][number].shape[0] + examples["second"][number].shape[0]
+        )
         logits = np.zeros([length + 3, 2])
         # A window that holds none says so, and not that its best piece is one.
         logits[label, [0, 1]] = 30 if label[0] else 60

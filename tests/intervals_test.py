@@ -72,27 +72,28 @@ class TestBootstrap:
         assert intervals.bootstrap_mean(np.full(7, 0.25)) == [0.25, 0.25]
 
 
-class TestBootstrapF1:
+def entity_counts():
+    """Counts of two runs that find some of what is true, and of one that finds all."""
     random = np.random.default_rng(4)
-    TRUE = random.integers(0, 4, 80)
-    # Two runs of one side, a better one of the other.
-    COUNTS = [
-        np.stack([np.minimum(random.integers(0, 4, 80), TRUE), TRUE, TRUE], axis=1)
-        for _ in range(3)
-    ]
-    COUNTS[2][:, 0] = TRUE
+    true = random.integers(0, 4, 80)
+    found = [np.minimum(random.integers(0, 4, 80), true) for _ in range(2)]
+    return [np.stack([right, true, true], axis=1) for right in (*found, true)]
 
+
+class TestBootstrapF1:
     def test_drawing_examples_is_the_same(self):
-        def f1(counts):
-            right, answered, true = counts.sum(axis=0)
+        counts = entity_counts()
+
+        def f1(of):
+            right, answered, true = of.sum(axis=0)
             return 2 * right / (answered + true)
 
         def difference(indices):
-            first, second, other = (f1(counts[indices]) for counts in self.COUNTS)
+            first, second, other = (f1(of[indices]) for of in counts)
             return (first + second) / 2 - other
 
         drawn = intervals.bootstrap(difference, 80, resamples=4000)
-        found = intervals.bootstrap_f1(self.COUNTS[:2], self.COUNTS[2:])
+        found = intervals.bootstrap_f1(counts[:2], counts[2:])
         assert found == pytest.approx(drawn, abs=0.01)
         assert found[0] < difference(slice(None)) < found[1] < 0
 

@@ -17,6 +17,10 @@ and by its work
         time and again. Gives labels (names, in order), seconds (of each time) and
         start_seconds (from the first import to the end of the first time).
 
+    --input_file and --infer, batch sizes with commas between: answers the file's texts
+        in its order, batch by batch, strings in, names of labels out. Gives labels, and
+        by batch size texts_per_second, p50_ms and p99_ms of a call.
+
 A table is JSON lines of {"text", "text_pair", "label"}; without text_pair they are
 single texts; numbers as labels, ids of classes or, with --regression, values. All train
 alike: AdamW, betas 0.9 and 0.999, epsilon 1e-8, decay 0.01 but on biases and LayerNorm,
@@ -53,6 +57,8 @@ def parser(description):
     add("--seed", type=int, default=1, help="Of a new head, dropout and order.")
     add("--threads", type=int, default=2)
     add("--warmup_steps", type=int, default=5, help="Steps not timed, at least 1.")
+    add("--infer", default="", help="Batch sizes, such as 1,32.")
+    add("--most", type=int, default=1000, help="Texts of --input_file that are timed.")
     add("--repeats", type=int, default=3, help="Times --input_file is answered.")
     return result
 
@@ -114,6 +120,33 @@ def time_predictions(once, options):
         once()
         seconds.append(time.perf_counter() - start)
     return {"labels": labels, "seconds": seconds, "start_seconds": start_seconds}
+
+
+def time_inference(call, options):
+    """Times call(texts) -> labels over the texts of a file, in its order.
+
+    Returns:
+        dict with `labels` of all texts, by the largest batch, and `calls`, {batch size:
+        {texts_per_second, p50_ms, p99_ms}}.
+    """
+    texts = read_table(options.input_file)[0][: options.most]
+    sizes, calls = sorted(map(int, options.infer.split(","))), {}
+    for size in sizes:
+        batches = [texts[n : n + size] for n in range(0, len(texts), size)]
+        for batch in batches[:3]:
+            call(batch)
+        seconds, labels = [], []
+        for batch in batches:
+            start = time.perf_counter()
+            labels += call(batch)
+            seconds.append(time.perf_counter() - start)
+        ordered = sorted(seconds)
+        calls[size] = {
+            "texts_per_second": len(texts) / sum(seconds),
+            "p50_ms": 1e3 * statistics.median(seconds),
+            "p99_ms": 1e3 * ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)],
+        }
+    return {"labels": labels, "calls": calls}
 
 
 class Clock:

@@ -137,7 +137,10 @@ class QuestionAnswering:
         """The best spans of all windows of a question, and the least score of none."""
         found = [{"spans": [], "null": math.inf} for _ in records]
         for example, output in zip(examples, outputs):
-            begins, ends = output["start_logits"].tolist(), output["end_logits"].tolist()
+            begins, ends = (
+                output["start_logits"].tolist(),
+                output["end_logits"].tolist(),
+            )
             of = found[example["record"]]
             of["null"] = min(of["null"], begins[0] + ends[0])
             best = [
@@ -246,7 +249,10 @@ def load(options):
     kind = TASKS[options.task]
     more = {"num_labels": options.num_labels} if options.num_labels else {}
     model = kind.model.from_pretrained(
-        options.model, dtype=torch.float32, attn_implementation=options.attention, **more
+        options.model,
+        dtype=torch.float32,
+        attn_implementation=options.attention,
+        **more,
     )
     task = kind(BertTokenizerFast.from_pretrained(options.model), options)
     return task, Pairs(model) if kind is Similarity else model

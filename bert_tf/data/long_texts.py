@@ -8,6 +8,7 @@ Shapes: B records, W windows of them all, L pieces.
 import tensorflow as tf
 
 from bert_tf.data.packing import frame
+from bert_tf.data.windows import cut, take
 
 LONG_TEXTS = ("truncate", "head_tail", "windows")
 
@@ -58,35 +59,18 @@ def cut_into_windows(texts, room):
     """
     room = tf.constant(room, tf.int64)
     lengths = [pieces.row_lengths() for pieces in texts]
-    if len(texts) == 1:
-        moves, limits = [tf.ones_like(lengths[0], bool)], [room + 0 * lengths[0]]
-    else:
-        moves = [lengths[0] > lengths[1], lengths[0] <= lengths[1]]
-        limits = [
-            tf.where(move, room - tf.minimum(other, room // 2), room // 2)
-            for move, other in zip(moves, reversed(lengths))
-        ]
-    strides = [
-        tf.where(move, tf.maximum(limit - limit // 4, 1), 0)
-        for move, limit in zip(moves, limits)
-    ]
-    stride = tf.add_n(strides)  # Of the one that moves.
-    beyond = tf.add_n(
-        [
-            tf.where(move, tf.maximum(length - limit, 0), 0)
-            for move, length, limit in zip(moves, lengths, limits)
-        ]
-    )
-    windows = tf.ragged.range(1 + (beyond + stride - 1) // stride)
-    record, number = windows.value_rowids(), windows.values
+    longest = tf.reduce_max(lengths, axis=0)
+    most = room - tf.minimum(tf.add_n(lengths) - longest, room // 2)
+    numbers, window = cut(longest, most, most // 4)
+    record = numbers.value_rowids()
+    # Of two equals the second goes in windows, as it is the one that is cut first.
+    stays = [lengths[0] < longest if len(texts) == 1 else lengths[0] <= lengths[-1]]
+    stays += [~stays[0]] if len(texts) == 2 else []
 
-    def cut(pieces, limit, stride):
-        begins = tf.gather(stride, record) * number
-        ends = tf.minimum(
-            begins + tf.gather(limit, record), tf.gather(pieces.row_lengths(), record)
-        )
-        firsts = tf.gather(pieces.row_starts(), record)
-        places = tf.ragged.range(firsts + begins, firsts + ends)
-        return places.with_values(tf.gather(pieces.values, places.values))
+    def windows_of(pieces, stays):
+        whole = tf.gather(tf.minimum(pieces.row_lengths(), room // 2), record)
+        stays = tf.gather(stays, record)
+        begin = tf.where(stays, tf.zeros_like(record), window["begin"])
+        return take(pieces, record, begin, tf.where(stays, whole, window["end"]))
 
-    return record, [cut(*of) for of in zip(texts, limits, strides)]
+    return record, [windows_of(*of) for of in zip(texts, stays)]

@@ -15,9 +15,7 @@ SHORTEST_ROW = 32
 ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
-def frame(
-    pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail=False
-):
+def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
     """Writes `[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
 
     Args:

@@ -104,7 +104,10 @@ def _squad(path, found):
             for question in _list(path, paragraph, "qas"):
                 if type(question) is not dict:
                     raise ValueError(f"{path}: a question that is no object. {_FORM}")
-                of = {"context": paragraph.get("context"), "title": article.get("title")}
+                of = {
+                    "context": paragraph.get("context"),
+                    "title": article.get("title"),
+                }
                 yield question | of
 
 

@@ -62,10 +62,13 @@ def examine(config=DoctorConfig()):
             )
             found += of_model
     task = config.task or (folder and folder.settings.get("task")) or CLASSES
-    read = read_table
+    read, options = read_table, {}
     if loads["level"] == "ok":
-        read = importlib.import_module("bert_tf.answering").find_task(task).read
-    of_texts, train, evaluation = _read_tables(config, folder, task, read)
+        kind = importlib.import_module("bert_tf.answering").find_task(task)
+        tasks = importlib.import_module("bert_tf.tasks")
+        read = kind.read
+        options = tasks.read_options(kind, folder.settings if folder else {})
+    of_texts, train, evaluation = _read_tables(config, folder, read, options)
     found += of_texts
     table = train or evaluation
     if table and tokenizer and "text" in table.records[0]:
@@ -84,14 +87,13 @@ def _part(name):
     return importlib.import_module(f"bert_tf.doctor.{name}")
 
 
-def _read_tables(config, folder, task, read):
+def _read_tables(config, folder, read, options):
     """Returns (findings, the training table, the evaluation table), None for no table."""
     found, tables = [], {}
     columns = {
         name: getattr(config, name) or None
         for name in ("text_column", "text_pair_column", "label_column")
     }
-    options = {"many_labels": True} if task == "multi_label" else {}
     remembered = None  # As finetune and evaluate read them.
     if folder and not config.train_file:
         remembered = folder.settings.get("columns")

@@ -67,7 +67,9 @@ class FinetuneConfig:
         ""  # cosine (default), or negatives for pairs without labels.
     )
     max_seq_length: int = 128  # Pieces of an example.
-    long_text: str = ""  # Beyond: truncate (default), head_tail; windows (words, answers).
+    long_text: str = (
+        ""  # Beyond: truncate (default), head_tail; windows (words, answers).
+    )
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):

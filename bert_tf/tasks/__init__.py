@@ -97,7 +97,9 @@ def inputs_of(task, examples):
 
 def batching_of(task):
     """What `evaluation_rows` must know so that a batch of long texts fits the memory."""
-    whole = getattr(task, "long_text", "") == "windows" and not hasattr(task, "examples")
+    whole = getattr(task, "long_text", "") == "windows" and not hasattr(
+        task, "examples"
+    )
     return {"characters": 4 * task.max_seq_length if whole else None}
 
 

@@ -148,9 +148,7 @@ class Classification:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the label goes along."""
-        return frame_texts(
-            columns, self.tokenizer, self.max_seq_length, self.long_text
-        )
+        return frame_texts(columns, self.tokenizer, self.max_seq_length, self.long_text)
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))

@@ -9,11 +9,12 @@ K the most of a batch, T tokens of a text, H hidden size.
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.long_texts import LONG_TEXTS, check_long_text
+from bert_tf.data.long_texts import check_long_text
+from bert_tf.data.packing import frame
 from bert_tf.data.readers import read_table, read_texts
-from bert_tf.data.windows import windows
+from bert_tf.data.windows import cut, take
 from bert_tf.models.features import TokenStates
-from bert_tf.tasks.texts import arrays, frame_texts, objects, ragged, text_columns
+from bert_tf.tasks.texts import arrays, frame_texts, objects, text_columns
 
 NO_TOKEN = -1  # Where an example is shorter than others of its batch.
 _FRAME = 2  # [CLS] and [SEP].
@@ -47,7 +48,7 @@ class Features:
         self.tokenizer = tokenizer
         self.layers = [_layer(text, num_layers) for text in layers.split(",")]
         self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text, LONG_TEXTS)
+        self.long_text = check_long_text(long_text)
 
     @classmethod
     def restore(cls, tokenizer, config, settings, *, max_seq_length):
@@ -93,26 +94,25 @@ class Features:
 
     def _windows(self, columns):
         most = self.max_seq_length - _FRAME
-        input_ids, owned = [], []
-        texts = arrays(self.tokenizer.tokenize(tf.constant(columns["text"])))
-        for record, pieces in enumerate(texts):
-            for window in windows(len(pieces), most, most // 4):
-                own = pieces[window.begin : window.end]
-                input_ids.append([self.tokenizer.cls_id, *own, self.tokenizer.sep_id])
-                first, last = window.first - window.begin, window.last - window.begin
-                # [CLS] is the first window's, [SEP] the last one's.
-                first += window.first > 0
-                last += 1 + (window.last == len(pieces))
-                owned.append([record, first, last])
-        input_ids = ragged(input_ids)
-        record, first, last = np.array(owned, np.int32).T
-        return {
-            "input_ids": input_ids,
-            "segment_ids": tf.zeros_like(input_ids),
+        texts = self.tokenizer.tokenize(tf.constant(columns["text"]))
+        numbers, window = cut(texts.row_lengths(), most, most // 4)
+        record = numbers.value_rowids()
+        framed = frame(
+            take(texts, record, window["begin"], window["end"]),
+            cls_id=self.tokenizer.cls_id,
+            sep_id=self.tokenizer.sep_id,
+            max_seq_length=self.max_seq_length,
+        )
+        # [CLS] is the first window's, [SEP] the last one's.
+        is_first = tf.cast(window["first"] == 0, tf.int64)
+        is_last = window["last"] == tf.gather(texts.row_lengths(), record)
+        is_last = tf.cast(is_last, tf.int64)
+        own = {
             "record": record,
-            "first": first,
-            "last": last,
+            "first": window["first"] - window["begin"] + 1 - is_first,
+            "last": window["last"] - window["begin"] + 1 + is_last,
         }
+        return framed | {name: x.numpy().astype(np.int32) for name, x in own.items()}
 
     def features(self, columns):
         """Adds `places`, int32 [B, K], all tokens of the examples."""

@@ -130,9 +130,7 @@ class MultiLabel:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the labels go along."""
-        return frame_texts(
-            columns, self.tokenizer, self.max_seq_length, self.long_text
-        )
+        return frame_texts(columns, self.tokenizer, self.max_seq_length, self.long_text)
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))

@@ -11,17 +11,15 @@ import tensorflow as tf
 from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.packing import frame
 from bert_tf.data.squad import read_question_lines, read_questions
-from bert_tf.data.windows import LONG_TEXTS, windows
+from bert_tf.data.windows import LONG_TEXTS
 from bert_tf.models.finetuning import QuestionAnswering as Spans
 from bert_tf.tasks.answers import judge_answers, score_answers
 from bert_tf.tasks.classification import log_softmax
-from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none, pieces_of
-from bert_tf.tasks.texts import arrays, example_weights, objects, ragged
+from bert_tf.tasks.question_windows import FRAME, cut_questions
+from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
+from bert_tf.tasks.texts import example_weights, objects
 
 NO_TOKEN = -1  # Where an example is shorter than others of its batch.
-MAX_QUERY_LENGTH = 64  # Pieces of a question, as published.
-_FRAME = 3  # [CLS] and two [SEP].
-_AT_ONCE = 256  # Questions that are cut into pieces at a time.
 
 
 class QuestionAnswering:
@@ -141,62 +139,8 @@ class QuestionAnswering:
         }
 
     def examples(self, columns):
-        """Cuts contexts into windows.
-
-        Returns:
-            dict with `first` and `second`, the pieces of question and window, int32
-            ragged [W, (L)]; `record`, int32 [W], the question; `window`, the
-            `windows.Window`, and `spans`, where its pieces stand in the context, int32
-            [pieces, 2], objects [W]; with answers `label`, int32 [W, 2], the places of
-            the first one's first and last piece in the example, 0 for [CLS] where the
-            window does not hold it.
-        """
-        rows = {name: [] for name in ("first", "second", "record", "window", "spans")}
-        labels = []
-        for record, question, context, spans in self._pieces(columns):
-            room = self.max_seq_length - _FRAME - len(question)
-            answer = None
-            if "answers" in columns:
-                answer = pieces_of(columns["answers"][record], spans)
-            overlap = min(self.doc_stride, room // 2)
-            for window in windows(len(context), room, overlap, self.long_text):
-                rows["first"].append(question)
-                rows["second"].append(context[window.begin : window.end])
-                rows["record"].append(record)
-                rows["window"].append(window)
-                rows["spans"].append(spans[window.begin : window.end])
-                held = answer and window.begin <= answer[0] and answer[1] < window.end
-                shift = len(question) + 2 - window.begin
-                labels.append(
-                    [answer[0] + shift, answer[1] + shift] if held else [0, 0]
-                )
-        examples = {
-            "first": ragged(rows["first"]),
-            "second": ragged(rows["second"]),
-            "record": np.array(rows["record"], np.int32),
-            "window": objects(rows["window"]),
-            "spans": objects(rows["spans"]),
-        }
-        if "answers" in columns:
-            examples["label"] = np.array(labels, np.int32)
-        return examples
-
-    def _pieces(self, columns):
-        """Yields (record, question's pieces, context's pieces, their spans [L, 2])."""
-        count = len(columns["question"])
-        longest = min(MAX_QUERY_LENGTH, (self.max_seq_length - _FRAME) // 2)
-        for begin in range(0, count, _AT_ONCE):
-            some = slice(begin, begin + _AT_ONCE)
-            questions = arrays(self.tokenizer.tokenize(list(columns["question"][some])))
-            # Many questions share a context.
-            contexts = list(dict.fromkeys(columns["context"][some]))
-            found = self.tokenizer.tokenize_with_offsets(contexts)
-            cut = {
-                context: (pieces, np.stack([starts, ends], axis=1))
-                for context, pieces, starts, ends in zip(contexts, *map(arrays, found))
-            }
-            for n, context in enumerate(columns["context"][some]):
-                yield begin + n, questions[n][:longest], *cut[context]
+        """Returns the windows of the contexts, see `cut_questions`."""
+        return cut_questions(self, columns)
 
     def features(self, columns):
         """Frames question and window; `places`, int32 [B, K], are all of its tokens."""
@@ -243,14 +187,17 @@ class QuestionAnswering:
         found = [{"spans": [], "null": np.inf} for _ in columns["question"]]
         lengths = examples["first"].row_lengths().numpy()
         for number, record in enumerate(examples["record"]):
-            window, spans = examples["window"][number], examples["spans"][number]
-            own = lengths[number] + _FRAME + len(spans)
+            spans = examples["spans"][number]
+            own = lengths[number] + FRAME + len(spans)
             logs = log_softmax(outputs[number][:own].T)  # [2, own]
             answers = found[record]
             answers["null"] = min(answers["null"], float(logs[:, 0].sum()))
             begin = lengths[number] + 2
             answers["spans"] += best_spans(
-                window, spans, logs[:, begin : own - 1], self.max_answer_length
+                spans,
+                logs[:, begin : own - 1],
+                examples["own"][number] - examples["begin"][number],
+                self.max_answer_length,
             )
         for answers in found:
             best = dict.fromkeys(sorted(answers["spans"], reverse=True))

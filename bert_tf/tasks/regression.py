@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from bert_tf.data.messages import quote
 from bert_tf.data.long_texts import check_long_text
+from bert_tf.data.messages import quote
 from bert_tf.data.readers import read_table, read_texts
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import describe_labels
@@ -90,9 +90,7 @@ class Regression:
 
     def features(self, columns):
         """Turns string tensors [B] into framed pieces; the label goes along."""
-        return frame_texts(
-            columns, self.tokenizer, self.max_seq_length, self.long_text
-        )
+        return frame_texts(columns, self.tokenizer, self.max_seq_length, self.long_text)
 
     def build(self, backbone):
         return Classifier(backbone, 1)

@@ -13,7 +13,7 @@ from bert_tf.data.long_texts import check_long_text
 from bert_tf.data.packing import frame
 from bert_tf.data.tagged import read_tagged, read_tagged_lines
 from bert_tf.data.tagged_objects import OUTSIDE
-from bert_tf.data.windows import LONG_TEXTS, windows
+from bert_tf.data.windows import LONG_TEXTS, cut_words
 from bert_tf.models.finetuning import TokenClassifier
 from bert_tf.tasks.classification import log_softmax
 from bert_tf.tasks.entities import entities, entity_counts, entity_scores
@@ -105,50 +105,34 @@ class TokenClassification:
         """Cuts texts into windows.
 
         Returns:
-            dict with `pieces`, int32 ragged [W, (L)]; `places`, of the first piece of
-            each own word among them, `words`, its number in the text, and, with tags,
-            `label`, its tag, int32 ragged [W, (K)]; and `record`, int32 [W].
+            what `cut_words` does; with tags also `label`, int32 ragged [W, (K)], of its
+            words.
         """
-        ids = {label: number for number, label in enumerate(self.labels)}
-        rows = {name: [] for name in ("pieces", "places", "words", "record")}
-        rows |= {"label": []} if "tags" in columns else {}
-        most = self.max_seq_length - _FRAME
-        for record, (pieces, begins) in enumerate(self._pieces(columns)):
-            for window in windows(len(pieces), most, most // 4, self.long_text):
-                own = [
-                    (word, begin - window.begin)
-                    for word, begin in begins
-                    if window.first <= begin < window.last
+        parts = []
+        for begin in range(0, len(columns["text"]), _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
+            part = self.cut(split_at(columns["text"][some], columns["words"][some]))
+            parts.append(part | {"record": part["record"] + begin})
+        examples = {
+            name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]
+        }
+        record = examples["record"] = examples["record"].numpy().astype(np.int32)
+        if "tags" in columns:
+            ids = {label: number for number, label in enumerate(self.labels)}
+            tags = columns["tags"]
+            examples["label"] = ragged(
+                [
+                    [ids[tags[n][word]] for word in words]
+                    for n, words in zip(record, examples["words"].to_list())
                 ]
-                rows["pieces"].append(pieces[window.begin : window.end])
-                rows["places"].append([place for _, place in own])
-                rows["words"].append([word for word, _ in own])
-                rows["record"].append(record)
-                if "tags" in columns:
-                    tags = columns["tags"][record]
-                    rows["label"].append([ids[tags[word]] for word, _ in own])
-        numbers = np.array(rows.pop("record"), np.int32)
-        return {name: ragged(of) for name, of in rows.items()} | {"record": numbers}
+            )
+        return examples
 
-    def _pieces(self, columns):
-        """Yields the pieces of each text, and [(word, its first piece), ...]."""
-        texts, spans = columns["text"], columns["words"]
-        for begin in range(0, len(texts), _AT_ONCE):
-            some = range(begin, min(begin + _AT_ONCE, len(texts)))
-            words = [texts[n][start:end] for n in some for start, end in spans[n]]
-            cut = self.tokenizer.tokenize(tf.constant(words, tf.string))
-            values, ends = cut.values.numpy(), cut.row_splits.numpy()
-            number = 0
-            for n in some:
-                first = ends[number]
-                begins = [
-                    (word, int(ends[number + word] - first))
-                    for word in range(len(spans[n]))
-                    # A word of nothing that counts has no pieces, and so no answer.
-                    if ends[number + word] < ends[number + word + 1]
-                ]
-                number += len(spans[n])
-                yield values[first : ends[number]], begins
+    def cut(self, words):
+        """Cuts words, strings ragged [B, (words)], into windows; see `cut_words`."""
+        pieces = self.tokenizer.tokenize(words.values)
+        most = self.max_seq_length - _FRAME
+        return cut_words(pieces, words.row_splits, most, self.long_text)
 
     def features(self, columns):
         """Frames windows; `places`, int32 [B, K] from [CLS] on, and `label` go along."""
@@ -245,3 +229,10 @@ class TokenClassification:
 
     def _tags(self, logs):
         return [self.labels[number] for number in logs.argmax(axis=-1)]
+
+
+def split_at(texts, spans):
+    """The words of texts that stand at (start, end), strings ragged [B, (words)]."""
+    words = [text[a:b] for text, places in zip(texts, spans) for a, b in places]
+    counts = np.array([len(places) for places in spans], np.int64)
+    return tf.RaggedTensor.from_row_lengths(tf.constant(words, tf.string), counts)

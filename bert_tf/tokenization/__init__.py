@@ -16,7 +16,7 @@ google-research/bert's tokenization.py, with which BERT was trained, differs fro
   * lines of vocab.txt are stripped of spaces there, here they are kept as they are.
 """
 
-from bert_tf.tokenization.tokenizer import BertTokenizer
+from bert_tf.tokenization.tokenizer import BertTokenizer, tflite_ops
 from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
 
-__all__ = ["BertTokenizer", "read_vocab", "write_vocab"]
+__all__ = ["BertTokenizer", "read_vocab", "tflite_ops", "write_vocab"]

@@ -87,6 +87,15 @@ class BertTokenizer:
         normal = self._normalizer.normalize(self._mark(_strings(texts)))
         return self._real(self._split(normal)[0])
 
+    def tokenize_with_kernels(self, texts):
+        """The same by two kernels alone, which TFLite can be given, for a phone.
+
+        Two things are missing: a word of over 100 characters is cut into pieces and not
+        unknown, and "[MASK]" and its like in the text are never special pieces.
+        """
+        normal = self._normalizer.normalize(_strings(texts))
+        return self._wordpiece.tokenize(normal)
+
     def tokenize_with_offsets(self, texts):
         """Strings [B] → (ids, starts, ends), each int32 ragged [B, (pieces)].
 
@@ -191,6 +200,11 @@ class BertTokenizer:
             tf.boolean_mask(starts.values, keep),
             tf.boolean_mask(tf.where(long, word_end, ends.values), keep),
         )
+
+
+def tflite_ops():
+    """What registers the operations of TensorFlow Text in a TFLite interpreter."""
+    return tf_text.tflite_registrar.SELECT_TFTEXT_OPS
 
 
 def _strings(texts):

@@ -88,7 +88,10 @@ class TestWindows:
 
     def test_two_long_ones_share_the_room(self):
         found = framed(
-            [list(range(9))], [list(range(20, 29))], long_text="windows", max_seq_length=7
+            [list(range(9))],
+            [list(range(20, 29))],
+            long_text="windows",
+            max_seq_length=7,
         )
         assert found["input_ids"].to_list() == [
             [101, 0, 1, 102, 20, 21, 102],

@@ -84,7 +84,9 @@ class TestHoldOut:
             del article["title"]
         path.write_text(json.dumps({"data": articles}))
         train, held = hold_out(read_questions(path), 0.3)
-        assert {r["context"] for r in held.records} - {r["context"] for r in train.records}
+        assert {r["context"] for r in held.records} - {
+            r["context"] for r in train.records
+        }
 
     @pytest.mark.parametrize(
         "fraction, purpose", [(1e-9, "score on"), (1 - 1e-9, "train on")]

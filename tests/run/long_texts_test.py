@@ -12,20 +12,19 @@ from bert_tf.answering import Model
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
-    num_train_epochs=24,
+    num_train_epochs=100,
     per_device_train_batch_size=4,
     learning_rate=2e-2,
-    eval_strategy="steps",
-    eval_steps=30,
+    eval_strategy="no",
 )
-FILLING = "the film is a film , it is a film , is it a film ?"
+FILLING = "the film is a film , it is a film , it was ,"
 WORDS = {"good": "up", "fine": "up", "bad": "down", "poor": "down"}
 
 
 def rows():
     """What tells the label stands in the midst, between as much at either side."""
     for word, label in WORDS.items():
-        for times in (1, 2):
+        for times in (1, 2, 3):
             yield f"{FILLING} {word} {' '.join([FILLING] * times)}", label
 
 
@@ -68,7 +67,7 @@ class TestClassification:
         assert found["eval_loss"] == pytest.approx(windows["eval_loss"], abs=1e-4)
         options = {"model": "windows", "long_text": "truncate"}
         cut = run.evaluate(run.EvaluateConfig(eval_file="long.tsv", **options))
-        assert cut["eval_accuracy"] < 1
+        assert abs(cut["eval_loss"] - windows["eval_loss"]) > 1e-3
 
     def test_batches_change_nothing(self, windows):
         texts = [text for text, _ in rows()] + ["good", ""]
@@ -102,11 +101,15 @@ class TestFeatures:
         with np.load("states.npz", allow_pickle=False) as found:
             np.testing.assert_array_equal(found["row_splits"], [0, 5, 7, 11])
             assert found["tokens"][:3].tolist() == ["[CLS]", "it", "was"]
-            np.testing.assert_array_equal(found["layer_0"][7:], answers[2]["layers"]["0"])
+            np.testing.assert_array_equal(
+                found["layer_0"][7:], answers[2]["layers"]["0"]
+            )
         assert not list(pathlib.Path().glob(".states*"))
 
     def test_as_lines(self):
-        (answer,) = run.predict(run.PredictConfig(model="start", task="features"), ["a"])
+        (answer,) = run.predict(
+            run.PredictConfig(model="start", task="features"), ["a"]
+        )
         line = json.loads(run.as_line(answer))
         assert np.shape(line["layers"]["-1"]) == (3, 12)
 

@@ -16,7 +16,7 @@ TEXTS = ["7 11 13", "17", "5 6 7 8 9 10 11 12 13 14 15 16"]
 
 
 class Tokenizer(tiny.Tokenizer):
-    vocab = [f"piece {number}" for number in range(tiny.CONFIG.vocab_size)]
+    vocab = tuple(f"piece {number}" for number in range(tiny.CONFIG.vocab_size))
 
 
 def table(texts, **more):

@@ -157,7 +157,7 @@ class TestColumns:
 
 class TestWhoAnswers:
     def test_it_is_no_task_to_train(self):
-        assert ANSWERING.keys() - TASKS.keys() == {"fill_mask"}
+        assert ANSWERING.keys() - TASKS.keys() == {"fill_mask", "features"}
         with pytest.raises(ValueError, match="one of .*; received 'fill_mask'"):
             run.FinetuneConfig(
                 task="fill_mask", model="x", train_file="x", output_dir="x"

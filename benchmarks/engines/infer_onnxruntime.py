@@ -1,0 +1,79 @@
+"""Asks a model of transformers through ONNX Runtime, with the Rust tokenizer.
+
+The model is exported by PyTorch, and quantised (dynamic, int8) where asked, once a
+folder. contract.py says what goes in and comes out.
+"""
+
+import pathlib
+import tempfile
+
+import onnxruntime
+import torch
+import transformers
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from benchmarks.engines import contract
+
+PACKAGES = ("onnxruntime", "transformers")
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class _Logits(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs):
+        return self.model(**dict(zip(INPUTS, inputs))).logits
+
+
+def write_onnx(folder, path):
+    model = transformers.BertForSequenceClassification.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    axes = {0: "batch", 1: "length"}
+    torch.onnx.export(
+        _Logits(model),
+        tuple(torch.ones(2, 9, dtype=torch.int64) for _ in INPUTS),
+        str(path),
+        input_names=list(INPUTS),
+        output_names=["logits"],
+        dynamic_axes={**dict.fromkeys(INPUTS, axes), "logits": {0: "batch"}},
+        dynamo=False,
+    )
+    return model.config.id2label
+
+
+def infer(options):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
+    with tempfile.TemporaryDirectory() as home:
+        path = pathlib.Path(home, "model.onnx")
+        names = write_onnx(options.model, path)
+        if options.int8:
+            quantised = pathlib.Path(home, "int8.onnx")
+            quantize_dynamic(path, quantised, weight_type=QuantType.QInt8)
+            path = quantised
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        session = onnxruntime.InferenceSession(
+            str(path), settings, providers=["CPUExecutionProvider"]
+        )
+
+        def call(texts):
+            batch = tokenizer(
+                texts,
+                padding=True,
+                truncation=True,
+                max_length=options.max_seq_length,
+                return_tensors="np",
+            )
+            (logits,) = session.run(None, {name: batch[name] for name in INPUTS})
+            return [names[number] for number in logits.argmax(-1).tolist()]
+
+        return contract.time_inference(call, options)
+
+
+if __name__ == "__main__":
+    parser = contract.parser(__doc__)
+    parser.add_argument("--int8", action="store_true", help="Quantised, dynamic.")
+    contract.report("onnxruntime", infer, parser.parse_args(), PACKAGES)

@@ -1,0 +1,137 @@
+"""How fast strings become labels, once a model has left: one table, all engines.
+
+    python benchmarks/inference.py --model=FOLDER --huggingface_python=PATH \
+        --input_files=dev.tsv,ag_news.csv --results=EXPORTS
+
+FOLDER is what scripts/finetune.py wrote; it is exported into EXPORTS first, where that is
+not done yet. Each engine runs in its own process, one at a time, on the texts in the
+file's order; engines take turns over the rounds and medians are printed. PATH is a Python
+with torch, transformers, onnx and onnxruntime; ours wants ai-edge-litert, too, for TFLite.
+"""
+
+import pathlib
+import statistics
+import subprocess
+import tempfile
+
+import launch
+from absl import app, flags
+
+from bert_tf.data.readers import read_table
+
+HEADER = [
+    "file",
+    "engine",
+    "batch",
+    "texts/s",
+    "ratio",
+    "p50, ms",
+    "p99, ms",
+    "other labels",
+]
+BASELINE = "huggingface fp32"
+
+flags.DEFINE_list("input_files", None, "Files of texts.", required=True)
+flags.DEFINE_string("results", None, "Folder for exports.", required=True)
+flags.DEFINE_list("batch_sizes", ["1", "32"], "Texts of a call.")
+flags.DEFINE_list("engines", None, "Some of them; all by default.")
+flags.DEFINE_integer("most", 872, "Texts of a file.", lower_bound=32)
+flags.DEFINE_integer("rounds", 3, "Turns of each engine.", lower_bound=1)
+flags.DEFINE_integer("max_seq_length", 128, "Pieces of a text.")
+FLAGS = flags.FLAGS
+
+
+def engines(model, exports):
+    """Returns {name: (Python, module, arguments)}."""
+    ours, theirs = FLAGS.bert_tf_python, FLAGS.huggingface_python
+    saved, lite = "infer_saved_model", "infer_tflite"
+    huggingface, onnx = "infer_huggingface", "infer_onnxruntime"
+    return {
+        "bert_tf fp32": (ours, saved, [f"--model={exports / 'float32'}"]),
+        "bert_tf bf16": (ours, saved, [f"--model={exports / 'bfloat16'}"]),
+        "bert_tf tflite int8": (ours, lite, [f"--model={exports / 'int8'}"]),
+        BASELINE: (theirs, huggingface, [f"--model={model}"]),
+        "huggingface bf16": (theirs, huggingface, [f"--model={model}", "--bf16"]),
+        "huggingface pipeline": (
+            theirs,
+            huggingface,
+            [f"--model={model}", "--pipeline"],
+        ),
+        "onnxruntime fp32": (theirs, onnx, [f"--model={model}"]),
+        "onnxruntime int8": (theirs, onnx, [f"--model={model}", "--int8"]),
+    }
+
+
+def export(model, exports):
+    """Writes what is asked: a SavedModel of each precision, and a TFLite file."""
+    for name, options in {
+        "float32": ["--format=saved_model"],
+        "bfloat16": ["--format=saved_model", "--dtype=bfloat16"],
+        "int8": ["--format=tflite", "--quantize=int8"],
+    }.items():
+        if (exports / name).exists():
+            continue
+        command = [
+            *(FLAGS.bert_tf_python, "scripts/export.py", f"--model={model}"),
+            *(f"--output_dir={exports / name}", *options),
+            f"--max_seq_length={FLAGS.max_seq_length}",
+        ]
+        subprocess.run(command, cwd=launch.ROOT, check=True)
+
+
+def rows(name, reports):
+    """Yields lines of Markdown, one for each engine and batch size."""
+    labels = {engine: turns[0]["labels"] for engine, turns in reports.items()}
+
+    def median(engine, size, figure):
+        return statistics.median(t["calls"][size][figure] for t in reports[engine])
+
+    for size in FLAGS.batch_sizes:
+        for engine in reports:
+            rate = median(engine, size, "texts_per_second")
+            base = median(BASELINE, size, "texts_per_second")
+            pairs = zip(labels[engine], labels[BASELINE], strict=True)
+            yield launch.row(
+                [
+                    *(name, engine, size, f"{rate:.1f}", f"{rate / base:.2f}"),
+                    f"{median(engine, size, 'p50_ms'):.1f}",
+                    f"{median(engine, size, 'p99_ms'):.1f}",
+                    str(sum(ours != theirs for ours, theirs in pairs)),
+                ]
+            )
+
+
+def main(_):
+    model, exports = (
+        launch.model_folder().resolve(),
+        pathlib.Path(FLAGS.results).resolve(),
+    )
+    export(model, exports)
+    chosen = engines(model, exports)
+    if FLAGS.engines:
+        chosen = {name: chosen[name] for name in [*FLAGS.engines, BASELINE]}
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(FLAGS.input_files):
+            table = pathlib.Path(folder) / f"{number}.jsonl"
+            launch.write_table(table, read_table(path, with_labels=False).records)
+            reports = {name: [] for name in chosen}
+            for _ in range(FLAGS.rounds):
+                for name, (python, module, arguments) in chosen.items():
+                    reports[name].append(
+                        launch.run_module(
+                            python,
+                            f"benchmarks.engines.{module}",
+                            *arguments,
+                            f"--input_file={table}",
+                            f"--infer={','.join(FLAGS.batch_sizes)}",
+                            f"--most={FLAGS.most}",
+                            f"--max_seq_length={FLAGS.max_seq_length}",
+                        )
+                    )
+            found += rows(pathlib.Path(path).name, reports)
+    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *found, sep="\n")
+
+
+if __name__ == "__main__":
+    app.run(main)

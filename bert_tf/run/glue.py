@@ -1,0 +1,181 @@
+"""All of GLUE that is at hand, with one recipe, as one table (Wang et al., 2019)."""
+
+import dataclasses
+import json
+import logging
+import pathlib
+
+import numpy as np
+
+from bert_tf.answering import Model
+from bert_tf.run.finetuning import FinetuneConfig, finetune
+from bert_tf.run.needs import need
+from bert_tf.run.seeds import run_folders
+from bert_tf.training import journal
+from bert_tf.training.config import TrainConfig
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class GlueConfig:
+    """Which model, and where GLUE's folders are."""
+
+    model: str = ""  # Folder, "minilm", or a published name like bert-base-uncased.
+    data_dir: str = ""  # Holds folders such as SST-2 and CoLA, as they are published.
+    output_dir: str = ""  # A folder for each task; what is there is not run again.
+    tasks: str = ""  # With commas, such as CoLA,RTE; all that are found if empty.
+    max_seq_length: int = 128  # Pieces of an example.
+    seeds: int = 1  # Runs of each task with seeds seed, seed+1, ….
+
+    def __post_init__(self):
+        need(self, "model", "data_dir", "output_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """One of GLUE: names of its folder, of its files, and what counts."""
+
+    train: tuple[str, ...]
+    evaluation: tuple[str, ...]
+    metrics: tuple[str, ...]
+    task: str = "classification"
+    other: str = ""  # A second file to score on.
+
+
+_DEV, _TRAIN = ("dev.tsv", "dev_part.tsv"), ("train.tsv",)
+GLUE = {
+    "CoLA": _Task(_TRAIN, _DEV, ("mcc",)),
+    "SST-2": _Task(_TRAIN, _DEV, ("accuracy",)),
+    "MRPC": _Task(
+        (*_TRAIN, "msr_paraphrase_train.txt"),
+        (*_DEV, "msr_paraphrase_test.txt"),
+        ("positive_f1", "accuracy"),
+    ),
+    "STS-B": _Task(
+        (*_TRAIN, "sts-train.csv"),
+        (*_DEV, "sts-dev.csv"),
+        ("pearson", "spearman"),
+        task="regression",
+    ),
+    "QQP": _Task(_TRAIN, _DEV, ("positive_f1", "accuracy")),
+    "MNLI": _Task(
+        _TRAIN, ("dev_matched.tsv",), ("accuracy",), other="dev_mismatched.tsv"
+    ),
+    "QNLI": _Task(_TRAIN, _DEV, ("accuracy",)),
+    "RTE": _Task(_TRAIN, _DEV, ("accuracy",)),
+    "WNLI": _Task(_TRAIN, _DEV, ("accuracy",)),
+}
+
+
+def run_glue(config, training=None):
+    """Fine-tunes on each task that is found, one after the other.
+
+    Where a task has no development file, a tenth of its training file is held out.
+
+    Args:
+        config: `GlueConfig`.
+        training: `TrainConfig`, of all tasks.
+
+    Returns:
+        dict with `tasks`, {name: {metric: value, "score": their mean}} (fractions, of
+        several seeds the means), and `average`, the mean of the scores.
+
+    Raises:
+        ValueError, FileNotFoundError: no task is there, or what is wrong with one.
+    """
+    training = training or TrainConfig()
+    found = find_tasks(config.data_dir, config.tasks)
+    tasks = {}
+    for name, (train, evaluation, other) in found.items():
+        output_dir = pathlib.Path(config.output_dir, name)
+        _log.info("%s: %s", name, train)
+        finetuning = FinetuneConfig(
+            model=config.model,
+            task=GLUE[name].task,
+            train_file=str(train),
+            eval_file=str(evaluation or ""),
+            eval_fraction=0.0 if evaluation else 0.1,
+            max_seq_length=config.max_seq_length,
+            seeds=config.seeds,
+            output_dir=str(output_dir),
+        )
+        finetune(finetuning, training)
+        scores = _scores(output_dir, GLUE[name], other)
+        tasks[name] = scores | {"score": float(np.mean(list(scores.values())))}
+    average = float(np.mean([scores["score"] for scores in tasks.values()]))
+    result = {"tasks": tasks, "average": average}
+    journal.write_metrics(pathlib.Path(config.output_dir), result)
+    return result
+
+
+def find_tasks(data_dir, asked=""):
+    """Returns {name: (training file, evaluation file or None, a second one or None)}.
+
+    Args:
+        data_dir: holds the folders; capitals and hyphens in their names do not matter.
+        asked: names with commas between; all where empty.
+    """
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    for name in names:
+        if name not in GLUE:
+            raise ValueError(f"tasks are among {', '.join(GLUE)}; received {name!r}.")
+    root, found = pathlib.Path(data_dir), {}
+    if not root.is_dir():
+        raise FileNotFoundError(f"data_dir: there is no folder {data_dir}.")
+    folders = {_plain(path.name): path for path in root.iterdir() if path.is_dir()}
+    for name in names or GLUE:
+        folder, files = folders.get(_plain(name)), GLUE[name]
+        train = folder and _first(folder, files.train)
+        if train:
+            other = files.other and _first(folder, [files.other])
+            found[name] = train, _first(folder, files.evaluation), other or None
+        elif names:
+            raise FileNotFoundError(
+                f"{root}: no {name} here, a folder with {' or '.join(files.train)}."
+            )
+        else:
+            _log.info("%s is not in %s; left out.", name, root)
+    if not found:
+        raise FileNotFoundError(
+            f"{root}: none of GLUE's folders is here ({', '.join(GLUE)})."
+        )
+    return found
+
+
+def as_table(result):
+    """The scores for people, a line a task, in percent as GLUE's board has them."""
+    lines = []
+    for name, scores in result["tasks"].items():
+        parts = [f"{k} {100 * v:.1f}" for k, v in scores.items() if k != "score"]
+        lines.append(f"{name:8}{100 * scores['score']:6.1f}   {', '.join(parts)}")
+    lines.append(f"{'average':8}{100 * result['average']:6.1f}")
+    return "\n".join(lines)
+
+
+def _scores(output_dir, task, other):
+    """Returns {metric: mean over the runs of a task}."""
+    folders = run_folders(str(output_dir))
+    runs = [
+        json.loads(pathlib.Path(folder, "metrics.json").read_text(encoding="utf-8"))
+        for folder in folders
+    ]
+    scores = {name: [_metric(run, name) for run in runs] for name in task.metrics}
+    if other:
+        again = [Model(folder).evaluate(str(other)) for folder in folders]
+        scores["accuracy_mismatched"] = [of["eval_accuracy"] for of in again]
+    return {name: float(np.mean(values)) for name, values in scores.items()}
+
+
+def _metric(metrics, name):
+    if name == "positive_f1":  # As GLUE scores pairs: F1 of the label 1.
+        return metrics["eval_per_class"]["1"]["f1"]
+    return metrics[f"eval_{name}"]
+
+
+def _first(folder, names):
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _plain(name):
+    return "".join(filter(str.isalnum, name.lower()))

@@ -1,0 +1,1 @@
+"""Leaving the house: SavedModel for TensorFlow Serving, TFLite, and clients."""

@@ -1,0 +1,1 @@
+"""Files for TensorFlow Serving; their folder is what `deploy.__path__` says."""

@@ -1,0 +1,28 @@
+"""Writes a model folder as a SavedModel for TensorFlow Serving, and proves it.
+
+python scripts/export.py --model=model --output_dir=served/model/1
+python scripts/export.py --model=model --output_dir=served/model/2 --dtype=bfloat16
+
+The artefact answers 64 texts in a process of its own, beside the model in memory; where
+they differ by more than its format allows, nothing is written. Prints the report as JSON.
+"""
+
+import json
+import sys
+
+import flags
+
+with flags.quiet_imports():
+    from bert_tf.serving import exporting
+
+flags.define(exporting.ExportConfig)
+
+
+def main(_):
+    report = exporting.export(flags.parse(exporting.ExportConfig))
+    print(exporting.as_table(report), file=sys.stderr)
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    flags.start(main)

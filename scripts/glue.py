@@ -1,0 +1,28 @@
+"""Fine-tunes on all of GLUE that a folder holds, and prints one table.
+
+python scripts/glue.py --model=minilm --data_dir=glue --output_dir=results
+
+Folders and files as they are published: CoLA/train.tsv and dev.tsv, STS-B, MRPC and so
+on. What is interrupted goes on; a task that is finished is not run again.
+"""
+
+import json
+import sys
+
+import flags
+
+with flags.quiet_imports():
+    from bert_tf.run import TrainConfig, glue
+
+flags.define(glue.GlueConfig)
+flags.define(TrainConfig)
+
+
+def main(_):
+    result = glue.run_glue(flags.parse(glue.GlueConfig), flags.parse(TrainConfig))
+    print(glue.as_table(result), file=sys.stderr)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    flags.start(main)

@@ -1,0 +1,198 @@
+"""Runs SavedModels through TensorFlow's C++ loader, which TensorFlow Serving is, too.
+
+    python c_loader.py < jobs.json
+
+A job is {"path", "signature", "inputs": {name: nested lists}}. Prints a list of {name:
+nested lists}, or {"error": its message}. No Python of TensorFlow runs: ctypes calls the
+libraries of the installed wheels, because Python's loader forgives what C++'s does not
+(variables that the graph never assigns).
+"""
+
+import ctypes
+import functools
+import glob
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+
+DESCRIBE = """
+import sys
+from google.protobuf import json_format
+from tensorflow.core.protobuf import saved_model_pb2
+model = saved_model_pb2.SavedModel()
+model.ParseFromString(open(sys.argv[1] + "/saved_model.pb", "rb").read())
+print(json_format.MessageToJson(model.meta_graphs[0].signature_def[sys.argv[2]]))
+"""
+KINDS = {"DT_FLOAT": 1, "DT_INT32": 3, "DT_STRING": 7, "DT_INT64": 9}
+CTYPES = {1: ctypes.c_float, 3: ctypes.c_int32, 9: ctypes.c_int64}
+STRING, STRING_SIZE = 7, 24
+P = ctypes.c_void_p
+
+
+class Output(ctypes.Structure):
+    _fields_ = [("operation", P), ("index", ctypes.c_int)]
+
+
+class LoaderError(Exception):
+    """What the loader said."""
+
+
+@functools.cache
+def library():
+    site = os.path.dirname(
+        os.path.dirname(importlib.util.find_spec("tensorflow").origin)
+    )
+    load = functools.partial(ctypes.CDLL, mode=ctypes.RTLD_GLOBAL)
+    load(glob.glob(f"{site}/tensorflow/libtensorflow_framework.so*")[0])
+    tf = load(glob.glob(f"{site}/tensorflow/libtensorflow_cc.so*")[0])
+    results = {
+        "TF_Message": ctypes.c_char_p,
+        "TF_GetCode": ctypes.c_int,
+        "TF_TensorType": ctypes.c_int,
+        "TF_NumDims": ctypes.c_int,
+        "TF_Dim": ctypes.c_int64,
+        "TF_StringGetSize": ctypes.c_size_t,
+    }
+    pointers = (
+        *("NewStatus", "LoadLibrary", "NewGraph", "NewSessionOptions", "NewBuffer"),
+        *("LoadSessionFromSavedModel", "GraphOperationByName", "AllocateTensor"),
+        *("TensorData", "StringGetDataPointer"),
+    )
+    for name, kind in (results | {f"TF_{name}": P for name in pointers}).items():
+        getattr(tf, name).restype = kind
+    for name, arguments in {
+        "TF_StringInit": [P],
+        "TF_StringCopy": [P, ctypes.c_char_p, ctypes.c_size_t],
+        "TF_StringGetDataPointer": [P],
+        "TF_StringGetSize": [P],
+    }.items():
+        getattr(tf, name).argtypes = arguments
+    status = P(tf.TF_NewStatus())
+    for path in glob.glob(f"{site}/tensorflow_text/python/ops/_*.so"):
+        tf.TF_LoadLibrary(path.encode(), status)
+    return tf
+
+
+class Model:
+    """A loaded SavedModel."""
+
+    def __init__(self, path):
+        self.tf, self.path = library(), path
+        self.status, self.graph = P(self.tf.TF_NewStatus()), P(self.tf.TF_NewGraph())
+        options, buffer = P(self.tf.TF_NewSessionOptions()), P(self.tf.TF_NewBuffer())
+        tags = (ctypes.c_char_p * 1)(b"serve")
+        arguments = (options, None, path.encode(), tags, 1, self.graph, buffer)
+        self.session = P(self.tf.TF_LoadSessionFromSavedModel(*arguments, self.status))
+        self.check()
+
+    def check(self):
+        if self.tf.TF_GetCode(self.status):
+            raise LoaderError(self.tf.TF_Message(self.status).decode()[:2000])
+
+    def run(self, signature, inputs):
+        described = subprocess.run(
+            [sys.executable, "-c", DESCRIBE, self.path, signature],
+            capture_output=True,
+            check=True,
+        )
+        described = json.loads(described.stdout)
+        given = [
+            (self.output(info), self.tensor(inputs[name], KINDS[info["dtype"]]))
+            for name, info in described["inputs"].items()
+        ]
+        names = sorted(described["outputs"])
+        fetched = [self.output(described["outputs"][name]) for name in names]
+        found = (P * len(names))()
+        self.tf.TF_SessionRun(
+            self.session,
+            None,
+            (Output * len(given))(*(output for output, _ in given)),
+            (P * len(given))(*(tensor for _, tensor in given)),
+            len(given),
+            (Output * len(names))(*fetched),
+            found,
+            len(names),
+            None,
+            0,
+            None,
+            self.status,
+        )
+        self.check()
+        return {name: self.values(P(one)) for name, one in zip(names, found)}
+
+    def output(self, info):
+        name, _, index = info["name"].partition(":")
+        operation = self.tf.TF_GraphOperationByName(self.graph, name.encode())
+        if not operation:
+            raise LoaderError(f"no operation {name}")
+        return Output(operation, int(index or 0))
+
+    def tensor(self, values, kind):
+        shape, flat = [], values
+        while isinstance(flat, list):
+            shape.append(len(flat))
+            if not flat:
+                break
+            flat = flat[0]
+        flat = values
+        for _ in shape[1:]:
+            flat = [item for row in flat for item in row]
+        size = STRING_SIZE if kind == STRING else ctypes.sizeof(CTYPES[kind])
+        shape = (ctypes.c_int64 * len(shape))(*shape)
+        bytes_ = ctypes.c_size_t(size * len(flat))
+        tensor = P(self.tf.TF_AllocateTensor(kind, shape, len(shape), bytes_))
+        data = self.tf.TF_TensorData(tensor)
+        for number, value in enumerate(flat):
+            place = data + size * number
+            if kind == STRING:
+                self.tf.TF_StringInit(place)
+                value = value.encode("utf-8")
+                self.tf.TF_StringCopy(place, value, len(value))
+            else:
+                CTYPES[kind].from_address(place).value = value
+        return tensor
+
+    def values(self, tensor):
+        dims = range(self.tf.TF_NumDims(tensor))
+        shape = [self.tf.TF_Dim(tensor, dim) for dim in dims]
+        count, data = math.prod(shape), self.tf.TF_TensorData(tensor)
+        kind = self.tf.TF_TensorType(tensor)
+        if kind == STRING:
+            flat = [
+                ctypes.string_at(
+                    self.tf.TF_StringGetDataPointer(data + STRING_SIZE * number),
+                    self.tf.TF_StringGetSize(data + STRING_SIZE * number),
+                ).decode("utf-8", "replace")
+                for number in range(count)
+            ]
+        else:
+            flat = list((CTYPES[kind] * count).from_address(data)) if count else []
+        return nest(flat, shape)
+
+
+def nest(flat, shape):
+    if len(shape) < 2:
+        return flat
+    size = math.prod(shape[1:])
+    return [
+        nest(flat[row * size : (row + 1) * size], shape[1:]) for row in range(shape[0])
+    ]
+
+
+def main():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    load, answers = functools.cache(Model), []
+    for job in json.load(sys.stdin):
+        try:
+            answers.append(load(job["path"]).run(job["signature"], job["inputs"]))
+        except LoaderError as error:
+            answers.append({"error": str(error)})
+    print(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main()

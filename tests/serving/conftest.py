@@ -1,0 +1,68 @@
+"""A tiny trained folder of each task, made once."""
+
+import json
+import pathlib
+
+import pytest
+import tiny_folder
+
+from bert_tf import run
+
+TRAINING = run.TrainConfig(
+    max_steps=8,
+    per_device_train_batch_size=4,
+    learning_rate=2e-2,
+    eval_strategy="no",
+)
+_TEXTS = "text\tlabel\nit was good\t{}\nbad\t{}\na fine film\t{}\n"
+FILES = {
+    "classification": _TEXTS.format("up", "down", "up"),
+    "regression": _TEXTS.format(1.5, 0.5, 1.25),
+    "multi_label": _TEXTS.format("x|y", "y", "x|z"),
+    "similarity": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n",
+    "token_classification": (
+        "it O\nwas O\nvery B-up\ngood I-up\n. O\n\na B-down\nfilm I-down\nis O\n"
+        "very B-up\npoor I-up\n\n"
+    ),
+    "question_answering": json.dumps(
+        {
+            "question": "is it ?",
+            "context": "the film is good .",
+            "answers": [{"text": "good", "answer_start": 12}],
+        }
+    ),
+    "multiple_choice": json.dumps(
+        {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    """{task: the path of a folder}; one for pairs of texts, too, and one for masks."""
+    home = tmp_path_factory.mktemp("folders")
+    tiny_folder.write(home / "start")
+    tiny_folder.write_pretrained(home / "fill_mask")
+    made = {"fill_mask": home / "fill_mask"}
+    contents = FILES | {
+        "pairs": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
+    }
+    for name, content in contents.items():
+        suffix = ".jsonl" if content[0] == "{" else ".tsv"
+        path = (home / f"{name}_data").with_suffix(suffix)
+        path.write_text(content, encoding="utf-8")
+        task = "classification" if name == "pairs" else name
+        run.finetune(
+            run.FinetuneConfig(
+                model=str(home / "start"),
+                task=task,
+                train_file=str(path),
+                max_seq_length=14,
+                output_dir=str(home / name),
+                label_separator="|" if task == "multi_label" else "",
+                **({"doc_stride": 3} if task == "question_answering" else {}),
+            ),
+            TRAINING,
+        )
+        made[name] = home / name
+    return {name: str(pathlib.Path(path)) for name, path in made.items()}

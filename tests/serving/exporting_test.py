@@ -1,0 +1,179 @@
+"""Exports: whole or not at all, gates, precisions, bad input."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf import Model
+from bert_tf.serving import exporting, parity
+from bert_tf.serving.exporting import ExportConfig, export
+
+
+@pytest.fixture(scope="module")
+def pairs(folders, tmp_path_factory):
+    """The folder and the report of one export, of pairs of texts."""
+    path = tmp_path_factory.mktemp("served") / "model" / "1"
+    return path, export(ExportConfig(model=folders["pairs"], output_dir=str(path)))
+
+
+def test_the_report_is_good_and_lies_beside(pairs):
+    path, report = pairs
+    assert report["texts"] == 64
+    assert report["max_abs_difference"] < 1e-5
+    assert report["agreement"] == 1.0
+    assert report["texts_per_second"] > 0 < report["p50_ms"] <= report["p99_ms"]
+    assert list(report["custom_ops"]) == ["serving_default", "token_ids", "examples"]
+    assert json.loads((path / "assets.extra" / "parity.json").read_text()) == report
+    assert [p.name for p in path.parent.iterdir()] == ["1"]
+
+
+def test_each_weight_is_there_once_and_files_go_along(pairs, folders):
+    path, report = pairs
+    weights = sum(np.prod(w.shape) for w in Model(folders["pairs"]).model.weights)
+    data = next((path / "variables").glob("variables.data*")).stat().st_size
+    assert 4 * weights <= data < 4 * weights + 10_000
+    assert report["size_bytes"] < 4 * weights + 12e6
+    assert (path / "assets" / "labels.txt").read_text().split() == ["0", "1"]
+    vocab = (pathlib.Path(folders["pairs"]) / "vocab.txt").read_text()
+    assert (path / "assets" / "vocab.txt").read_text() == vocab
+
+
+def test_warm_up_requests_are_of_the_signature(pairs):
+    api = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    path = pairs[0] / "assets.extra" / "tf_serving_warmup_requests"
+    (record,) = tf.data.TFRecordDataset(str(path))
+    log = api.PredictionLog.FromString(record.numpy())
+    inputs = {n: tf.make_ndarray(x) for n, x in log.predict_log.request.inputs.items()}
+    assert set(inputs) == {"text", "text_pair"}
+    loaded = tf.saved_model.load(str(pairs[0]))
+    answers = loaded.signatures["serving_default"](
+        **{name: tf.constant(array) for name, array in inputs.items()}
+    )
+    assert answers["label"].shape == (8,)
+
+
+@pytest.mark.slow
+def test_bfloat16_is_half_as_large_and_nearly_the_same(folders, tmp_path):
+    config = {"model": folders["classification"], "signatures": "serving_default"}
+    export(ExportConfig(output_dir=str(tmp_path / "1"), **config))
+    narrow = export(
+        ExportConfig(output_dir=str(tmp_path / "2"), dtype="bfloat16", **config)
+    )
+    assert 1e-5 < narrow["max_abs_difference"] < 0.1
+    assert narrow["agreement"] > 0.9
+    sizes = [
+        next((tmp_path / v / "variables").glob("*.data*")).stat().st_size for v in "12"
+    ]
+    model = Model(folders["classification"]).model
+    weights = sum(np.prod(weight.shape) for weight in model.weights)
+    assert sizes[0] - sizes[1] == pytest.approx(2 * weights, rel=0.02)
+
+
+def test_what_answers_differently_is_not_written(folders, tmp_path, monkeypatch):
+    worse = {"texts": 64, "max_abs_difference": 0.01, "agreement": 1.0}
+    monkeypatch.setattr(parity, "compare", lambda *_: worse)
+    config = ExportConfig(
+        model=folders["classification"],
+        output_dir=str(tmp_path / "m" / "1"),
+        signatures="serving_default",
+    )
+    with pytest.raises(ArithmeticError, match=r"up to 0.01 \(allowed for float32: 0.0"):
+        export(config)
+    assert list((tmp_path / "m").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("report", "good"),
+    [
+        ({"max_abs_difference": 1e-6, "agreement": 1.0}, True),
+        ({"max_abs_difference": 1e-6, "agreement": 0.9}, False),
+        ({"max_abs_difference": float("nan"), "agreement": 1.0}, False),
+    ],
+)
+def test_gate(report, good):
+    report = report | {"texts": 64}
+    if good:
+        parity.check(report, "float32")
+    else:
+        with pytest.raises(ArithmeticError, match="answers differently"):
+            parity.check(report, "float32")
+
+
+def test_a_folder_that_is_there_is_not_touched(folders, tmp_path):
+    (tmp_path / "3").mkdir()
+    config = ExportConfig(
+        model=folders["classification"], output_dir=str(tmp_path / "3")
+    )
+    with pytest.raises(
+        FileExistsError, match=rf"exists; .* next version, {tmp_path}/4"
+    ):
+        export(config)
+    assert list((tmp_path / "3").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_texts_of_ones_own(folders, tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("it was good\nbad film\n")
+    report = export(
+        ExportConfig(
+            model=folders["classification"],
+            output_dir=str(tmp_path / "1"),
+            parity_file=str(path),
+            signatures="serving_default",
+        )
+    )
+    assert report["texts"] == 2
+    assert "32 at once" in exporting.as_table(report)
+    kept = json.loads((tmp_path / "1/assets.extra/parity.json").read_text())
+    assert kept["texts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"model": ""}, "model is missing: pass --model="),
+        ({"format": "onnx"}, "format must be one of saved_model, tflite; received"),
+        ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; received"),
+        ({"quantize": "int4"}, "quantize must be one of int8; received 'int4'"),
+    ],
+)
+def test_bad_flags(changes, told):
+    with pytest.raises(ValueError, match=told):
+        ExportConfig(**{"model": "m", "output_dir": "o"} | changes)
+
+
+def test_an_unknown_signature(folders, tmp_path):
+    config = ExportConfig(
+        model=folders["classification"],
+        output_dir=str(tmp_path / "1"),
+        signatures="text",
+    )
+    with pytest.raises(ValueError, match="signatures must be among serving_default"):
+        export(config)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_long_texts_go_in_windows(folders, tmp_path):
+    """The artefact pools as the model does; shipped texts are longer than 14 pieces."""
+    report = export(
+        ExportConfig(
+            model=folders["classification"],
+            output_dir=str(tmp_path / "1"),
+            long_text="windows",
+            signatures="serving_default",
+        )
+    )
+    assert report["max_abs_difference"] < 1e-5
+    loaded = tf.saved_model.load(str(tmp_path / "1"))
+    answer = loaded.signatures["serving_default"]
+    text = "it was good , it was good , it was good ," * 3
+    whole, cut = (
+        answer(text=tf.constant([x]))["logits"].numpy() for x in (text, text[:40])
+    )
+    assert np.abs(whole - cut).max() > 1e-4
+    assert pathlib.Path(tmp_path / "1").is_dir()

@@ -1,0 +1,198 @@
+"""A SavedModel answers as the model does: through the C++ loader, for every task."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf import Model
+from bert_tf.serving import parity
+from bert_tf.serving.saved_model import write_saved_model
+
+LONG = (
+    "it was very good , the film is bad . a fine film is very poor ? the film was good"
+)
+TEXTS = ["it was very good .", "", "Bad,  the film", LONG, "a U.S. film's 北京"]
+PAIRS = ["fine", "it is", "", "a film is a film", LONG]
+INPUTS = {
+    "classification": {"text": TEXTS},
+    "regression": {"text": TEXTS},
+    "multi_label": {"text": TEXTS},
+    "pairs": {"text": TEXTS, "text_pair": PAIRS},
+    "similarity": {"text": TEXTS},
+    "token_classification": {"text": TEXTS},
+    "question_answering": {
+        "question": ["is it ?", "was it good ?", "is a film very bad ?", "a", "is it"],
+        "context": [LONG, "the film is good .", f"{LONG} {LONG}", "北京", LONG],
+    },
+    "multiple_choice": {
+        "question": TEXTS,
+        "choices": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
+    },
+    "fill_mask": {"text": ["it was [MASK]", "[MASK] [MASK] film", f"[MASK] {LONG}"]},
+}
+
+
+@pytest.fixture(scope="module")
+def exported(folders, tmp_path_factory):
+    """{name: the folder of a SavedModel}, of all tasks."""
+    home, made = tmp_path_factory.mktemp("served"), {}
+    for name, folder in folders.items():
+        model, made[name] = Model(folder), home / name
+        more = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
+        custom_ops = write_saved_model(
+            made[name],
+            model.task,
+            model.model,
+            files=[],
+            pairs=name == "pairs",
+            signatures=["serving_default", "token_ids", *more.get(name, [])],
+        )
+        assert custom_ops["token_ids"] == []
+        assert custom_ops["serving_default"] == [
+            "FastBertNormalize",
+            "FastWordpieceTokenizeWithOffsets",
+        ]
+    return made
+
+
+@pytest.fixture(scope="module")
+def through_c(exported):
+    """What the C++ loader answers, {(name, signature): {output: list}}."""
+    jobs = [
+        {"path": str(exported[name]), "signature": signature, "inputs": inputs}
+        for name, all_inputs in INPUTS.items()
+        for signature, inputs in {
+            "serving_default": all_inputs,
+            "token_ids": token_ids(name),
+        }.items()
+    ]
+    jobs += [
+        {
+            "path": str(exported["classification"]),
+            "signature": "serving_default",
+            "inputs": {"text": []},
+        },
+        {
+            "path": str(exported["similarity"]),
+            "signature": "pairs",
+            "inputs": {"text": TEXTS, "text_pair": PAIRS},
+        },
+    ]
+    loader = pathlib.Path(__file__).with_name("c_loader.py")
+    done = subprocess.run(
+        [sys.executable, str(loader)],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = [(name, s) for name in INPUTS for s in ("serving_default", "token_ids")]
+    names += [("classification", "empty"), ("similarity", "pairs")]
+    return dict(zip(names, json.loads(done.stdout), strict=True))
+
+
+def token_ids(name):
+    ids = [[2, 10, 12, 13, 15, 3, 0], [2, 16, 4, 3, 0, 0, 0]]
+    mask = [[int(i > 0) for i in row] for row in ids]
+    inputs = {
+        "input_ids": ids,
+        "input_mask": mask,
+        "segment_ids": [[0] * 7, [0] * 7],
+    }
+    if name == "multiple_choice":
+        return {key: [value] for key, value in inputs.items()}
+    return inputs
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_strings(name, folders, through_c):
+    inputs = INPUTS[name]
+    model = Model(folders[name])
+    expected = model.predict([dict(zip(inputs, row)) for row in zip(*inputs.values())])
+    found = through_c[name, "serving_default"]
+    assert "error" not in found
+    for ours, theirs in zip(
+        expected, parity.as_answers(found, model.task.name), strict=True
+    ):
+        said, numbers = parity.leaves(ours)
+        other_said, other_numbers = parity.leaves(theirs)
+        assert other_said == said
+        np.testing.assert_allclose(other_numbers, numbers, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_token_ids(name, folders, through_c):
+    found = through_c[name, "token_ids"]
+    assert "error" not in found
+    task, model = Model(folders[name]).task, Model(folders[name]).model
+    batch = {k: np.array(v, np.int32) for k, v in token_ids(name).items()}
+    if name == "multiple_choice":
+        batch = {key: value[0] for key, value in batch.items()}
+        batch["num_choices"] = tf.constant(2)
+    places = np.where(batch["input_mask"], np.arange(7, dtype=np.int32), np.int32(-1))
+    batch |= {
+        "places": places,
+        "mask_places": np.where(batch["input_ids"] == 4, places, np.int32(-1)),
+    }
+    outputs = model(batch).numpy()
+    if name == "question_answering":
+        found = np.stack([found["start_logits"], found["end_logits"]], axis=-1)
+        np.testing.assert_allclose(found[places >= 0], outputs[places >= 0], atol=1e-5)
+    elif name == "fill_mask":
+        probabilities = np.array(found["probabilities"])
+        np.testing.assert_allclose(probabilities, outputs[:, :, 1], atol=1e-5)
+        assert (
+            found["tokens"][1][2][0] == task.tokenizer.vocab[int(outputs[1, 2, 0, 0])]
+        )
+    elif name == "similarity":
+        np.testing.assert_allclose(found["embedding"], outputs[:, 0], atol=1e-5)
+    elif name == "regression":
+        np.testing.assert_allclose(found["score"], outputs[:, 0], atol=1e-5)
+    else:
+        np.testing.assert_allclose(found["logits"], outputs, atol=1e-5)
+
+
+def test_an_empty_batch(through_c):
+    found = through_c["classification", "empty"]
+    assert found == {"label": [], "logits": [], "scores": []}
+
+
+def test_pairs_of_similarity(folders, through_c):
+    records = [{"text": a, "text_pair": b} for a, b in zip(TEXTS, PAIRS)]
+    expected = [a["similarity"] for a in Model(folders["similarity"]).predict(records)]
+    found = through_c["similarity", "pairs"]["similarity"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_serialised_examples(exported):
+    loaded = tf.saved_model.load(str(exported["multiple_choice"]))
+    examples = [
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    name: tf.train.Feature(
+                        bytes_list=tf.train.BytesList(
+                            value=[
+                                text.encode()
+                                for text in (
+                                    value if isinstance(value, list) else [value]
+                                )
+                            ]
+                        )
+                    )
+                    for name, value in zip(INPUTS["multiple_choice"], row)
+                }
+            )
+        ).SerializeToString()
+        for row in zip(*INPUTS["multiple_choice"].values())
+    ]
+    found = loaded.signatures["examples"](tf.constant(examples))
+    inputs = {k: tf.constant(v) for k, v in INPUTS["multiple_choice"].items()}
+    expected = loaded.signatures["serving_default"](**inputs)
+    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)

@@ -1,0 +1,214 @@
+"""The trial server, over a real socket: answers, gathering, and bad requests."""
+
+import concurrent.futures
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+import uvicorn
+
+from bert_tf import Model
+from bert_tf.serving import trial
+from bert_tf.serving.client import Client, ServingError
+
+TEXTS = ["it was very good .", "bad", "", "a fine film , is it ?"]
+
+
+class Running:
+    """A server in a thread, on a port that was free."""
+
+    def __init__(self, **options):
+        app = trial.make_app(trial.ServeConfig(**options))
+        config = uvicorn.Config(app, port=0, log_level="error", lifespan="on")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join()
+
+    def post(self, body, path="/v1/models/model:predict"):
+        """Returns HTTP status and the JSON that came."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture(scope="module")
+def serve(folders):
+    running = {}
+
+    def start(task):
+        if task not in running:
+            running[task] = Running(model=folders[task], name="model")
+        return running[task]
+
+    yield start
+    for server in running.values():
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve("classification")
+
+
+def test_rows_columns_and_bare_texts(server, folders):
+    expected = Model(folders["classification"]).predict(TEXTS)
+    status, rows = server.post({"instances": [{"text": text} for text in TEXTS]})
+    assert status == 200
+    assert [row["label"] for row in rows["predictions"]] == [
+        answer["label"] for answer in expected
+    ]
+    np.testing.assert_allclose(
+        [row["scores"] for row in rows["predictions"]],
+        [list(answer["scores"].values()) for answer in expected],
+        atol=1e-5,
+    )
+    _, columns = server.post({"inputs": {"text": TEXTS}})
+    assert columns["outputs"]["label"] == [r["label"] for r in rows["predictions"]]
+    for body in ({"instances": TEXTS}, {"inputs": TEXTS}):
+        status, _ = server.post(body, "/v1/models/model/versions/1:predict")
+        assert status == 200
+    assert server.post({"instances": []}) == (200, {"predictions": []})
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "field"),
+    [
+        ("question_answering", {"question": "is it ?", "context": TEXTS[0]}, "answer"),
+        (
+            "multiple_choice",
+            {"question": "it was", "choices": ["bad", "fine"]},
+            "choice",
+        ),
+        ("token_classification", {"text": "it was very good"}, "type"),
+        ("pairs", {"text": "it was good", "text_pair": "fine"}, "label"),
+    ],
+)
+def test_other_tasks(serve, folders, task, row, field):
+    status, found = serve(task).post({"instances": [row]})
+    assert status == 200
+    assert field in found["predictions"][0]
+
+
+def test_status_and_page(server):
+    with urllib.request.urlopen(f"{server.address}/v1/models/model") as answer:
+        assert json.load(answer)["model_version_status"][0]["state"] == "AVAILABLE"
+    with urllib.request.urlopen(server.address) as answer:
+        page = answer.read().decode()
+    assert '{"model": "model", "fields": ["text"], "labels": ["down", "up"]}' in page
+
+
+GOOD = {"instances": ["it was good"]}
+BAD = {
+    "malformed JSON": (b'{"instances": [', 400, "not JSON"),
+    "not UTF-8": (b'{"instances": ["\xff"]}', 400, "not UTF-8"),
+    "no object": (b"[1]", 400, 'give "instances"'),
+    "neither": ({}, 400, 'give "instances"'),
+    "both": ({"instances": [], "inputs": []}, 400, 'give "instances"'),
+    "wrong type": ({"instances": [7]}, 400, "text must be text; received 7"),
+    "no list": ({"instances": "a"}, 400, "must be a list"),
+    "missing field": ({"instances": [{"txt": "a"}]}, 400, "each instance has text"),
+    "missing list": ({"inputs": {"txt": ["a"]}}, 400, "inputs have text"),
+    "a list in a list": ({"inputs": {"text": [["a"]]}}, 400, "must be text"),
+    "10,000 texts": ({"instances": ["a"] * 10_000}, 400, "a list of 1,000 at most"),
+    "1 MB of text": ({"instances": ["a" * 2**20]}, 413, "1,048,576 bytes at most"),
+    "a long text": ({"instances": ["a" * 200_000]}, 400, "over 100,000 characters"),
+    "half a character": (b'{"instances": ["\\ud800"]}', 400, "half a character"),
+    "another signature": (GOOD | {"signature_name": "x"}, 400, "no signature"),
+    "nested deep": (b'{"instances": ' + b"[" * 100_000, 400, "not JSON"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_requests_are_told_and_the_next_is_answered(server, name):
+    before = server.post(GOOD)
+    body, status, told = BAD[name]
+    found = server.post(body)
+    assert found[0] == status
+    assert told in found[1]["error"]
+    assert "\n" not in found[1]["error"]
+    assert server.post(GOOD) == before
+
+
+def test_another_model_or_path(server):
+    status, found = server.post(GOOD, "/v1/models/other:predict")
+    assert (status, found["error"]) == (404, "no model 'other' here; there is 'model'")
+    assert server.post(GOOD, "/v1/nothing")[0] == 404
+
+
+def test_a_nul_is_a_character_that_counts_for_nothing(server):
+    nul, none = (server.post({"instances": [x]})[1] for x in ("it\0 was", "it was"))
+    assert nul == none
+
+
+def test_many_at_once_get_their_own_answers(server, folders):
+    texts = [
+        f"{'very ' * (n % 7)}{('good', 'bad', 'a film')[n % 3]}" for n in range(60)
+    ]
+    expected = Model(folders["classification"]).predict(texts)
+    client = Client(server.address, "model")
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda text: client.predict(text=[text])[0], texts))
+    assert [a["label"] for a in found] == [a["label"] for a in expected]
+    np.testing.assert_allclose(
+        [answer["scores"] for answer in found],
+        [list(answer["scores"].values()) for answer in expected],
+        atol=1e-5,
+    )
+
+
+def test_questions_of_unequal_choices_at_once(serve):
+    client = Client(serve("multiple_choice").address, "model")
+    rows = [["good", "bad"], ["good", "bad", "fine"], ["a", "b", "c", "d"]] * 4
+
+    def ask(choices):
+        return client.predict(question=["it was"], choices=[choices])[0]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(ask, rows))
+    for choices, answer in zip(rows, found):
+        assert len(answer["scores"]) == len(choices)
+        assert answer["choice"] in choices
+
+
+class TestClient:
+    def test_status(self, server):
+        found = Client(server.address, "model").status()
+        assert found["model_version_status"][0]["state"] == "AVAILABLE"
+
+    def test_what_the_server_refuses_is_one_line(self, server):
+        client = Client(server.address, "other")
+        with pytest.raises(ServingError, match=r"other: no model 'other'.*\(404\)"):
+            client.predict(text=["a"])
+
+    def test_no_server(self):
+        client = Client("http://127.0.0.1:9", "model", retries=1, wait=0.01)
+        with pytest.raises(ServingError, match=r"does not answer: .*Is the server up"):
+            client.predict(text=["a"])
+
+    @pytest.mark.parametrize("inputs", [{"text": "a"}, {"a": ["b"], "c": []}, {}])
+    def test_inputs_are_lists_of_one_length(self, server, inputs):
+        with pytest.raises(ValueError, match="lists of one length"):
+            Client(server.address, "model").predict(**inputs)
+
+    def test_nothing_is_answered_by_nothing(self, server):
+        assert Client(server.address, "model").predict(text=[]) == []
+
+    def test_an_address_without_a_scheme_is_an_error(self):
+        with pytest.raises(ValueError, match="received 'localhost:8501'"):
+            Client("localhost:8501", "model")
