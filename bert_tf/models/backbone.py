@@ -59,6 +59,10 @@ class BertBackbone(keras.Model):
         config: `BertConfig`.
         dtype: a Keras policy: "float32", "bfloat16", "mixed_bfloat16"; None takes the
             global one.
+        gradient_checkpointing: True to keep each layer's input alone for the backward
+            pass, which computes the rest again (Chen et al., 2016, "Training deep nets
+            with sublinear memory cost"): a third more time for a fraction of the memory.
+            Needs `dropout_seed`, so that the same values drop again.
 
     Call arguments:
         batch: dict of rows (`input_ids, segment_ids, position_ids, sequence_ids`, int32
@@ -75,9 +79,12 @@ class BertBackbone(keras.Model):
         TensorShape([1, 128])
     """
 
-    def __init__(self, config, *, dtype=None, name="bert"):
+    def __init__(
+        self, config, *, dtype=None, gradient_checkpointing=False, name="bert"
+    ):
         super().__init__(dtype=dtype, name=name)
         self.config = config
+        self.gradient_checkpointing = gradient_checkpointing
         self.embeddings = Embeddings(
             config.vocab_size,
             config.hidden_size,
@@ -134,8 +141,9 @@ class BertBackbone(keras.Model):
         Returns:
             dict with `sequence_output` [R, S, H], `pooled_output` [B, H],
             `hidden_states` (the embeddings, then each layer's output) [L + 1][R, S, H]
-            and `attention_probabilities` [L][R, N, S, S]; with `at` also `output_at`
-            [Q, H], the output of those tokens alone, for less than all of them cost.
+            and `attention_probabilities` [L][R, N, S, S] (None in training with gradient
+            checkpointing); with `at` also `output_at` [Q, H], the output of those tokens
+            alone, for less than all of them cost.
         """
         shape = ops.shape(rows["input_ids"])
         seed = rows.get("dropout_seed")
@@ -149,7 +157,11 @@ class BertBackbone(keras.Model):
         for number, layer in enumerate(self.encoder_layers, start=1):
             # Each layer folds in a few numbers of its own.
             arguments = {"seed": fold_in(seed, 16 * number), "training": training}
-            before, (hidden, links) = hidden, layer(hidden, bias, **arguments)
+            before = hidden
+            if self.gradient_checkpointing and training:
+                hidden, links = _forgetful(layer, arguments)(hidden, bias), None
+            else:
+                hidden, links = layer(hidden, bias, **arguments)
             states.append(hidden)
             probabilities.append(links)
         # Whoever wants only the pooled output (and compiles) does not pay for the last
@@ -181,12 +193,27 @@ class BertBackbone(keras.Model):
         return {
             "config": self.config.to_dict(),
             "dtype": self.dtype_policy.name,
+            "gradient_checkpointing": self.gradient_checkpointing,
             "name": self.name,
         }
 
     @classmethod
     def from_config(cls, config):
         return cls(**config | {"config": BertConfig.from_dict(config["config"])})
+
+
+def _forgetful(layer, arguments):
+    """A layer's output as a function that keeps nothing for its gradient but its inputs.
+
+    Raises:
+        ValueError: dropout without a seed: computed again, it would drop other values.
+    """
+    if arguments["seed"] is None:
+        raise ValueError(
+            "gradient_checkpointing computes layers twice, and dropout must drop the "
+            "same values: give dropout_seed, int32 [2], with each batch."
+        )
+    return keras.remat(lambda hidden, bias: layer(hidden, bias, **arguments)[0])
 
 
 class _Intermediates(keras.Model):

@@ -15,6 +15,7 @@ from bert_tf.data.packing import frame
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.run.extending import extend, read_words
 
 FORMATS = ("huggingface", "google")
 
@@ -35,6 +36,7 @@ class ConvertConfig:
     input: str = ""  # Model folder in any layout that is read, or a model's name.
     output: str = ""  # Folder to write; must not be there, or be empty.
     format: str = "huggingface"  # Layout to write: huggingface or google.
+    add_tokens: str = ""  # Words for the vocabulary: a,b,c, or a file, one a line.
 
     def __post_init__(self):
         for name in ("input", "output"):
@@ -59,7 +61,7 @@ def convert(config):
         dict: `input`, `output`, `format`, `architecture` (transformers' name of the
         model with these heads), `arrays` and `parameters` (how many were written),
         `max_abs_difference` (of any output of the two models on a few sentences),
-        `compared` (those outputs).
+        `compared` (those outputs); with `add_tokens` also `added_tokens`, how many.
 
     Raises:
         ValueError, OSError: bad input, before anything is written; or what was written
@@ -74,12 +76,16 @@ def convert(config):
         raise ValueError(
             f"output {output} is there already, and not an empty folder; name a new one."
         )
+    words = read_words(config.add_tokens) if config.add_tokens else []
     start = folders.resolve(config.input)
     folder = folders.read(start)
     arrays = layouts.read_arrays(start)
     architecture = _architecture(arrays, folder.config)
     # Also says what is wrong with the input, before anything is written.
     before = _outputs(start, folder, arrays)
+    known = len(folder.vocab)
+    if words:
+        folder, arrays = extend(folder, arrays, words)
 
     beside = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
@@ -93,7 +99,13 @@ def convert(config):
         beside.replace(output)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return {
+    if "masked_lm_logits" in before:  # Of the pieces that both have.
+        before, after = (
+            side | {"masked_lm_logits": side["masked_lm_logits"][..., :known]}
+            for side in (before, after)
+        )
+    added = {"added_tokens": len(folder.vocab) - known} if words else {}
+    return added | {
         "input": str(start),
         "output": str(output),
         "format": config.format,

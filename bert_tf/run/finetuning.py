@@ -168,7 +168,13 @@ def _finetune(config, training, flags, strategy):
 
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
-        model = task.build(BertBackbone(folder.config, dtype=training.dtype_policy))
+        model = task.build(
+            BertBackbone(
+                folder.config,
+                dtype=training.dtype_policy,
+                gradient_checkpointing=training.gradient_checkpointing,
+            )
+        )
         # The weights to start from: those of the folder; a new head's, random. A run
         # that was interrupted overwrites both with its checkpoint, in loop.train.
         if not config.from_scratch:

@@ -166,7 +166,13 @@ def _pretrain(config, training, flags, strategy):
 
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
-        model = tasks[0].build(BertBackbone(folder.config, dtype=training.dtype_policy))
+        model = tasks[0].build(
+            BertBackbone(
+                folder.config,
+                dtype=training.dtype_policy,
+                gradient_checkpointing=training.gradient_checkpointing,
+            )
+        )
         # A run that was interrupted overwrites both with its checkpoint, in loop.train.
         if config.model:
             folders.load_weights(folders.resolve(config.model), model, new_heads=True)

@@ -97,6 +97,20 @@ def fill(task, model, texts):
     return of_guesses(task, outputs)
 
 
+def states(task, model, texts):
+    """texts [B] → `tokens`, strings [B, P], and `layer_-1` and so on, float32 [B, P, H]."""
+    options = (task.tokenizer, task.max_seq_length, task.long_text)
+    example = task.features(frame_texts({"text": texts}, *options))
+    outputs = model(pack(example), training=False)
+    tokens = tf.gather(tf.constant(task.tokenizer.vocab), example["input_ids"])
+    return {"tokens": tokens.to_tensor("")} | of_states(task, outputs)
+
+
+def of_states(task, outputs):
+    """Outputs of `TokenStates` [B, P, layers, H] → `layer_-1` and so on, [B, P, H]."""
+    return {f"layer_{n}": outputs[:, :, i] for i, n in enumerate(task.layers)}
+
+
 def of_guesses(task, outputs):
     """Outputs of `MaskFiller` [B, P, 2, K] → `tokens` and `probabilities`, [B, P, K]."""
     pieces = tf.cast(outputs[:, :, 0], tf.int32)

@@ -188,7 +188,18 @@ def _guesses(row):
     }
 
 
+def _states(row):
+    count = len([token for token in row["tokens"] if token])
+    layers = {
+        name.removeprefix("layer_"): states[:count]
+        for name, states in row.items()
+        if name != "tokens"
+    }
+    return {"tokens": row["tokens"][:count], "layers": layers}
+
+
 _AS_ANSWERS = {
+    "features": _states,
     "token_classification": _entities,
     "fill_mask": _guesses,
     "multi_label": lambda row: row | {"labels": [x for x in row["labels"] if x]},
@@ -200,6 +211,8 @@ def leaves(answer):
     said, numbers = [], []
 
     def walk(value):
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
         if isinstance(value, dict):
             for name in sorted(value):
                 walk(value[name])

@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from bert_tf.serving import answers, spans
 
-SIGNATURES = ("serving_default", "token_ids", "examples")
-
 
 def make_signatures(task, model, *, pairs):
     """Returns {name: `tf.function` of named tensors, with its input signature}.
@@ -105,7 +103,19 @@ def _of_masks(task, model, pairs):
     return {"serving_default": (["text"], lambda text: answers.fill(task, model, text))}
 
 
+def _of_states(task, model, pairs):
+    if task.long_text == "windows":
+        raise ValueError(
+            "features are served of a text's one example; take long_text=truncate or "
+            "head_tail."
+        )
+    return {
+        "serving_default": (["text"], lambda text: answers.states(task, model, text))
+    }
+
+
 _STRINGS = {
+    "features": _of_states,
     "classification": _of_texts(answers.of_labels),
     "multi_label": _of_texts(answers.of_many_labels),
     "regression": _of_texts(answers.of_number),
@@ -132,7 +142,7 @@ def _token_ids(task, model):
         if task.name == "multiple_choice":
             batch["num_choices"] = shape[1]
         places = tf.range(shape[-1])
-        if task.name in ("token_classification", "question_answering"):
+        if task.name in ("token_classification", "question_answering", "features"):
             batch["places"] = tf.where(input_mask > 0, places, -1)
         if task.name == "fill_mask":
             is_mask = input_ids == task.tokenizer.mask_id
@@ -161,7 +171,8 @@ _OF_IDS = {
         "scores": tf.nn.softmax(logits),
     },
     "similarity": lambda task, embeddings: {"embedding": embeddings[:, 0]},
-    "fill_mask": lambda task, outputs: answers.of_guesses(task, outputs),
+    "fill_mask": answers.of_guesses,
+    "features": answers.of_states,
 }
 
 

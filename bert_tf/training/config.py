@@ -18,6 +18,7 @@ class TrainConfig:
     per_device_train_batch_size: int = 32  # Examples of a micro-batch on a device.
     per_device_eval_batch_size: int = 128  # Examples at once in evaluation.
     gradient_accumulation_steps: int = 1  # Micro-batches an update, to save memory.
+    gradient_checkpointing: bool = False  # Layers are computed twice, to save memory.
     learning_rate: float = 5e-5  # Peak; 2e-5 to 5e-5 suit BERT, more the small ones.
     optim: str = "adamw"  # Or lamb, for batches of thousands; its rates are near 1e-3.
     lr_scheduler_type: str = (

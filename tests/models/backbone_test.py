@@ -298,3 +298,49 @@ class TestKeras:
         again = BertBackbone.from_config(model.get_config())
         again.set_weights(model.get_weights())
         close(again(rows)["pooled_output"], model(rows)["pooled_output"], 0)
+
+
+SEEDED = {
+    "input_ids": np.array([[2, 7, 11, 13, 3], [2, 17, 3, 0, 0]], np.int32),
+    "input_mask": np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], np.int32),
+    "dropout_seed": np.array([3, 5], np.int32),
+}
+
+
+class TestGradientCheckpointing:
+    def gradients(self, forgetful):
+        model = tiny.backbone(**tiny.dropping(0.3))
+        model.gradient_checkpointing = forgetful
+
+        @tf.function(autograph=False)
+        def compute():
+            with tf.GradientTape() as tape:
+                outputs = model(SEEDED, training=True)
+                loss = tf.reduce_sum(outputs["pooled_output"] ** 2)
+                loss += tf.reduce_sum(outputs["sequence_output"] ** 3)
+            variables = [weight.value for weight in model.trainable_variables]
+            return loss, [
+                tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)
+            ]
+
+        return compute()
+
+    def test_drops_the_same_values_again(self):
+        loss, expected = self.gradients(False)
+        other_loss, found = self.gradients(True)
+        assert float(other_loss) == pytest.approx(float(loss), rel=1e-6)
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+    def test_answers_are_the_same(self):
+        model = tiny.backbone()
+        expected = model(SEEDED)["pooled_output"]
+        model.gradient_checkpointing = True
+        np.testing.assert_array_equal(model(SEEDED)["pooled_output"], expected)
+
+    def test_dropout_without_a_seed_is_an_error(self):
+        model = tiny.backbone(**tiny.dropping(0.3))
+        model.gradient_checkpointing = True
+        batch = {k: v for k, v in SEEDED.items() if k != "dropout_seed"}
+        with pytest.raises(ValueError, match="give dropout_seed"):
+            model(batch, training=True)

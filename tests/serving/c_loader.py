@@ -15,18 +15,20 @@ import importlib.util
 import json
 import math
 import os
-import subprocess
 import sys
 
-DESCRIBE = """
-import sys
-from google.protobuf import json_format
-from tensorflow.core.protobuf import saved_model_pb2
-model = saved_model_pb2.SavedModel()
-model.ParseFromString(open(sys.argv[1] + "/saved_model.pb", "rb").read())
-print(json_format.MessageToJson(model.meta_graphs[0].signature_def[sys.argv[2]]))
-"""
-KINDS = {"DT_FLOAT": 1, "DT_INT32": 3, "DT_STRING": 7, "DT_INT64": 9}
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+# Of saved_model.proto and meta_graph.proto what tells the signatures; maps are lists of
+# entries on the wire. {message: {field: (number, type, whether there are several)}}
+MESSAGES = {
+    "Info": {"name": (1, "string", False), "dtype": (2, "int32", False)},
+    "InfoEntry": {"key": (1, "string", False), "value": (2, "Info", False)},
+    "Signature": {"inputs": (1, "InfoEntry", True), "outputs": (2, "InfoEntry", True)},
+    "Entry": {"key": (1, "string", False), "value": (2, "Signature", False)},
+    "MetaGraph": {"signatures": (5, "Entry", True)},
+    "SavedModel": {"meta_graphs": (2, "MetaGraph", True)},
+}
 CTYPES = {1: ctypes.c_float, 3: ctypes.c_int32, 9: ctypes.c_int64}
 STRING, STRING_SIZE = 7, 24
 P = ctypes.c_void_p
@@ -76,6 +78,37 @@ def library():
     return tf
 
 
+def read_signatures(path):
+    """{name: {"inputs": {name: (tensor, dtype)}, "outputs": the same}}."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="a.proto", package="a")
+    file.syntax = "proto3"
+    for name, fields in MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for key, (number, kind, several) in fields.items():
+            added = message.field.add(name=key, number=number)
+            added.label = field.LABEL_REPEATED if several else field.LABEL_OPTIONAL
+            if kind in MESSAGES:
+                added.type, added.type_name = field.TYPE_MESSAGE, f".a.{kind}"
+            else:
+                added.type = field.TYPE_INT32 if kind == "int32" else field.TYPE_STRING
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName("a.SavedModel"))
+    with open(f"{path}/saved_model.pb", "rb") as data:
+        (graph,) = kind.FromString(data.read()).meta_graphs
+    return {
+        entry.key: {
+            side: {
+                info.key: (info.value.name, info.value.dtype)
+                for info in getattr(entry.value, side)
+            }
+            for side in ("inputs", "outputs")
+        }
+        for entry in graph.signatures
+    }
+
+
 class Model:
     """A loaded SavedModel."""
 
@@ -93,18 +126,13 @@ class Model:
             raise LoaderError(self.tf.TF_Message(self.status).decode()[:2000])
 
     def run(self, signature, inputs):
-        described = subprocess.run(
-            [sys.executable, "-c", DESCRIBE, self.path, signature],
-            capture_output=True,
-            check=True,
-        )
-        described = json.loads(described.stdout)
+        described = read_signatures(self.path)[signature]
         given = [
-            (self.output(info), self.tensor(inputs[name], KINDS[info["dtype"]]))
-            for name, info in described["inputs"].items()
+            (self.output(tensor), self.tensor(inputs[name], kind))
+            for name, (tensor, kind) in described["inputs"].items()
         ]
         names = sorted(described["outputs"])
-        fetched = [self.output(described["outputs"][name]) for name in names]
+        fetched = [self.output(described["outputs"][name][0]) for name in names]
         found = (P * len(names))()
         self.tf.TF_SessionRun(
             self.session,
@@ -123,8 +151,8 @@ class Model:
         self.check()
         return {name: self.values(P(one)) for name, one in zip(names, found)}
 
-    def output(self, info):
-        name, _, index = info["name"].partition(":")
+    def output(self, tensor):
+        name, _, index = tensor.partition(":")
         operation = self.tf.TF_GraphOperationByName(self.graph, name.encode())
         if not operation:
             raise LoaderError(f"no operation {name}")

@@ -43,7 +43,7 @@ def folders(tmp_path_factory):
     home = tmp_path_factory.mktemp("folders")
     tiny_folder.write(home / "start")
     tiny_folder.write_pretrained(home / "fill_mask")
-    made = {"fill_mask": home / "fill_mask"}
+    made = {"fill_mask": home / "fill_mask", "features": home / "start"}
     contents = FILES | {
         "pairs": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
     }

@@ -33,6 +33,7 @@ INPUTS = {
         "question": TEXTS,
         "choices": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
     },
+    "features": {"text": TEXTS},
     "fill_mask": {"text": ["it was [MASK]", "[MASK] [MASK] film", f"[MASK] {LONG}"]},
 }
 
@@ -41,8 +42,8 @@ INPUTS = {
 def exported(folders, tmp_path_factory):
     """{name: the folder of a SavedModel}, of all tasks."""
     home, made = tmp_path_factory.mktemp("served"), {}
-    for name, folder in folders.items():
-        model, made[name] = Model(folder), home / name
+    for name in folders:
+        model, made[name] = load(folders, name), home / name
         more = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
         custom_ops = write_saved_model(
             made[name],
@@ -97,6 +98,10 @@ def through_c(exported):
     return dict(zip(names, json.loads(done.stdout), strict=True))
 
 
+def load(folders, name):
+    return Model(folders[name], task="features" if name == "features" else "")
+
+
 def token_ids(name):
     ids = [[2, 10, 12, 13, 15, 3, 0], [2, 16, 4, 3, 0, 0, 0]]
     mask = [[int(i > 0) for i in row] for row in ids]
@@ -113,7 +118,7 @@ def token_ids(name):
 @pytest.mark.parametrize("name", INPUTS)
 def test_strings(name, folders, through_c):
     inputs = INPUTS[name]
-    model = Model(folders[name])
+    model = load(folders, name)
     expected = model.predict([dict(zip(inputs, row)) for row in zip(*inputs.values())])
     found = through_c[name, "serving_default"]
     assert "error" not in found
@@ -130,7 +135,7 @@ def test_strings(name, folders, through_c):
 def test_token_ids(name, folders, through_c):
     found = through_c[name, "token_ids"]
     assert "error" not in found
-    task, model = Model(folders[name]).task, Model(folders[name]).model
+    task, model = load(folders, name).task, load(folders, name).model
     batch = {k: np.array(v, np.int32) for k, v in token_ids(name).items()}
     if name == "multiple_choice":
         batch = {key: value[0] for key, value in batch.items()}
@@ -150,6 +155,9 @@ def test_token_ids(name, folders, through_c):
         assert (
             found["tokens"][1][2][0] == task.tokenizer.vocab[int(outputs[1, 2, 0, 0])]
         )
+    elif name == "features":
+        found = np.array(found["layer_-1"])[places >= 0]
+        np.testing.assert_allclose(found, outputs[:, :, 0][places >= 0], atol=1e-5)
     elif name == "similarity":
         np.testing.assert_allclose(found["embedding"], outputs[:, 0], atol=1e-5)
     elif name == "regression":
@@ -196,3 +204,27 @@ def test_serialised_examples(exported):
     inputs = {k: tf.constant(v) for k, v in INPUTS["multiple_choice"].items()}
     expected = loaded.signatures["serving_default"](**inputs)
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
+
+
+def test_odd_requests_and_the_next_is_answered_as_before(exported):
+    answer = tf.saved_model.load(str(exported["classification"])).signatures[
+        "serving_default"
+    ]
+
+    def ask(texts):
+        return answer(text=tf.constant(texts, tf.string))["logits"].numpy()
+
+    good = ask(["it was good"])
+    many = ask(["it was good"] * 10_000)
+    np.testing.assert_allclose(many, np.repeat(good, 10_000, axis=0), atol=1e-5)
+    for odd, same in (
+        (b"it was good\0", b"it was good"),
+        (b"it was \xff\xfegood", b"it was good"),
+        (b"it was good " * 100_000, b"it was good " * 20),  # Over 1 MB; cut.
+    ):
+        np.testing.assert_allclose(ask([odd]), ask([same]), atol=1e-5)
+    with pytest.raises((TypeError, ValueError, tf.errors.InvalidArgumentError)):
+        answer(text=tf.constant([1, 2]))
+    with pytest.raises((TypeError, ValueError)):
+        answer(words=tf.constant(["a"]))
+    np.testing.assert_array_equal(ask(["it was good"]), good)
