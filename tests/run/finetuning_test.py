@@ -104,6 +104,7 @@ class TestFinetune:
             "task": "classification",
             "columns": {"text": "review", "label": "verdict"},
             "max_seq_length": 16,
+            "long_text": "truncate",
         }
         assert kept.config.extra["id2label"] == {"0": "neg", "1": "pos"}
         assert kept.vocab == tiny_folder.VOCAB
@@ -491,7 +492,7 @@ class TestBadModelFolder:
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
-        with pytest.raises(ValueError, match=r"fill_mask; received 'poetry'"):
+        with pytest.raises(ValueError, match=r"fill_mask, features; received 'poetry'"):
             run.Model("model")
 
     def test_texts_from_one_place_only(self):

@@ -132,6 +132,7 @@ class TestMultiLabel:
             "columns": {"text": "review", "label": "labels", "label_separator": "|"},
             "max_seq_length": 16,
             "threshold": multi_label["eval_threshold"],
+            "long_text": "truncate",
         }
         assert kept.config.extra["problem_type"] == "multi_label_classification"
         assert kept.config.extra["id2label"] == {"0": "good", "1": "strong"}
