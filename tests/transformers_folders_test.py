@@ -92,8 +92,10 @@ def test_same_outputs(task):
         "input_mask": mask,
         "segment_ids": np.array(encoded["token_type_ids"]),
         "places": np.where(mask, np.arange(mask.shape[1]), -1),
-        "num_choices": 3,
     }
+    batch = {name: np.asarray(x, np.int32) for name, x in batch.items()}
+    if task == "multiple_choice":
+        batch["num_choices"] = np.array(3, np.int32)
     logits = Model(task).model(batch).numpy()
     if task == "question_answering":
         sides = (expected.start_logits, expected.end_logits)
