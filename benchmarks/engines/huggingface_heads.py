@@ -163,16 +163,20 @@ class QuestionAnswering:
 
 
 class MultipleChoice:
-    model = BertForMultipleChoice
+    """Several texts a record: pairs with each choice."""
+
+    model, output = BertForMultipleChoice, "logits"
 
     def __init__(self, tokenizer, options):
         self.tokenizer, self.options = tokenizer, options
 
+    def texts(self, record):
+        return [record["text"]] * len(record["choices"]), record["choices"]
+
     def encode(self, records):
         for record in records:
             found = self.tokenizer(
-                [record["text"]] * len(record["choices"]),
-                record["choices"],
+                *self.texts(record),
                 truncation=True,
                 max_length=self.options.max_seq_length,
             )
@@ -185,7 +189,7 @@ class MultipleChoice:
         return {"labels": torch.tensor([example["labels"] for example in examples])}
 
     def join(self, records, examples, outputs):
-        return (output["logits"].tolist() for output in outputs)
+        return (output[self.output].tolist() for output in outputs)
 
 
 class Pairs(torch.nn.Module):
@@ -210,29 +214,13 @@ class Pairs(torch.nn.Module):
         return types.SimpleNamespace(loss=loss, embeddings=embeddings)
 
 
-class Similarity:
-    model = BertModel
+class Similarity(MultipleChoice):
+    """Two texts a record."""
 
-    def __init__(self, tokenizer, options):
-        self.tokenizer, self.options = tokenizer, options
+    model, output = BertModel, "embeddings"
 
-    def encode(self, records):
-        for record in records:
-            found = self.tokenizer(
-                [record["text"], record["text_pair"]],
-                truncation=True,
-                max_length=self.options.max_seq_length,
-            )
-            yield {
-                "inputs": [dict(zip(found, values)) for values in zip(*found.values())],
-                "labels": record["label"],
-            }
-
-    def labels(self, examples, length):
-        return {"labels": torch.tensor([example["labels"] for example in examples])}
-
-    def join(self, records, examples, outputs):
-        return (output["embeddings"].tolist() for output in outputs)
+    def texts(self, record):
+        return ([record["text"], record["text_pair"]],)
 
 
 TASKS = {
