@@ -8,6 +8,7 @@ import shutil
 import tempfile
 
 from bert_tf.answering import Model
+from bert_tf.run.needs import need
 from bert_tf.serving import parity
 from bert_tf.serving.saved_model import write_saved_model
 from bert_tf.tokenization import write_vocab
@@ -36,9 +37,7 @@ class ExportConfig:
     parity_file: str = ""  # Texts to compare on; 64 that are shipped if empty.
 
     def __post_init__(self):
-        for name in ("model", "output_dir"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
+        need(self, "model", "output_dir")
         for name, allowed in (
             ("format", FORMATS),
             ("dtype", DTYPES),

@@ -21,6 +21,7 @@ def load_saved_model(path):
     import tensorflow as tf
 
     import bert_tf.tokenization  # noqa: F401 (The text kernels.)
+    from bert_tf.serving.gathering import as_text
 
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
@@ -31,19 +32,9 @@ def load_saved_model(path):
     def call(inputs):
         feeds = {signature.inputs[name].name: x for name, x in inputs.items()}
         found = session.run(fetches, feeds)
-        return {name: _plain(array) for name, array in found.items()}
+        return {name: as_text(array.tolist()) for name, array in found.items()}
 
     return call
-
-
-def _plain(array):
-    return _text(array.tolist())
-
-
-def _text(value):
-    if isinstance(value, list):
-        return [_text(item) for item in value]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def measure(call, inputs):

@@ -6,13 +6,12 @@ with its question, P the most of its context alone, N n best.
 
 import tensorflow as tf
 
-from bert_tf.data.packing import frame, pack
+from bert_tf.data.packing import pack
 from bert_tf.serving.entities import cut_texts
 from bert_tf.tasks.question_windows import cut_contexts
 from bert_tf.tasks.spans import N_BEST
 
 _NEVER = -1e9
-_ABSENT = -1
 
 
 def answer(task, model, questions, contexts):
@@ -32,15 +31,7 @@ def answer(task, model, questions, contexts):
         task, tokenizer.tokenize(questions), tokenizer.tokenize_with_offsets(contexts)
     )
     first, record = cut["first"], cut["record"]
-    example = frame(
-        first,
-        cut["second"],
-        cls_id=tokenizer.cls_id,
-        sep_id=tokenizer.sep_id,
-        max_seq_length=task.max_seq_length,
-    )
-    lengths = tf.cast(example["input_ids"].row_lengths(), tf.int32)
-    example["places"] = tf.ragged.range(lengths).to_tensor(_ABSENT)
+    example = task.features({name: cut[name] for name in ("first", "second")})
     logits = model(pack(example), training=False)  # [W, K, 2]
     logs = tf.nn.log_softmax(logits, axis=1)
     none = tf.math.segment_min(tf.reduce_sum(logs[:, 0], axis=-1), record)

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from bert_tf.answering import Model
+from bert_tf.run.needs import need
 from bert_tf.serving.signatures import make_signatures
 
 
@@ -22,8 +23,7 @@ class ServeConfig:
     gather: bool = True  # Compute requests that come together at once.
 
     def __post_init__(self):
-        if not self.model:
-            raise ValueError("model is missing: pass --model=… with a value.")
+        need(self, "model")
         if not 0 < self.port < 65536:
             raise ValueError(f"port must be from 1 to 65535; received {self.port}.")
 
