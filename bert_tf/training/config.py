@@ -34,6 +34,9 @@ class TrainConfig:
     adam_beta1: float = 0.9  # Decay of the mean gradient.
     adam_beta2: float = 0.999  # Decay of the mean squared gradient.
     adam_epsilon: float = 1e-8  # Added to its root.
+    ema_decay: float = (
+        0.0  # Scores and keeps averages of the weights, such as 0.999; 0: none.
+    )
     max_grad_norm: float = 1.0  # Of the reduced gradient; 0 turns it off.
     freeze: str = (
         ""  # What stays as it is: embeddings, N lowest layers; "embeddings,3".
@@ -97,6 +100,8 @@ class TrainConfig:
                 f"layerwise_lr_decay must be in (0, 1]; received "
                 f"{self.layerwise_lr_decay}. 1 lets all layers learn alike."
             )
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be in [0, 1); received {self.ema_decay}.")
         parse_freeze(self.freeze)
         self._check_pairs()
 

@@ -93,6 +93,7 @@ def train(
             rate_factors=learning_rate_factors(
                 [weight.path for weight in model.weights], config.layerwise_lr_decay
             ),
+            ema_decay=config.ema_decay,
         )
         loss_scale = LossScale() if config.fp16 else None
         best = Best(
@@ -197,12 +198,14 @@ def train(
                 window, begun = [], time.perf_counter()
             if evaluates:
                 bar.set_description("evaluating", refresh=False)
-                scores = evaluate()
+                with optimizer.averaged():
+                    scores = evaluate()
                 log.write(step, {f"eval_{name}": scores[name] for name in scores})
                 # The first's score counts: machines differ in the last digits.
                 score, *_ = workers.gather(scores[task.metric])
                 if best.update(step, score) and workers.chief:
-                    checkpoints.keep_best()
+                    with optimizer.averaged():
+                        checkpoints.keep_best()
                 ended = over()  # These weights are the last, then, and scored.
                 why_stop = "" if ended else best.why_stop()
                 if why_stop:
@@ -228,6 +231,8 @@ def train(
         held_step = int(best.step.numpy())
         if workers.chief:
             checkpoints.load_best()
+    else:
+        optimizer.exchange_averages()
     log.board.close()
     return log.lines, {
         name: value

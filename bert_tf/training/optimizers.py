@@ -5,6 +5,7 @@ Keras's optimizers clip before they reduce, which under tf.distribute is another
 arithmetic.
 """
 
+import contextlib
 import math
 import re
 
@@ -81,6 +82,9 @@ class AdamW:
         weight_decay: share of a weight taken off per unit of learning rate.
         rate_factors: {path: what its learning rate is multiplied with}; 1 if not there.
         scale_to_weight: True for LAMB.
+        ema_decay: of the exponential moving averages of the weights (Polyak and
+            Juditsky, 1992); 0 for none. The first updates forget faster, by
+            (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage.
 
     Attributes:
         step: int64 variable, updates made.
@@ -97,6 +101,7 @@ class AdamW:
         weight_decay=0.01,
         rate_factors=None,
         scale_to_weight=False,
+        ema_decay=0.0,
     ):
         self.schedule = schedule
         self.beta_1, self.beta_2 = beta_1, beta_2
@@ -113,9 +118,16 @@ class AdamW:
             }
             for _ in range(2)
         )
+        self.ema_decay = ema_decay
+        self.averages = {
+            path: tf.Variable(variable, trainable=False, name=path)
+            for path, variable in variables.items()
+            if ema_decay
+        }
         # Each replica updates its own copies, with the same gradients: no copy is sent.
         local = tf.distribute.get_strategy().experimental_local_results
-        copies = tf.nest.map_structure(local, (variables, self.means, self.squares))
+        parts = (variables, self.means, self.squares, self.averages)
+        copies = tf.nest.map_structure(local, [part for part in parts if part])
         self.local_steps = local(self.step)
         self.local_variables = [
             {path: [of[path][replica] for of in copies] for path in variables}
@@ -124,7 +136,25 @@ class AdamW:
 
     def state(self):
         """What a checkpoint must hold: {name: variable or dict of variables}."""
-        return {"step": self.step, "means": self.means, "squares": self.squares}
+        parts = {"step": self.step, "means": self.means, "squares": self.squares}
+        return parts | ({"averages": self.averages} if self.averages else {})
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Puts the averages in the place of the weights, where there are any."""
+        self.exchange_averages()
+        try:
+            yield
+        finally:
+            self.exchange_averages()
+
+    def exchange_averages(self):
+        """Weights become their averages and the other way round."""
+        for path, average in self.averages.items():
+            weight = self.variables[path]
+            held = tf.identity(weight)
+            weight.assign(tf.identity(average))
+            average.assign(held)
 
     def apply(self, gradients, scale=1.0):
         """Makes one update; called in a replica.
@@ -145,16 +175,18 @@ class AdamW:
         settings = tf.constant(
             [first, 1.0 - first, second, 1.0 - second, self.epsilon], tf.float32
         )
+        forgets = tf.minimum(self.ema_decay, (1.0 + count) / (10.0 + count))
         for path, gradient in gradients.items():
             decays = not NO_DECAY.search(path)
             _update_weight(
-                *self.local_variables[replica][path],
+                self.local_variables[replica][path],
                 gradient,
                 scale,
                 rate * self.rate_factors.get(path, 1.0),
                 tf.constant(self.weight_decay if decays else 0.0, tf.float32),
                 count,
                 settings,
+                forgets,
                 scale_to_weight=self.scale_to_weight and decays,
             )
         step.assign_add(1)
@@ -164,17 +196,17 @@ class AdamW:
 # shape, of whatever optimizer, share what is compiled: seconds at every start.
 @tf.function(jit_compile=True, autograph=False)
 def _update_weight(
-    weight,
-    mean,
-    square,
+    variables,
     gradient,
     scale,
     rate,
     decay,
     count,
     settings,
+    ema_decay,
     scale_to_weight,
 ):
+    weight, mean, square, *averages = variables
     beta_1, rest_1, beta_2, rest_2, epsilon = tf.unstack(settings)
     mean_correction = 1.0 - beta_1**count
     square_correction = 1.0 - beta_2**count
@@ -188,3 +220,5 @@ def _update_weight(
         ratio = of_weight / of_step
         rate *= tf.where((of_weight > 0.0) & (of_step > 0.0), ratio, 1.0)
     weight.assign_sub(rate * step)
+    for average in averages:
+        average.assign_sub((1.0 - ema_decay) * (average - weight))

@@ -168,6 +168,32 @@ class TestBest:
         assert last.scores == {"eval_accuracy": 0.5, "eval_loss": 1.5}
 
 
+def test_averages_are_scored_kept_and_resumed(tmp_path, whole):
+    config = changed(ema_decay=0.5, load_best_model_at_end=False)
+    run = Run(tmp_path / "run", config)
+    # Training itself does not know of them.
+    for name, value in whole.saved.items():
+        np.testing.assert_array_equal(run.saved[name], value, err_msg=name)
+    averages = {name: value for name, value in run.saved.items() if "averages" in name}
+    assert len(averages) == len(run.model.trainable_variables)
+    held = tiny.arrays(run.model)
+    assert_identical(run.evaluations[-1], held)
+    for path, value in held.items():
+        assert any(np.array_equal(value, average) for average in averages.values())
+        assert not np.array_equal(value, tiny.arrays(whole.model)[path])
+
+    def crash(number):
+        if number == 1:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        Run(tmp_path / "cut", config, crash)
+    resumed = Run(tmp_path / "cut", config)
+    assert resumed.start_step > 0
+    assert_identical(tiny.arrays(resumed.model), held)
+    assert_identical(resumed.saved, run.saved)
+
+
 class TestResume:
     def test_after_a_crash(self, tmp_path, whole):
         def crash(number):

@@ -124,6 +124,26 @@ def test_each_weight_has_a_rate_of_its_own(gradients):
     assert_close(weights, by_the_paper(values(1), gradients, **options))
 
 
+@pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
+def test_averages_of_the_weights(distribution, gradients):
+    strategy = make_strategy(distribution)
+    weights, optimizer = optimise(
+        strategy, values(1), gradients, ema_decay=0.4, **OPTIONS
+    )
+    averages = {path: value.astype(float) for path, value in values(1).items()}
+    for n in range(1, STEPS + 1):
+        decay = min(0.4, (1 + n) / (10 + n))  # From the sixth on it is 0.4.
+        after = by_the_paper(values(1), gradients[:n], **OPTIONS)
+        for path, average in averages.items():
+            averages[path] = decay * average + (1 - decay) * after[path]
+    with optimizer.averaged():
+        assert_close({p: v.numpy() for p, v in optimizer.variables.items()}, averages)
+    np.testing.assert_equal(
+        {path: variable.numpy() for path, variable in optimizer.variables.items()},
+        weights,
+    )
+
+
 def test_is_keras_where_all_is_decayed(gradients):
     paths = DECAYED
     # Keras adds epsilon to the uncorrected root; so small, it is all the same.
