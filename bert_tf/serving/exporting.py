@@ -29,7 +29,7 @@ class ExportConfig:
     task: str = ""  # What it answers; what it was trained for if empty.
     signatures: str = ""  # With commas, such as token_ids; all if empty.
     dtype: str = "float32"  # Of saved_model: or bfloat16.
-    quantize: str = ""  # Of tflite: int8.
+    quantize: str = ""  # Of tflite: int8, or float16 for weights of half the size.
     dynamic_length: bool = False  # Of tflite: any length, for one text; else padded.
     text_input: bool = False  # Of tflite: text in, not ids; wants custom operations.
     max_seq_length: int = 0  # Pieces of an example; 0: as in training.
@@ -41,7 +41,7 @@ class ExportConfig:
         for name, allowed in (
             ("format", FORMATS),
             ("dtype", DTYPES),
-            ("quantize", ("", "int8")),
+            ("quantize", ("", "int8", "float16")),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(

@@ -18,6 +18,7 @@ from bert_tf.tasks.fill_mask import MASK
 GATES = {
     "float32": (1e-4, 0.98),
     "bfloat16": (0.25, 0.9),
+    "float16": (0.02, 0.97),
     "int8": (0.25, 0.9),
 }
 

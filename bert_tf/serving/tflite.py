@@ -36,7 +36,8 @@ def write_tflite(
         task: of `tasks.TASKS`.
         model: Keras model of it.
         length: S, tokens of the example, padded with 0; None for as many as it has.
-        quantize: "int8" for weights in 8 bits (dynamic range), "" for float32.
+        quantize: "int8" for weights in 8 bits (dynamic range), "float16" for weights in
+            16 that are made float32 again where they are used, "" for float32.
         vocabulary, labels: paths of text files that go along.
         text_input: True for a string in, by `tokenize_with_kernels`: whoever runs it
             must register TensorFlow Text's operations (SELECT_TFTEXT_OPS).
@@ -65,6 +66,8 @@ def write_tflite(
         converter.allow_custom_ops = text_input
         if quantize:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
         path.write_bytes(converter.convert())
     if text_input:  # The Task Library gives ids.
         return

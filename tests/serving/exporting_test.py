@@ -138,7 +138,10 @@ def test_texts_of_ones_own(folders, tmp_path):
         ({"model": ""}, "model is missing: pass --model="),
         ({"format": "onnx"}, "format must be one of saved_model, tflite; received"),
         ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; received"),
-        ({"quantize": "int4"}, "quantize must be one of int8; received 'int4'"),
+        (
+            {"quantize": "int4"},
+            "quantize must be one of int8, float16; received 'int4'",
+        ),
     ],
 )
 def test_bad_flags(changes, told):

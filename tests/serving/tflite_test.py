@@ -145,10 +145,14 @@ def test_metadata(exported, task, outputs):
 
 
 @pytest.mark.slow
-def test_eight_bits_and_any_length(folders, tmp_path):
+def test_eight_bits_sixteen_and_any_length(folders, tmp_path):
     report = export(folders["classification"], tmp_path / "int8", quantize="int8")
     assert report["precision"] == "int8"
     assert report["agreement"] > 0.9
+    halves = export(folders["classification"], tmp_path / "16", quantize="float16")
+    # Halves round by a part in 2,048, probabilities by less.
+    assert 0 < halves["max_abs_difference"] < 1e-3
+    assert report["size_bytes"] < halves["size_bytes"]
     export(folders["similarity"], tmp_path / "any", dynamic_length=True)
     interpreter = tf.lite.Interpreter(str(tmp_path / "any" / "model.tflite"))
     runner = interpreter.get_signature_runner("serving_default")
