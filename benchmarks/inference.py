@@ -57,6 +57,11 @@ def engines(model, exports):
             huggingface,
             [f"--model={model}", "--pipeline"],
         ),
+        "keras_hub predict": (
+            FLAGS.keras_hub_python,
+            "infer_keras_hub",
+            [f"--model={model}"],
+        ),
         "onnxruntime fp32": (theirs, onnx, [f"--model={model}"]),
         "onnxruntime int8": (theirs, onnx, [f"--model={model}", "--int8"]),
     }

@@ -1,0 +1,54 @@
+"""Asks keras_hub's BertTextClassifier by its `predict`, strings in.
+
+keras_hub reads the encoder of a Hugging Face folder, but not its classifier, which is
+set here. Its preprocessor pads every text to one length. contract.py says what goes in
+and comes out.
+"""
+
+import json
+import pathlib
+
+import keras_hub
+import safetensors
+import tensorflow as tf
+
+from benchmarks.engines import contract
+
+PACKAGES = ("keras_hub", "keras", "tensorflow")
+
+
+def load_classifier(options):
+    """Returns keras_hub's classifier with the weights of the folder, all of them."""
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor.from_preset(
+        options.model, sequence_length=options.max_seq_length
+    )
+    with safetensors.safe_open(
+        pathlib.Path(options.model, "model.safetensors"), "numpy"
+    ) as arrays:
+        kernel = arrays.get_tensor("classifier.weight").T
+        bias = arrays.get_tensor("classifier.bias")
+    classifier = keras_hub.models.BertTextClassifier(
+        keras_hub.models.BertBackbone.from_preset(options.model),
+        num_classes=len(bias),
+        preprocessor=preprocessor,
+    )
+    classifier.logits_dense.set_weights([kernel, bias])
+    return classifier
+
+
+def infer(options):
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    config = json.loads(pathlib.Path(options.model, "config.json").read_text())
+    names = {int(number): name for number, name in config["id2label"].items()}
+    classifier = load_classifier(options)
+
+    def call(texts):
+        logits = classifier.predict(texts, batch_size=len(texts), verbose=0)
+        return [names[number] for number in logits.argmax(-1).tolist()]
+
+    return contract.time_inference(call, options)
+
+
+if __name__ == "__main__":
+    options = contract.parser(__doc__).parse_args()
+    contract.report("keras_hub", infer, options, PACKAGES)
