@@ -43,11 +43,13 @@ setuptools.setup(
     extras_require={
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
+        "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
+            *("onnxruntime", "tf2onnx"),
         ],
     },
 )

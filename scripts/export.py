@@ -1,7 +1,8 @@
-"""Writes a model folder as a SavedModel for TensorFlow Serving, and proves it.
+"""Writes a model folder as a SavedModel, TFLite or ONNX file, and proves it.
 
 python scripts/export.py --model=model --output_dir=served/model/1
 python scripts/export.py --model=model --output_dir=served/model/2 --dtype=bfloat16
+python scripts/export.py --model=model --output_dir=phone --format=tflite --quantize=int8
 
 The artefact answers 64 texts in a process of its own, beside the model in memory; where
 they differ by more than its format allows, nothing is written. Prints the report as JSON.

@@ -15,7 +15,7 @@ from bert_tf.tokenization import write_vocab
 
 _log = logging.getLogger(__name__)
 _SINCE = "2.20"  # Of TensorFlow Serving: it links the text kernels of this release.
-FORMATS = ("saved_model", "tflite")
+FORMATS = ("saved_model", "tflite", "onnx")
 DTYPES = ("float32", "bfloat16")
 
 
@@ -24,7 +24,7 @@ class ExportConfig:
     """Which model folder leaves, in which form, and where to."""
 
     model: str = ""  # Model folder.
-    format: str = "saved_model"  # Or tflite.
+    format: str = "saved_model"  # Or tflite, or onnx.
     output_dir: str = ""  # New folder; for TensorFlow Serving models/NAME/1.
     task: str = ""  # What it answers; what it was trained for if empty.
     signatures: str = ""  # With commas, such as token_ids; all if empty.
@@ -81,8 +81,7 @@ def export(config):
     beside = output_dir.with_name(f".{output_dir.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        write = _write_tflite if config.format == "tflite" else _write_saved_model
-        report = write(beside, model, inputs, config)
+        report = _WRITERS[config.format](beside, model, inputs, config)
         parity.check(report, config.quantize or config.dtype)
         beside.rename(output_dir)
     finally:
@@ -116,7 +115,7 @@ def _write_saved_model(path, model, inputs, config):
 
 def _write_tflite(path, model, inputs, config):
     """Writes a TFLite file, what belongs to it and its report; returns the report."""
-    from bert_tf.serving import tflite
+    from bert_tf.serving import padded, tflite
 
     path.mkdir()
     files = _write_files(path, model.task)
@@ -130,12 +129,31 @@ def _write_tflite(path, model, inputs, config):
         labels=files[1] if files[1:] else None,
         text_input=config.text_input,
     )
-    asked, expected = tflite.expected(model, inputs, config.dynamic_length)
+    asked, expected = padded.expected(model, inputs, config.dynamic_length)
     if config.text_input:
         asked = inputs
     report = _of(config) | parity.compare_arrays(path, "tflite", asked, expected)
     report["do_lower_case"] = model.task.tokenizer.lower_case
     return _write_report(path, report)
+
+
+def _write_onnx(path, model, inputs, config):
+    """Writes an ONNX file, vocabulary, labels and report; returns the report."""
+    from bert_tf.serving import onnx, padded
+
+    path.mkdir()
+    _write_files(path, model.task)
+    onnx.write_onnx(path / "model.onnx", model.task, model.model)
+    asked, expected = padded.expected(model, inputs, dynamic_length=True)
+    report = _of(config) | parity.compare_arrays(path, "onnx", asked, expected)
+    return _write_report(path, report)
+
+
+_WRITERS = {
+    "saved_model": _write_saved_model,
+    "tflite": _write_tflite,
+    "onnx": _write_onnx,
+}
 
 
 def _write_files(folder, task):

@@ -100,7 +100,33 @@ def load_tflite(path):
     return call
 
 
-LOADERS = {"saved_model": load_saved_model, "tflite": load_tflite}
+def load_onnx(path):
+    """Returns function({name: list of ids}) → {name: list}; pads to the longest."""
+    import numpy as np
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        os.path.join(path, "model.onnx"), providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+
+    def call(inputs):
+        feeds = {}
+        for name, rows in inputs.items():
+            feeds[name] = np.zeros([len(rows), max(map(len, rows))], np.int32)
+            for array, row in zip(feeds[name], rows):
+                array[: len(row)] = row
+        found = session.run(names, feeds)
+        return {name: array.tolist() for name, array in zip(names, found)}
+
+    return call
+
+
+LOADERS = {
+    "saved_model": load_saved_model,
+    "tflite": load_tflite,
+    "onnx": load_onnx,
+}
 
 
 def main():

@@ -4,25 +4,14 @@ import tempfile
 
 import tensorflow as tf
 
-from bert_tf.data.packing import frame
+from bert_tf.serving.padded import make_function, trace
 from bert_tf.serving.saved_model import write_functions
 from bert_tf.serving.tflite_metadata import attach
 
-# As Model Maker named them, and the Task Library looks for them.
-INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 _IN_METADATA = {
     "input_word_ids": "ids",
     "input_mask": "mask",
     "input_type_ids": "segment_ids",
-}
-OUTPUTS = {
-    "classification": ("probability",),
-    "multi_label": ("probability",),
-    "regression": ("score",),
-    "token_classification": ("probability",),
-    "question_answering": ("end_logits", "start_logits"),
-    "multiple_choice": ("logit",),
-    "similarity": ("embedding",),
 }
 
 
@@ -50,12 +39,10 @@ def write_tflite(
             "text_input takes a single text of a fixed length; drop dynamic_length, and "
             f"with {task.name} give ids."
         )
-    if task.name not in OUTPUTS:
-        raise ValueError(
-            f"there is no TFLite form of {task.name}; take --format=saved_model."
-        )
-    make = _text_function if text_input else _function
-    function = make(task, model, length)
+    if text_input:
+        function = _trace_text(task, model, length)
+    else:
+        function = trace(task, model, 1, length)
     with tempfile.TemporaryDirectory() as folder:
         write_functions(folder, model, {"serving_default": function}, files=[])
         converter = tf.lite.TFLiteConverter.from_saved_model(
@@ -81,16 +68,9 @@ def write_tflite(
     )
 
 
-def _function(task, model, length):
-    """The same as a `tf.function` for S = `length`, or any where it is None."""
-    specs = [tf.TensorSpec([1, length], tf.int32, name=name) for name in INPUTS]
-    answer = _answer(task, model)
-    return tf.function(answer, input_signature=specs, autograph=False)
-
-
-def _text_function(task, model, length):
+def _trace_text(task, model, length):
     """text [1] → {name: tensor}, a `tf.function` by operations that TFLite can have."""
-    tokenizer, answer = task.tokenizer, _answer(task, model)
+    tokenizer, answer = task.tokenizer, make_function(task, model)
 
     def from_text(text):
         pieces = tokenizer.tokenize_with_kernels(text)
@@ -110,39 +90,6 @@ def _text_function(task, model, length):
 _OF_TWO_TEXTS = ("question_answering", "multiple_choice")
 
 
-def _answer(task, model):
-    """Returns function(ids, mask, segments, int32 [1, S]) → {name: tensor}."""
-
-    def answer(input_word_ids, input_mask, input_type_ids):
-        batch = {
-            "input_ids": input_word_ids,
-            "input_mask": input_mask,
-            "segment_ids": input_type_ids,
-        }
-        if task.name == "multiple_choice":
-            batch["num_choices"] = tf.constant(1)
-        if task.name in ("token_classification", "question_answering"):
-            places = tf.range(tf.shape(input_word_ids)[1])[None]
-            batch["places"] = tf.where(input_mask > 0, places, -1)
-        return _OUTPUTS_OF[task.name](model(batch, training=False))
-
-    return answer
-
-
-_OUTPUTS_OF = {
-    "classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "multi_label": lambda x: {"probability": tf.sigmoid(x)},
-    "regression": lambda x: {"score": x},
-    "token_classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "question_answering": lambda x: {
-        "end_logits": x[:, :, 1],
-        "start_logits": x[:, :, 0],
-    },
-    "multiple_choice": lambda x: {"logit": x},
-    "similarity": lambda x: {"embedding": x[:, 0]},
-}
-
-
 def _names(path, side):
     """Names of the signature's tensors in the order of the file's own."""
     interpreter = tf.lite.Interpreter(str(path))
@@ -151,42 +98,3 @@ def _names(path, side):
     named = getattr(signature, f"get_{side[:-1]}_details")()
     of_index = {detail["index"]: name for name, detail in named.items()}
     return [of_index[detail["index"]] for detail in details]
-
-
-def expected(model, inputs, dynamic_length):
-    """What the file is asked and should answer, of the model in memory.
-
-    Args:
-        model: `bert_tf.Model`.
-        inputs: {name: list of strings}, see `parity.read_texts`.
-        dynamic_length: whether examples are not padded.
-
-    Returns:
-        {input: list of ids of examples} and {output: list of arrays}, without padding.
-    """
-    task, length = model.task, model.task.max_seq_length
-    names = ["text", "text_pair"]
-    if "question" in inputs:
-        names = ["question", "context"]
-    texts = [inputs[name] for name in names if name in inputs]
-    if "choices" in inputs:  # Each with its question is an example.
-        texts = [inputs["question"], [choices[0] for choices in inputs["choices"]]]
-    framed = frame(
-        *(task.tokenizer.tokenize(tf.constant(strings)) for strings in texts),
-        cls_id=task.tokenizer.cls_id,
-        sep_id=task.tokenizer.sep_id,
-        max_seq_length=length,
-    )
-    mask = tf.ones_like(framed["input_ids"])
-    ragged = dict(zip(INPUTS, (framed["input_ids"], mask, framed["segment_ids"])))
-    shape = None if dynamic_length else [None, length]
-    asked = {name: x.to_list() for name, x in ragged.items()}
-    if not dynamic_length:
-        padded = {name: x.to_tensor(shape=shape) for name, x in ragged.items()}
-        asked = {name: x.numpy().tolist() for name, x in padded.items()}
-    answers = {}
-    answer = _answer(task, model.model)
-    for row in zip(*(x.to_list() for x in ragged.values())):
-        for name, x in answer(*(tf.constant([ids]) for ids in row)).items():
-            answers.setdefault(name, []).append(x.numpy()[0])
-    return asked, answers

@@ -136,7 +136,7 @@ def test_texts_of_ones_own(folders, tmp_path):
     ("changes", "told"),
     [
         ({"model": ""}, "model is missing: pass --model="),
-        ({"format": "onnx"}, "format must be one of saved_model, tflite; received"),
+        ({"format": "pb"}, "format must be one of saved_model, tflite, onnx; received"),
         ({"dtype": "float16"}, "dtype must be one of float32, bfloat16; received"),
         (
             {"quantize": "int4"},

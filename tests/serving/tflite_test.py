@@ -10,9 +10,9 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from bert_tf import Model
-from bert_tf.serving import exporting, tflite
+from bert_tf.serving import exporting, padded
 
-OTHERS = tflite.OUTPUTS.keys() - {"classification", "question_answering"}
+OTHERS = padded.OUTPUTS.keys() - {"classification", "question_answering"}
 
 
 def export(folder, path, **options):
@@ -64,7 +64,7 @@ def test_names_are_those_that_the_task_library_looks_for(exported):
     path, _ = exported("classification")
     interpreter = tf.lite.Interpreter(str(path / "model.tflite"))
     names = {detail["name"] for detail in interpreter.get_input_details()}
-    assert names == {f"serving_default_{name}:0" for name in tflite.INPUTS}
+    assert names == {f"serving_default_{name}:0" for name in padded.INPUTS}
     shapes = [detail["shape"].tolist() for detail in interpreter.get_input_details()]
     assert shapes == [[1, 14]] * 3
 

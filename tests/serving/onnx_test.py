@@ -1,0 +1,71 @@
+"""An ONNX file answers as the model does, whatever the batch and the lengths."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from bert_tf import Model
+from bert_tf.serving import exporting, padded
+
+
+def export(folder, path):
+    config = exporting.ExportConfig(model=folder, format="onnx", output_dir=str(path))
+    return exporting.export(config)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "classification",
+        "question_answering",
+        *(
+            pytest.param(task, marks=pytest.mark.slow)
+            for task in sorted(
+                padded.OUTPUTS.keys() - {"classification", "question_answering"}
+            )
+        ),
+    ],
+)
+def test_answers_as_the_model_in_memory(folders, tmp_path, task):
+    report = export(folders[task], tmp_path / "onnx")
+    assert report["max_abs_difference"] < 1e-5
+    assert report["agreement"] == 1.0
+    assert report["texts"] == 64
+    assert json.loads((tmp_path / "onnx" / "parity.json").read_text()) == report
+
+
+def test_on_onnx_runtime(folders, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export(folders["classification"], tmp_path / "onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "model.onnx"))
+    ids = np.array([[2, 10, 12, 15, 3], [2, 15, 3, 0, 0]], np.int32)
+    feeds = {
+        "input_word_ids": ids,
+        "input_mask": (ids > 0).astype(np.int32),
+        "input_type_ids": np.zeros_like(ids),
+    }
+    (found,) = session.run(["probability"], feeds)
+    model = Model(folders["classification"])
+    texts = [
+        " ".join(model.task.tokenizer.vocab[n] for n in row[1:] if n > 3) for row in ids
+    ]
+    labels = (tmp_path / "onnx" / "labels.txt").read_text().split()
+    scores = [
+        [answer["scores"][label] for label in labels] for answer in model.predict(texts)
+    ]
+    np.testing.assert_allclose(found, scores, atol=1e-5)
+
+
+def test_a_task_of_more_than_numbers(folders, tmp_path):
+    with pytest.raises(ValueError, match="fill_mask has no form of numbers alone"):
+        export(folders["fill_mask"], tmp_path / "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_packages_are_named(folders, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(ValueError, match=r"pip install 'bert_tf\[onnx\]'"):
+        export(folders["classification"], tmp_path / "onnx")
+    assert not list(tmp_path.iterdir())
