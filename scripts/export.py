@@ -12,6 +12,7 @@ import json
 import sys
 
 import flags
+from absl import logging
 
 with flags.quiet_imports():
     from bert_tf.serving import exporting
@@ -20,6 +21,8 @@ flags.define(exporting.ExportConfig)
 
 
 def main(_):
+    # TensorFlow's converters warn of what is left out on purpose.
+    logging.set_verbosity(logging.ERROR)
     report = exporting.export(flags.parse(exporting.ExportConfig))
     print(exporting.as_table(report), file=sys.stderr)
     print(json.dumps(report))

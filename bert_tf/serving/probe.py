@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+import warnings
 
 BATCH, SINGLE_CALLS, BATCH_CALLS = 32, 100, 5
 
@@ -68,18 +69,25 @@ def measure(call, inputs):
     }
 
 
+def interpreters():
+    """The module of LiteRT's interpreters; without its package, TensorFlow's older one."""
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError:
+        from tensorflow.lite.python import interpreter
+
+        # It asks for the other package, which few people need.
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter")
+    return interpreter
+
+
 def load_tflite(path):
     """Returns function({name: list of ids, or texts}) → {name: list}, one at a time."""
     import numpy as np
 
     from bert_tf.tokenization import tflite_ops
 
-    try:
-        from ai_edge_litert import interpreter as lite
-    except ImportError:  # The older name of the same.
-        from tensorflow.lite.python import interpreter as lite
-
-    interpreter = lite.InterpreterWithCustomOps(
+    interpreter = interpreters().InterpreterWithCustomOps(
         custom_op_registerers=tflite_ops(),
         model_path=os.path.join(path, "model.tflite"),
         num_threads=2,

@@ -5,6 +5,7 @@ import tempfile
 import tensorflow as tf
 
 from bert_tf.serving.padded import make_function, trace
+from bert_tf.serving.probe import interpreters
 from bert_tf.serving.saved_model import write_functions
 from bert_tf.serving.tflite_metadata import attach
 
@@ -92,7 +93,7 @@ _OF_TWO_TEXTS = ("question_answering", "multiple_choice")
 
 def _names(path, side):
     """Names of the signature's tensors in the order of the file's own."""
-    interpreter = tf.lite.Interpreter(str(path))
+    interpreter = interpreters().Interpreter(str(path))
     details = getattr(interpreter, f"get_{side[:-1]}_details")()
     signature = interpreter.get_signature_runner("serving_default")
     named = getattr(signature, f"get_{side[:-1]}_details")()
