@@ -15,11 +15,9 @@ from starlette.routing import Route
 
 from bert_tf.serving.gathering import Gatherer
 
-MOST_BYTES, MOST_RECORDS, MOST_CHARACTERS = (
-    2**20,
-    1_000,
-    100_000,
-)  # Of a request, a text.
+MOST_BYTES = 2**20  # Of a request.
+MOST_RECORDS = 1_000
+MOST_CHARACTERS = 100_000  # Of a text.
 _PAGE = pathlib.Path(__file__).with_name("page.html")
 
 
