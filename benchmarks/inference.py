@@ -5,8 +5,10 @@
 
 FOLDER is what scripts/finetune.py wrote; it is exported into EXPORTS first, where that is
 not done yet. Each engine runs in its own process, one at a time, on the texts in the
-file's order; engines take turns over the rounds and medians are printed. PATH is a Python
-with torch, transformers, onnx and onnxruntime; ours wants ai-edge-litert, too, for TFLite.
+file's order; engines take turns over the rounds and medians are printed. "padded" and
+TFLite of no other length compute --max_seq_length pieces of every text, others as many as
+the longest of a batch has. PATH is a Python with torch, transformers, onnx and
+onnxruntime; ours wants ai-edge-litert, too, for TFLite, and keras_hub.
 """
 
 import pathlib
@@ -50,6 +52,11 @@ def engines(model, exports):
         "bert_tf fp32": (ours, saved, [f"--model={exports / 'float32'}"]),
         "bert_tf bf16": (ours, saved, [f"--model={exports / 'bfloat16'}"]),
         "bert_tf tflite int8": (ours, lite, [f"--model={exports / 'int8'}"]),
+        "bert_tf tflite int8, any length": (
+            ours,
+            lite,
+            [f"--model={exports / 'int8_any_length'}"],
+        ),
         BASELINE: (theirs, huggingface, [f"--model={model}"]),
         "huggingface bf16": (theirs, huggingface, [f"--model={model}", "--bf16"]),
         "huggingface pipeline": (
@@ -64,6 +71,11 @@ def engines(model, exports):
         ),
         "onnxruntime fp32": (theirs, onnx, [f"--model={model}"]),
         "onnxruntime int8": (theirs, onnx, [f"--model={model}", "--int8"]),
+        "onnxruntime int8, padded": (
+            theirs,
+            onnx,
+            [f"--model={model}", "--int8", "--pad"],
+        ),
     }
 
 
@@ -73,6 +85,7 @@ def export(model, exports):
         "float32": ["--format=saved_model"],
         "bfloat16": ["--format=saved_model", "--dtype=bfloat16"],
         "int8": ["--format=tflite", "--quantize=int8"],
+        "int8_any_length": ["--format=tflite", "--quantize=int8", "--dynamic_length"],
     }.items():
         if (exports / name).exists():
             continue

@@ -32,7 +32,7 @@ def load_classifier(options):
         num_classes=len(bias),
         preprocessor=preprocessor,
     )
-    classifier.logits_dense.set_weights([kernel, bias])
+    classifier.output_dense.set_weights([kernel, bias])
     return classifier
 
 

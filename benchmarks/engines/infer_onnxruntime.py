@@ -62,7 +62,7 @@ def infer(options):
         def call(texts):
             batch = tokenizer(
                 texts,
-                padding=True,
+                padding="max_length" if options.pad else True,
                 truncation=True,
                 max_length=options.max_seq_length,
                 return_tensors="np",
@@ -76,4 +76,5 @@ def infer(options):
 if __name__ == "__main__":
     parser = contract.parser(__doc__)
     parser.add_argument("--int8", action="store_true", help="Quantised, dynamic.")
+    parser.add_argument("--pad", action="store_true", help="All to --max_seq_length.")
     contract.report("onnxruntime", infer, parser.parse_args(), PACKAGES)

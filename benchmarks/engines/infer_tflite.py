@@ -25,7 +25,9 @@ def infer(options):
     tokenizer = BertTokenizer(read_vocab(folder / "vocab.txt"), lower_case=lower_case)
     interpreter = Interpreter(str(folder / "model.tflite"), num_threads=options.threads)
     runner = interpreter.get_signature_runner("serving_default")
-    length = runner.get_input_details()["input_word_ids"]["shape"][1]
+    detail = runner.get_input_details()["input_word_ids"]
+    fixed = detail["shape_signature"][1] > 0  # -1: as many as the text has.
+    length = detail["shape"][1] if fixed else options.max_seq_length
 
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string)],
@@ -38,15 +40,16 @@ def infer(options):
             sep_id=tokenizer.sep_id,
             max_seq_length=length,
         )
-        return example["input_ids"].to_tensor(shape=[None, length])
+        return example["input_ids"].to_tensor(shape=[None, length if fixed else None])
 
     def call(texts):
         found = []
-        for ids in framed(texts).numpy():
+        for row in framed(texts).numpy():
+            ids = row[None] if fixed else row[None, row != 0]
             outputs = runner(
-                input_word_ids=ids[None],
-                input_mask=(ids[None] != 0).astype(np.int32),
-                input_type_ids=np.zeros_like(ids[None]),
+                input_word_ids=ids,
+                input_mask=(ids != 0).astype(np.int32),
+                input_type_ids=np.zeros_like(ids),
             )
             found.append(labels[int(outputs["probability"].argmax())])
         return found
