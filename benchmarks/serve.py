@@ -160,8 +160,8 @@ def main(_):
         if name == "gathered" and FLAGS.requests:
             wrong, memory = endure(server, texts)
             print(
-                f"{FLAGS.requests:,} requests: {len(wrong)} wrong {wrong[:3]}; memory "
-                f"{memory[0]:.0f} MiB at first, {memory[-1]:.0f} MiB at last"
+                f"{FLAGS.requests:,} requests: {len(wrong)} wrong {wrong[:3]}; memory at "
+                f"each tenth, MiB: {' '.join(f'{size:.0f}' for size in memory)}"
             )
         server.stop()
 
