@@ -35,6 +35,9 @@ import statistics
 import time
 
 
+LONGEST = 20  # Seconds.
+
+
 def parser(description):
     """Returns a parser of the flags that all engines understand."""
     result = argparse.ArgumentParser(description=description)
@@ -125,6 +128,8 @@ def time_predictions(once, options):
 def time_inference(call, options):
     """Times call(texts) -> labels over the texts of a file, in its order.
 
+    Batches but the largest are timed for `LONGEST` seconds, or on all texts.
+
     Returns:
         dict with `labels` of all texts, by the largest batch, and `calls`, {batch size:
         {texts_per_second, p50_ms, p99_ms}}.
@@ -137,12 +142,14 @@ def time_inference(call, options):
             call(batch)
         seconds, labels = [], []
         for batch in batches:
+            if size < sizes[-1] and sum(seconds) > LONGEST:
+                break
             start = time.perf_counter()
             labels += call(batch)
             seconds.append(time.perf_counter() - start)
         ordered = sorted(seconds)
         calls[size] = {
-            "texts_per_second": len(texts) / sum(seconds),
+            "texts_per_second": len(labels) / sum(seconds),
             "p50_ms": 1e3 * statistics.median(seconds),
             "p99_ms": 1e3 * ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)],
         }
