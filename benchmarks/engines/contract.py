@@ -34,7 +34,6 @@ import os
 import statistics
 import time
 
-
 LONGEST = 20  # Seconds.
 
 
