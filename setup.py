@@ -49,7 +49,7 @@ setuptools.setup(
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
-            *("onnxruntime", "tf2onnx"),
+            *("ai-edge-litert", "onnxruntime", "tf2onnx"),
         ],
     },
 )

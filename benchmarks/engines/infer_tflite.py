@@ -1,55 +1,42 @@
 """Asks a TFLite file of scripts/export.py, on LiteRT, one text at a time.
 
-Pieces are cut by this project's tokenizer in Python. contract.py says what goes in and
-comes out.
+Pieces are cut by the Rust tokenizer, as for ONNX Runtime. contract.py says what goes in
+and comes out.
 """
 
 import json
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from tokenizers import BertWordPieceTokenizer
 
 from benchmarks.engines import contract
-from bert_tf.data.packing import frame
-from bert_tf.tokenization import BertTokenizer, read_vocab
 
-PACKAGES = ("ai-edge-litert", "bert_tf")
+PACKAGES = ("ai-edge-litert", "tokenizers")
 
 
 def infer(options):
     folder = pathlib.Path(options.model)
     labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
     lower_case = json.loads((folder / "parity.json").read_text())["do_lower_case"]
-    tokenizer = BertTokenizer(read_vocab(folder / "vocab.txt"), lower_case=lower_case)
     interpreter = Interpreter(str(folder / "model.tflite"), num_threads=options.threads)
     runner = interpreter.get_signature_runner("serving_default")
-    detail = runner.get_input_details()["input_word_ids"]
-    fixed = detail["shape_signature"][1] > 0  # -1: as many as the text has.
-    length = detail["shape"][1] if fixed else options.max_seq_length
-
-    @tf.function(
-        input_signature=[tf.TensorSpec([None], tf.string)],
-        autograph=False,
+    _, length = runner.get_input_details()["input_word_ids"]["shape_signature"]
+    tokenizer = BertWordPieceTokenizer(
+        str(folder / "vocab.txt"), lowercase=lower_case, strip_accents=lower_case
     )
-    def framed(texts):
-        example = frame(
-            tokenizer.tokenize(texts),
-            cls_id=tokenizer.cls_id,
-            sep_id=tokenizer.sep_id,
-            max_seq_length=length,
-        )
-        return example["input_ids"].to_tensor(shape=[None, length if fixed else None])
+    tokenizer.enable_truncation(options.max_seq_length if length < 0 else length)
+    if length > 0:  # Else as many as the text has.
+        tokenizer.enable_padding(length=length)
 
     def call(texts):
         found = []
-        for row in framed(texts).numpy():
-            ids = row[None] if fixed else row[None, row != 0]
+        for encoding in tokenizer.encode_batch(texts):
             outputs = runner(
-                input_word_ids=ids,
-                input_mask=(ids != 0).astype(np.int32),
-                input_type_ids=np.zeros_like(ids),
+                input_word_ids=np.array([encoding.ids], np.int32),
+                input_mask=np.array([encoding.attention_mask], np.int32),
+                input_type_ids=np.array([encoding.type_ids], np.int32),
             )
             found.append(labels[int(outputs["probability"].argmax())])
         return found
