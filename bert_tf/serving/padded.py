@@ -9,14 +9,18 @@ from bert_tf.data.packing import frame
 
 # As Model Maker named them, and the Task Library looks for them.
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
+# Of a task: the model's outputs → {name: tensor}.
 OUTPUTS = {
-    "classification": ("probability",),
-    "multi_label": ("probability",),
-    "regression": ("score",),
-    "token_classification": ("probability",),
-    "question_answering": ("end_logits", "start_logits"),
-    "multiple_choice": ("logit",),
-    "similarity": ("embedding",),
+    "classification": lambda x: {"probability": tf.nn.softmax(x)},
+    "multi_label": lambda x: {"probability": tf.sigmoid(x)},
+    "regression": lambda x: {"score": x},
+    "token_classification": lambda x: {"probability": tf.nn.softmax(x)},
+    "question_answering": lambda x: {
+        "end_logits": x[:, :, 1],
+        "start_logits": x[:, :, 0],
+    },
+    "multiple_choice": lambda x: {"logit": x},
+    "similarity": lambda x: {"embedding": x[:, 0]},
 }
 
 
@@ -42,7 +46,7 @@ def make_function(task, model):
         if task.name in ("token_classification", "question_answering"):
             places = tf.range(tf.shape(input_word_ids)[1])[None]
             batch["places"] = tf.where(input_mask > 0, places, -1)
-        return _AS_NAMED[task.name](model(batch, training=False))
+        return OUTPUTS[task.name](model(batch, training=False))
 
     return answer
 
@@ -53,20 +57,6 @@ def trace(task, model, batch_size, length):
     specs = [tf.TensorSpec(shape, tf.int32, name=name) for name in INPUTS]
     answer = make_function(task, model)
     return tf.function(answer, input_signature=specs, autograph=False)
-
-
-_AS_NAMED = {
-    "classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "multi_label": lambda x: {"probability": tf.sigmoid(x)},
-    "regression": lambda x: {"score": x},
-    "token_classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "question_answering": lambda x: {
-        "end_logits": x[:, :, 1],
-        "start_logits": x[:, :, 0],
-    },
-    "multiple_choice": lambda x: {"logit": x},
-    "similarity": lambda x: {"embedding": x[:, 0]},
-}
 
 
 def expected(model, inputs, dynamic_length):
@@ -95,10 +85,10 @@ def expected(model, inputs, dynamic_length):
     )
     mask = tf.ones_like(framed["input_ids"])
     ragged = dict(zip(INPUTS, (framed["input_ids"], mask, framed["segment_ids"])))
-    shape = None if dynamic_length else [None, length]
-    asked = {name: x.to_list() for name, x in ragged.items()}
-    if not dynamic_length:
-        padded = {name: x.to_tensor(shape=shape) for name, x in ragged.items()}
+    if dynamic_length:
+        asked = {name: x.to_list() for name, x in ragged.items()}
+    else:
+        padded = {n: x.to_tensor(shape=[None, length]) for n, x in ragged.items()}
         asked = {name: x.numpy().tolist() for name, x in padded.items()}
     answers = {}
     answer = make_function(task, model.model)
