@@ -185,7 +185,9 @@ def _finetune(config, training, flags, strategy):
         model, freeze=training.freeze, adapters_only=training.lora_rank > 0
     )
 
-    journal.begin(output_dir, flags, workers)
+    tables = (train_table, eval_table) if eval_table else (train_table,)
+    data = journal.digest(repr(r) for table in tables for r in table.records)
+    journal.begin(output_dir, flags, workers, data)
     predictor = make_predictor(model)
     # Made once: a data set traces its functions anew each time it is made.
     eval_rows = eval_table and evaluation_rows(

@@ -4,6 +4,7 @@ flags.txt is there from the start, metrics.json at the very end: a folder with t
 and not the second holds a run that was interrupted.
 """
 
+import hashlib
 import json
 import logging
 import time
@@ -17,6 +18,9 @@ _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars")
 )
 
+
+# Begins the line of flags.txt that knows the data again; for absl it is a comment.
+_DATA = "# data: "
 
 # Seconds until another machine sees a new file, in a folder shared by NFS: its cache.
 _SHOWS_WITHIN = 90
@@ -65,24 +69,46 @@ def _refuse_other(flag_file, flags):
         )
 
 
-def begin(output_dir, flags, workers):
+def digest(texts):
+    """Returns what knows a list of texts again: SHA-256 of them, in hexadecimal."""
+    found = hashlib.sha256()
+    for text in texts:
+        found.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return found.hexdigest()
+
+
+def _refuse_other_data(flag_file, data):
+    lines = flag_file.read_text(encoding="utf-8").splitlines()
+    written = [line.removeprefix(_DATA) for line in lines if line.startswith(_DATA)]
+    if written not in ([], [data]):
+        raise ValueError(
+            f"the data have changed since the run in {flag_file.parent} began; train on "
+            "those of then, or choose another output_dir."
+        )
+
+
+def begin(output_dir, flags, workers, data=""):
     """Writes flags.txt; workers that don't write look whether they agree with it.
 
     Args:
         output_dir: `pathlib.Path`, made where it is not there.
         flags: {name: value}.
         workers: `Workers`, all of which call this.
+        data: `digest` of what is trained and scored on.
 
     Raises:
-        ValueError: this worker has other flags, or does not see the folder.
+        ValueError: this worker has other flags, or does not see the folder; or the run
+            in the folder began with other data.
     """
+    flag_file, last = output_dir / "flags.txt", time.monotonic() + _SHOWS_WITHIN
     if workers.chief:
+        if flag_file.exists():
+            _refuse_other_data(flag_file, data)
         output_dir.mkdir(parents=True, exist_ok=True)
-        write_flags(output_dir, flags)
+        write_flags(output_dir, flags, data)
     workers.gather(0)
     if workers.chief:
         return
-    flag_file, last = output_dir / "flags.txt", time.monotonic() + _SHOWS_WITHIN
     while not flag_file.exists():
         if time.monotonic() > last:
             raise ValueError(
@@ -91,10 +117,12 @@ def begin(output_dir, flags, workers):
             )
         time.sleep(0.5)
     _refuse_other(flag_file, flags)
+    _refuse_other_data(flag_file, data)
 
 
-def write_flags(output_dir, flags):
+def write_flags(output_dir, flags, data=""):
     lines = [f"--{name}={value}" for name, value in flags.items()]
+    lines += [_DATA + data] if data else []
     _replace(output_dir / "flags.txt", "\n".join(lines) + "\n")
 
 

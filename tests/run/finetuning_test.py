@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import re
 import shutil
 import signal
 import sys
@@ -114,7 +115,8 @@ class TestFinetune:
         lines = (home / "model" / "flags.txt").read_text().splitlines()
         fields = [*dataclasses.fields(run.FinetuneConfig)]
         fields += dataclasses.fields(TrainConfig)
-        assert len(lines) == len(fields)
+        assert len(lines) == len(fields) + 1
+        assert re.fullmatch("# data: [0-9a-f]{64}", lines[-1])
         assert {"--learning_rate=0.02", "--text_column=review", "--bf16=False"} <= {
             *lines
         }
@@ -133,6 +135,17 @@ class TestFinetune:
         with pytest.raises(ValueError) as caught:
             finetune(other, eval_file="train.tsv", output_dir="model")
         assert "(learning_rate was '0.02', is '0.001')" in str(caught.value)
+
+    def test_an_unfinished_run_does_not_go_on_with_other_rows(self, home):
+        shutil.copytree(home / "model", "model")
+        pathlib.Path("model/metrics.json").unlink()
+        before = files("model")
+        write("train.tsv", HEADED + "a fine film\tpos\n")
+        with pytest.raises(
+            ValueError, match="data have changed since the run in model"
+        ):
+            finetune(eval_file="train.tsv", output_dir="model")
+        assert files("model") == before
 
     def test_a_stopped_run_goes_on_to_the_same_weights(self, home, monkeypatch, caplog):
         score = Classification.score

@@ -27,6 +27,26 @@ def test_another_agrees_with_what_the_first_has_written(tmp_path):
         journal.begin(folder, {"seed": 4}, other)
 
 
+def test_a_run_does_not_go_on_with_other_data(tmp_path):
+    folder, flags = tmp_path / "out", {"seed": 3}
+    data, other = journal.digest(["a", "bc"]), journal.digest(["ab", "c"])
+    journal.begin(folder, flags, Worker(0), data)
+    assert (folder / "flags.txt").read_text() == f"--seed=3\n# data: {data}\n"
+    journal.begin(folder, flags, Worker(0), data)
+    journal.begin(folder, flags, Worker(1), data)
+    for number in (0, 1):
+        with pytest.raises(
+            ValueError, match="data have changed since the run in .*out"
+        ):
+            journal.begin(folder, flags, Worker(number), other)
+    assert data in (folder / "flags.txt").read_text()
+
+
+def test_a_run_that_began_before_data_were_known_again_goes_on(tmp_path):
+    journal.write_flags(tmp_path, {"seed": 3})
+    journal.begin(tmp_path, {"seed": 3}, Worker(0), journal.digest(["a"]))
+
+
 def test_another_that_sees_another_folder_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(journal, "_SHOWS_WITHIN", 0)
     with pytest.raises(ValueError, match="worker 1 does not find .* all workers share"):
