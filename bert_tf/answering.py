@@ -18,6 +18,7 @@ from bert_tf.tasks import (
     examples_of,
     inputs_of,
     read_options,
+    refuse_foreign_settings,
     task_of,
 )
 from bert_tf.tasks.fill_mask import FillMask
@@ -43,7 +44,8 @@ class Model:
         layers: whose states `features` are, "-1" (the last) where empty; see `Features`.
 
     Raises:
-        ValueError, FileNotFoundError: no such folder, or one without a trained head.
+        ValueError, FileNotFoundError: no such folder, one without a trained head, or a
+            setting of another task.
 
     Example:
         >>> Model("model").predict(["Where is my parcel?"])  # doctest: +SKIP
@@ -70,15 +72,18 @@ class Model:
             max_seq_length = settings.get("max_seq_length", longest)
         check_length(max_seq_length, self.folder.config)
         asked = {"long_text": long_text, "top_k": top_k, "layers": layers}
+        asked = {name: value for name, value in asked.items() if value}
         kind = find_task(task or task_of(self.folder.config, settings), ANSWERING)
         self.task = kind.restore(
             make_tokenizer(self.folder, keep_special_tokens=kind is FillMask),
             self.folder.config,
-            settings | {name: value for name, value in asked.items() if value},
+            settings | asked,
             max_seq_length=max_seq_length,
         )
         self._start = start
         self.model = self.build("mixed_bfloat16" if bf16 else "float32")
+        # After the weights: that a head is missing says more, and is said there.
+        refuse_foreign_settings(kind, asked)
         self.batch_size = batch_size
         self._predictor = make_predictor(self.model)
         # Traced once, however many data sets it serves: most of a short answer's time.

@@ -29,6 +29,7 @@ A task may have
     metric_of(options)      its metric, where that hangs on how it is trained
     couples_examples        whether the loss of an example hangs on others of its batch
     long_text               what happens to what is longer than the model reads
+    asked                   settings that whoever asks may give, besides `options`
     arrays(answers)         answers of `predict` -> {name: array}, for a .npz file
 
 A task whose records are no examples, but are cut into windows, has besides
@@ -123,6 +124,14 @@ def refuse_foreign_options(task, given):
                 raise ValueError(
                     f"{name} is an option of {other.name}, not of {task.name}; drop it."
                 )
+
+
+def refuse_foreign_settings(task, asked):
+    """Raises a ValueError where a task would not look at what it is asked with."""
+    known = {*getattr(task, "options", ()), *getattr(task, "asked", ())}
+    for name, value in asked.items():
+        if name not in known:
+            raise ValueError(f"{task.name} knows no {name} ({value}); drop it.")
 
 
 def task_of(config, settings):

@@ -38,6 +38,7 @@ class Features:
     """
 
     name = "features"
+    asked = ("layers", "long_text")
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
     inputs = ("input_ids", "segment_ids")

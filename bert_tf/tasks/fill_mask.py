@@ -29,6 +29,7 @@ class FillMask:
     """
 
     name = "fill_mask"
+    asked = ("top_k",)
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
     # The classes of transformers that have the head.

@@ -43,6 +43,7 @@ class QuestionAnswering:
     pipeline = "question-answering"
     metric = "f1"
     options = ("long_text", "doc_stride", "max_answer_length")
+    asked = ("top_k",)
     inputs = ("first", "second", "label")
     read = staticmethod(read_questions)
     read_lines = staticmethod(read_question_lines)

@@ -321,6 +321,18 @@ class TestModel:
     def test_no_texts_no_answers(self, model):
         assert model.predict([]) == []
 
+    @pytest.mark.parametrize(
+        ("asked", "says"),
+        [
+            ({"top_k": 3}, r"classification knows no top_k \(3\)"),
+            ({"layers": "-2"}, r"classification knows no layers \(-2\)"),
+            ({"task": "features", "top_k": 3}, r"features knows no top_k \(3\)"),
+        ],
+    )
+    def test_settings_of_another_task_are_refused(self, home, asked, says):
+        with pytest.raises(ValueError, match=says):
+            run.Model(home / "model", **asked)
+
     def test_a_string_is_no_list(self, model):
         with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
             model.predict("good")
