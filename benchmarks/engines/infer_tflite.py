@@ -19,7 +19,9 @@ PACKAGES = ("ai-edge-litert", "tokenizers")
 def infer(options):
     folder = pathlib.Path(options.model)
     labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
-    lower_case = json.loads((folder / "parity.json").read_text())["do_lower_case"]
+    lower_case = json.loads((folder / "tokenizer_config.json").read_text())[
+        "do_lower_case"
+    ]
     interpreter = Interpreter(str(folder / "model.tflite"), num_threads=options.threads)
     runner = interpreter.get_signature_runner("serving_default")
     _, length = runner.get_input_details()["input_word_ids"]["shape_signature"]

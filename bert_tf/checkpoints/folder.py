@@ -168,7 +168,7 @@ def write_arrays(path, arrays, folder, architecture):
     path.mkdir(parents=True, exist_ok=True)
     named = dialects.to_huggingface(arrays)
     formats.write_safetensors(path / "model.safetensors", named)
-    _write_tokenizer(path, folder)
+    write_tokenizer(path, folder)
     extra = folder.config.extra | {
         "architectures": [architecture],
         # transformers computes in the type it reads here.
@@ -195,12 +195,13 @@ def write_google(path, arrays, folder):
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
     tf1.write(path / layouts.GOOGLE, dialects.to_google(arrays))
-    _write_tokenizer(path, folder)
+    write_tokenizer(path, folder)
     extra = {key: value for key, value in config.extra.items() if key not in _OF_TORCH}
     _write_config(path / "bert_config.json", folder, extra)
 
 
-def _write_tokenizer(path, folder):
+def write_tokenizer(path, folder):
+    """Writes vocab.txt and tokenizer_config.json, which transformers' tokenizers read."""
     write_vocab(path / "vocab.txt", folder.vocab)
     with formats.replacing(path / "tokenizer_config.json") as beside:
         text = json.dumps(

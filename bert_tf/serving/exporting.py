@@ -8,10 +8,10 @@ import shutil
 import tempfile
 
 from bert_tf.answering import Model
+from bert_tf.checkpoints import folder as folders
 from bert_tf.run.needs import need
 from bert_tf.serving import parity
 from bert_tf.serving.saved_model import write_saved_model
-from bert_tf.tokenization import write_vocab
 
 _log = logging.getLogger(__name__)
 _SINCE = "2.20"  # Of TensorFlow Serving: it links the text kernels of this release.
@@ -100,7 +100,7 @@ def _write_saved_model(path, model, inputs, config):
             path,
             model.task,
             served,
-            files=_write_files(pathlib.Path(folder), model.task),
+            files=_write_files(pathlib.Path(folder), model),
             pairs="text_pair" in inputs,
             signatures=[name.strip() for name in config.signatures.split(",") if name],
             warm_up={name: texts[:8] for name, texts in inputs.items()},
@@ -118,7 +118,7 @@ def _write_tflite(path, model, inputs, config):
     from bert_tf.serving import padded, tflite
 
     path.mkdir()
-    files = _write_files(path, model.task)
+    files = _write_files(path, model)
     tflite.write_tflite(
         path / "model.tflite",
         model.task,
@@ -133,7 +133,6 @@ def _write_tflite(path, model, inputs, config):
     if config.text_input:
         asked = inputs
     report = _of(config) | parity.compare_arrays(path, "tflite", asked, expected)
-    report["do_lower_case"] = model.task.tokenizer.lower_case
     return _write_report(path, report)
 
 
@@ -142,7 +141,7 @@ def _write_onnx(path, model, inputs, config):
     from bert_tf.serving import onnx, padded
 
     path.mkdir()
-    _write_files(path, model.task)
+    _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.model)
     asked, expected = padded.expected(model, inputs, dynamic_length=True)
     report = _of(config) | parity.compare_arrays(path, "onnx", asked, expected)
@@ -156,11 +155,14 @@ _WRITERS = {
 }
 
 
-def _write_files(folder, task):
-    """Writes the vocabulary and, where the task has them, the labels; their paths."""
+def _write_files(folder, model):
+    """Writes vocabulary and, where the task has them, labels; returns their paths.
+
+    Beside them tokenizer_config.json: ids are of use to who cuts text as the model does.
+    """
+    folders.write_tokenizer(folder, model.folder)
     files = [folder / "vocab.txt"]
-    write_vocab(files[0], task.tokenizer.vocab)
-    if labels := getattr(task, "labels", None):
+    if labels := getattr(model.task, "labels", None):
         files.append(folder / "labels.txt")
         files[-1].write_text("".join(f"{x}\n" for x in labels), encoding="utf-8")
     return files

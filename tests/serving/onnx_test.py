@@ -1,6 +1,7 @@
 """An ONNX file answers as the model does, whatever the batch and the lengths."""
 
 import json
+import pathlib
 import sys
 
 import numpy as np
@@ -56,6 +57,13 @@ def test_on_onnx_runtime(folders, tmp_path):
         [answer["scores"][label] for label in labels] for answer in model.predict(texts)
     ]
     np.testing.assert_allclose(found, scores, atol=1e-5)
+
+
+def test_the_tokenizer_lies_beside(folders, tmp_path):
+    export(folders["classification"], tmp_path / "onnx")
+    start = pathlib.Path(folders["classification"])
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        assert (tmp_path / "onnx" / name).read_text() == (start / name).read_text()
 
 
 def test_a_task_of_more_than_numbers(folders, tmp_path):
