@@ -9,15 +9,7 @@ rows give the same masks, wherever and whenever they are computed.
 import keras
 from keras import ops
 
-
-class GivenSeed(keras.random.SeedGenerator):
-    """Hands `keras.random` a seed tensor, int32 [2], where it expects a generator."""
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def next(self, ordered=True):
-        return self.seed
+from bert_tf.layers.random_masks import dropout_mask
 
 
 def fold_in(seed, number):
@@ -50,8 +42,7 @@ class Dropout(keras.layers.Layer):
     def call(self, values, seed=None, training=None):
         if not training or not self.rate:
             return values
-        generator = self.generator if seed is None else GivenSeed(seed)
-        draws = keras.random.uniform(ops.shape(values), dtype="float32", seed=generator)
+        if seed is None:
+            seed = self.generator.next()
         # One factor for both passes: the gradient is a single product, no selection.
-        kept = ops.cast(draws >= self.rate, values.dtype) / (1.0 - self.rate)
-        return values * kept
+        return values * dropout_mask(ops.shape(values), self.rate, seed, values.dtype)

@@ -185,7 +185,7 @@ def _finetune(config, training, flags, strategy):
         model, freeze=training.freeze, adapters_only=training.lora_rank > 0
     )
 
-    tables = (train_table, eval_table) if eval_table else (train_table,)
+    tables = filter(None, (train_table, eval_table))
     data = journal.digest(repr(r) for table in tables for r in table.records)
     journal.begin(output_dir, flags, workers, data)
     predictor = make_predictor(model)

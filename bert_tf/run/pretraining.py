@@ -202,7 +202,7 @@ def _pretrain(config, training, flags, strategy):
     peak = matmul_peak(tf.as_dtype(model.compute_dtype).name) * workers.count
     per_token = operations_per_token(folder.config, config.masked_lm_prob)
 
-    stores = (store, held_out) if held_out else (store,)
+    stores = filter(None, (store, held_out))
     data = journal.digest(repr(one.manifest) for one in stores)
     journal.begin(output_dir, flags, workers, data)
     lines, scores = loop.train(

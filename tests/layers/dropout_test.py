@@ -92,12 +92,12 @@ class TestModel:
     def test_every_layer_draws_another_mask(self, monkeypatch):
         used = []
 
-        def spy(shape, dtype, seed):
-            used.append(tuple(seed.next().numpy().tolist()))
+        def spy(shape, rate, seed, dtype):
+            used.append(tuple(seed.numpy().tolist()))
             return keras.ops.ones(shape, dtype)
 
         model = tiny.classifier(**tiny.dropping(0.3))
-        monkeypatch.setattr(keras.random, "uniform", spy)
+        monkeypatch.setattr("bert_tf.layers.dropout.dropout_mask", spy)
         batch = {"input_ids": np.array([[2, 7, 3]]), "dropout_seed": SEED}
         model(batch, training=True)
         # Embeddings, three a layer, head; the last layer runs for its first tokens
