@@ -201,7 +201,8 @@ class QuestionAnswering:
                 self.max_answer_length,
             )
         for answers in found:
-            best = dict.fromkeys(sorted(answers["spans"], reverse=True))
+            # Of equals, as repeated words are in windows alike, the first.
+            best = dict.fromkeys(sorted(answers["spans"], key=lambda s: (-s[0], s)))
             answers["spans"] = list(best)[:N_BEST]
         return objects(found)
 

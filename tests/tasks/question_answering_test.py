@@ -152,12 +152,20 @@ class TestAnswers:
         task = make(top_k=2)
         columns = task.columns(table(record("a", "b c", ("b", 0))))
         # [CLS] a [SEP] b c [SEP]
-        begin, end = np.array([1, 1, 1, 5, 1, 1]), np.array([1, 1, 1, 3, 3, 1])
+        begin, end = np.array([1, 1, 1, 5, 1, 1]), np.array([1, 1, 1, 2, 4, 1])
         outputs = [np.log(np.stack([begin, end], axis=1))]
         answers = task.collect(columns, task.examples(columns), outputs)
         (found,) = task.predict(answers, columns)
         assert [a["answer"] for a in found["n_best"]] == ["b c", "b"]
-        assert found["n_best"][0]["score"] == pytest.approx(0.5 * 0.3)
+        assert found["n_best"][0]["score"] == pytest.approx(0.5 * 0.4)
+
+    def test_of_equals_the_first_answers(self):
+        """As in the graph that serves: words may be repeated, in windows alike."""
+        task = make(top_k=3)
+        columns = task.columns(table(record("a", "b c", ("b", 0))))
+        answers = task.collect(columns, task.examples(columns), [np.zeros([6, 2])])
+        (found,) = task.predict(answers, columns)
+        assert [a["answer"] for a in found["n_best"]] == ["b", "b c", "c"]
 
     def test_neither_too_long_nor_backwards_nor_of_the_question(self):
         task = make(max_answer_length=2, top_k=99)
