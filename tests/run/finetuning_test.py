@@ -24,6 +24,8 @@ TRAINING = TrainConfig(
     learning_rate=2e-2,
     logging_steps=2,
 )
+# Twelve epochs learn it with any seed; three, with luck.
+LONGER = dataclasses.replace(TRAINING, num_train_epochs=12)
 TABLE = "".join(
     f"{first} {words}\t{label}\n"
     for first in ("the film is", "it was", "a very", "film :", "is it")
@@ -60,12 +62,13 @@ def files(path):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with `start`, `train.tsv`, and `model`, fine-tuned from them."""
+    """A folder with `start`, `train.tsv`, and `model` and `learnt`, made from them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
         write("train.tsv", HEADED)
         finetune(eval_file="train.tsv", output_dir="model")
+        finetune(LONGER, eval_file="train.tsv", output_dir="learnt")
         yield pathlib.Path.cwd()
 
 
@@ -79,16 +82,22 @@ def stand_beside(home, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def model(home):
-    return run.Model(home / "model")
+    return run.Model(home / "learnt")
 
 
 class TestFinetune:
-    def test_learns_and_writes_a_whole_folder(self, home):
+    def test_learns(self, home):
+        metrics = json.loads((home / "learnt/metrics.json").read_text())
+        assert metrics["eval_accuracy"] == 1.0
+        assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]
+
+    def test_writes_a_whole_folder(self, home):
         out = home / "model"
         assert {file.name for file in out.iterdir()} == tiny_folder.FINETUNED_FILES
         metrics = json.loads((out / "metrics.json").read_text())
-        assert metrics["eval_accuracy"] == 1.0
-        assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]
+        matrix = np.array(metrics["eval_confusion_matrix"])
+        assert matrix.sum(axis=1).tolist() == [10, 10]
+        assert metrics["eval_accuracy"] == matrix.trace() / 20
         assert metrics["train_examples"] == 20
         assert metrics["train_steps"] == 12  # 3 epochs of 20 / 5.
         lines = (out / "metrics.jsonl").read_text().splitlines()
@@ -273,7 +282,7 @@ class TestFinetune:
 
 class TestModel:
     def test_evaluates_as_training_did(self, home, model):
-        metrics = json.loads((home / "model/metrics.json").read_text())
+        metrics = json.loads((home / "learnt/metrics.json").read_text())
         scores = model.evaluate("train.tsv")
         for name in ("eval_accuracy", "eval_macro_f1", "eval_mcc"):
             assert scores[name] == metrics[name]
@@ -281,7 +290,7 @@ class TestModel:
 
     def test_in_bfloat16_it_answers_nearly_the_same(self, home, model):
         texts = ["the film is good .", "it was a bad film"]
-        half = run.Model(home / "model", bf16=True)
+        half = run.Model(home / "learnt", bf16=True)
         assert half.model.dtype_policy.compute_dtype == "bfloat16"
         for exact, rounded in zip(model.predict(texts), half.predict(texts)):
             assert exact["label"] == rounded["label"]

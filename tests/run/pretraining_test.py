@@ -130,7 +130,7 @@ def test_what_was_pretrained_fills_masks(finished):
 def test_it_learns_the_text_by_heart():
     metrics = pretrain(
         config(),
-        training(max_steps=200, learning_rate=2e-2, eval_strategy="no", save_steps=0),
+        training(max_steps=400, learning_rate=2e-2, eval_strategy="no", save_steps=0),
     )
     assert metrics["eval_masked_lm_loss"] < metrics["unigram_loss"] - 0.3
     losses = np.array(logged("loss"))
