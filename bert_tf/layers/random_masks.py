@@ -2,8 +2,8 @@
 
 Bits come from Threefry-2x32 (Salmon et al., 2011, "Parallel random numbers: as easy as
 1, 2, 3"), whose additions, rotations and exclusive ors are exact wherever they run.
-TensorFlow's own generator takes one number after the other, a third of a training step
-of 384 tokens; compiled by XLA, Threefry takes as many at once as a processor can.
+TensorFlow's own generator takes one number after the other, a fifth of an update whose
+rows have 384 tokens; compiled by XLA, Threefry takes as many at once as a processor can.
 """
 
 import keras
