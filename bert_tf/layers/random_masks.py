@@ -6,6 +6,8 @@ TensorFlow's own generator takes one number after the other, a fifth of an updat
 rows have 384 tokens; compiled by XLA, Threefry takes as many at once as a processor can.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -60,9 +62,7 @@ def dropout_mask(shape, rate, seed, dtype):
     Returns:
         0 or 1 / (1 - rate), of the given shape and type.
     """
-    count = 1
-    for size in shape:
-        count *= size
+    count = math.prod(shape)
     return ops.reshape(_draw(_room(count), rate, seed, dtype)[:count], shape)
 
 

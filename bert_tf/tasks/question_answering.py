@@ -202,7 +202,7 @@ class QuestionAnswering:
             )
         for answers in found:
             # Of equals, as repeated words are in windows alike, the first.
-            best = dict.fromkeys(sorted(answers["spans"], key=lambda s: (-s[0], s)))
+            best = dict.fromkeys(sorted(answers["spans"], key=lambda s: (-s[0], s[1:])))
             answers["spans"] = list(best)[:N_BEST]
         return objects(found)
 
