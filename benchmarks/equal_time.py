@@ -27,10 +27,10 @@ import tensorflow as tf
 from absl import app, flags
 
 from bert_tf.config import SIZES, BertConfig
-from bert_tf.data.masking import Masking
-from bert_tf.data.pairs import Examples
-from bert_tf.data.pretraining import pretraining_rows
-from bert_tf.data.store import Store
+from bert_tf.data.corpus.masking import Masking
+from bert_tf.data.corpus.pairs import Examples
+from bert_tf.data.corpus.store import Store
+from bert_tf.data.rows.pretraining import pretraining_rows
 from bert_tf.report.pictures import draw_curves
 from bert_tf.run.pretraining import HELD_OUT_SEED
 from bert_tf.tasks.pretraining import Pretraining

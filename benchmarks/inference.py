@@ -19,7 +19,7 @@ import tempfile
 import launch
 from absl import app, flags
 
-from bert_tf.data.readers import read_table
+from bert_tf.data.records.readers import read_table
 
 HEADER = [
     "file",

@@ -25,7 +25,7 @@ from absl import app, flags
 
 from bert_tf import Model, intervals, run
 from bert_tf.checkpoints import folder as folders
-from bert_tf.data.sources import read_tables
+from bert_tf.data.records.sources import read_tables
 from bert_tf.run.comparison import Answers, paired_interval
 from bert_tf.run.needs import columns_asked
 from bert_tf.tasks import TASKS, read_options

@@ -22,7 +22,7 @@ import time
 import launch
 from absl import app, flags
 
-from bert_tf.data.readers import read_table
+from bert_tf.data.records.readers import read_table
 
 MALFORMED = [
     b'{"instances": [',

@@ -13,7 +13,7 @@ _PUBLIC = {
     "ConvertConfig": "run.converting",
     "FinetuneConfig": "run",
     "TrainConfig": "run",
-    "Model": "answering",
+    "Model": "predictor",
     "convert": "run.converting",
     "finetune": "run",
 }

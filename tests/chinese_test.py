@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from bert_tf import Model, run
-from bert_tf.data.readers import read_table
-from bert_tf.data.squad import read_questions
-from bert_tf.data.tagged import read_tagged
+from bert_tf.data.records.readers import read_table
+from bert_tf.data.records.squad import read_questions
+from bert_tf.data.records.tagged import read_tagged
 from bert_tf.tasks import TASKS, examples_of
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.question_answering import QuestionAnswering

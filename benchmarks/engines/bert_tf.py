@@ -15,13 +15,13 @@ import tensorflow as tf
 
 import bert_tf
 from benchmarks.engines import contract
-from bert_tf.answering import make_tokenizer
 from bert_tf.checkpoints import folder as folders
-from bert_tf.data.packing import pack
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import make_tokenizer
 from bert_tf.tasks.classification import Classification
-from bert_tf.training.optimizers import AdamW, learning_rate_schedule
-from bert_tf.training.step import make_update
+from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate_schedule
+from bert_tf.training.tensorflow.update import make_update
 
 LABELS = ("0", "1")
 PACKAGES = ("bert_tf", "keras", "tensorflow")

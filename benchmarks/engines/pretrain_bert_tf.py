@@ -15,11 +15,11 @@ from benchmarks.engines import contract
 from benchmarks.engines.bert_tf import PACKAGES, make_backbone, time_updates
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import read_config
-from bert_tf.data.masking import NOT_MASKED
-from bert_tf.data.pretraining import row_maker
+from bert_tf.data.corpus.masking import NOT_MASKED
+from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.training.optimizers import learning_rate_schedule
+from bert_tf.training.tensorflow.optimizer import learning_rate_schedule
 
 
 def load(options):

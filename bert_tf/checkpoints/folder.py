@@ -21,6 +21,7 @@ from bert_tf.checkpoints import (
 )
 from bert_tf.checkpoints.names import resolve
 from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
+from bert_tf.ground import replacing, write_text
 from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
@@ -203,17 +204,16 @@ def write_google(path, arrays, folder):
 def write_tokenizer(path, folder):
     """Writes vocab.txt and tokenizer_config.json, which transformers' tokenizers read."""
     write_vocab(path / "vocab.txt", folder.vocab)
-    with formats.replacing(path / "tokenizer_config.json") as beside:
-        text = json.dumps(
-            _tokenizer_config(folder), indent=2, sort_keys=True, ensure_ascii=False
-        )
-        beside.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(
+        _tokenizer_config(folder), indent=2, sort_keys=True, ensure_ascii=False
+    )
+    write_text(path / "tokenizer_config.json", text + "\n")
 
 
 def _write_config(path, folder, extra):
     if folder.settings:
         extra["bert_tf"] = folder.settings
-    with formats.replacing(path) as beside:
+    with replacing(path) as beside:
         write_config(beside, dataclasses.replace(folder.config, extra=extra))
 
 

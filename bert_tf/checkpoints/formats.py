@@ -8,14 +8,14 @@ A safetensors file is eight bytes of header length (little endian), a JSON heade
 at is never read from disk.
 """
 
-import contextlib
 import json
 import math
-import os
 import pathlib
 
 import numpy as np
 import safetensors.numpy
+
+from bert_tf.ground import replacing
 
 # How the header calls a type, and how NumPy reads it; BF16 has no NumPy type.
 _DTYPES = {
@@ -149,21 +149,6 @@ def read_preset(path, arguments, num_classes=0):
             "again."
         ) from None
     return {weight.path: np.asarray(weight.value) for weight in model.weights}
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Gives a path to write to; it takes the place of `path` when all went well.
-
-    So a reader sees the old file or the whole new one, whenever the writer is stopped.
-    """
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _read_header(path):

@@ -3,6 +3,7 @@
 import json
 
 from bert_tf.checkpoints import formats
+from bert_tf.ground import write_text
 
 _MODULES = (
     ("", "Transformer"),
@@ -78,5 +79,4 @@ def write(path, *, pooling, normalize, max_seq_length, hidden_size):
     for place, _ in modules:
         (path / place).mkdir(exist_ok=True)
     for name, values in files.items():
-        with formats.replacing(path / name) as beside:
-            beside.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        write_text(path / name, json.dumps(values, indent=2) + "\n")

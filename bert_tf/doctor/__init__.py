@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 
-from bert_tf.data.readers import read_table
+from bert_tf.data.records.readers import read_table
 from bert_tf.doctor import installation, labels, machine
 from bert_tf.doctor.findings import (
     count_levels,
@@ -64,7 +64,7 @@ def examine(config=DoctorConfig()):
     task = config.task or (folder and folder.settings.get("task")) or CLASSES
     read, options = read_table, {}
     if loads["level"] == "ok":
-        kind = importlib.import_module("bert_tf.answering").find_task(task)
+        kind = importlib.import_module("bert_tf.predictor").find_task(task)
         tasks = importlib.import_module("bert_tf.tasks")
         read = kind.read
         options = tasks.read_options(kind, folder.settings if folder else {})

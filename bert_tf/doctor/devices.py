@@ -1,14 +1,14 @@
 """What TensorFlow sees to compute on, and whether bfloat16 is faster there: measured."""
 
 import pathlib
-import time
 
 import tensorflow as tf
 
 from bert_tf.doctor.findings import note, ok
+from bert_tf.ground import matmul_rate
 
 NVIDIA = pathlib.Path("/proc/driver/nvidia/version")  # There where its driver is.
-SIZE = 768  # Of the matrices: the width of a base BERT.
+SIZE = 768  # Rows and columns of the matrices: the width of a base BERT.
 GAIN = 1.2  # Less is within what a machine varies by.
 
 
@@ -19,7 +19,10 @@ def check():
         tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
         for gpu in gpus
     ]
-    rates = {dtype: matmul_rate(dtype) for dtype in ("float32", "bfloat16")}
+    rates = {
+        dtype: matmul_rate(dtype, SIZE, repeats=5) / 1e9
+        for dtype in ("float32", "bfloat16")
+    }
     return [check_gpus(names, NVIDIA.exists()), check_bf16(**rates)]
 
 
@@ -42,17 +45,3 @@ def check_bf16(float32, bfloat16):
     if bfloat16 < GAIN * float32:
         return ok("machine/bf16", f"{says}: leave --bf16 off")
     return note("machine/bf16", f"{says}: training can be faster.", "--bf16")
-
-
-def matmul_rate(dtype, repeats=5):
-    """GFLOP/s of the fastest of some products of two square matrices."""
-    matrix = tf.cast(tf.random.stateless_uniform([SIZE, SIZE], [1, 2]), dtype)
-    # A number comes back, and so it is over when the clock is read.
-    product = tf.function(lambda: tf.linalg.matmul(matrix, matrix)[0, 0])
-    product().numpy()
-    seconds = []
-    for _ in range(repeats):
-        begun = time.perf_counter()
-        product().numpy()
-        seconds.append(time.perf_counter() - begun)
-    return 2 * SIZE**3 / min(seconds) / 1e9

@@ -119,7 +119,7 @@ def check_import():
     """Loads TensorFlow, TensorFlow Text and Keras, as every run does."""
     begun = time.perf_counter()
     try:
-        importlib.import_module("bert_tf.answering")
+        importlib.import_module("bert_tf.predictor")
     except Exception as error:  # noqa: BLE001
         # A broken library raises whatever it likes.
         lines = str(error).strip().splitlines() or [""]

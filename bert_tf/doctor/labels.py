@@ -5,8 +5,8 @@ Examples are equal where their texts are, spaces around them aside.
 
 import collections
 
-from bert_tf.data.messages import count, did_you_mean
 from bert_tf.doctor.findings import note, ok, problem
+from bert_tf.ground import count, did_you_mean
 
 FEW = 10  # Examples of a label; fewer teach next to nothing.
 UNEQUAL = 10  # Times as many of one label as of another.

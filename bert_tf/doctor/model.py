@@ -7,13 +7,13 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.answering import check_length, find_task, make_tokenizer
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
-from bert_tf.data.messages import count
 from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import note, ok, problem, refused
+from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_length, find_task, make_tokenizer
 from bert_tf.run import FinetuneConfig
 from bert_tf.tasks import task_of
 

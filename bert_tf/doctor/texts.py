@@ -4,8 +4,8 @@ import collections
 
 import numpy as np
 
-from bert_tf.data.messages import count, quote
 from bert_tf.doctor.findings import note, ok, problem
+from bert_tf.ground import count, quote
 
 BATCH = 1000
 UNKNOWN = (0.01, 0.05)  # Shares of [UNK] that are worth a note, and a problem.

@@ -45,7 +45,7 @@ class Classifier(keras.Model):
         return mean_of_windows(ops.cast(logits, "float32"), batch)
 
 
-class MultipleChoice(keras.Model):
+class ChoiceScorer(keras.Model):
     """Dropout and one number over the pooled first token of each choice.
 
     Args:
@@ -166,7 +166,7 @@ def _means(states, rows):
     return sums / counts
 
 
-class QuestionAnswering(keras.Model):
+class SpanPredictor(keras.Model):
     """Two numbers for each token: does the answer begin here, does it end here.
 
     Args:

@@ -11,10 +11,10 @@ import pathlib
 import numpy as np
 
 from bert_tf import intervals
-from bert_tf.answering import Model, task_name
-from bert_tf.run.needs import columns_asked, need
+from bert_tf.ground import at_least, require
+from bert_tf.predictor import Model, task_name
+from bert_tf.run.needs import columns_asked
 from bert_tf.run.seeds import run_folders
-from bert_tf.training.config import at_least
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class CompareConfig:
     seed: int = 1  # Of the draws.
 
     def __post_init__(self):
-        need(self, "model", "baseline", "eval_file")
+        require(self, "model", "baseline", "eval_file")
         at_least(self, "per_device_eval_batch_size", 1)
         at_least(self, "resamples", 100)
 

@@ -1,20 +1,19 @@
 """From one published layout to another, checked: the same arrays, the same answers."""
 
 import dataclasses
-import os
 import pathlib
-import shutil
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.answering import make_tokenizer
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
-from bert_tf.data.packing import frame
+from bert_tf.data.rows.packing import frame
+from bert_tf.ground import one_of, replacing_folder, require
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.predictor import make_tokenizer
 from bert_tf.run.extending import extend, read_words
 
 FORMATS = ("huggingface", "google")
@@ -39,13 +38,8 @@ class ConvertConfig:
     add_tokens: str = ""  # Words for the vocabulary: a,b,c, or a file, one a line.
 
     def __post_init__(self):
-        for name in ("input", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"{name} is missing: pass --{name}=… with a folder.")
-        if self.format not in FORMATS:
-            raise ValueError(
-                f"format must be one of {', '.join(FORMATS)}; received {self.format!r}."
-            )
+        require(self, "input", "output")
+        one_of("format", self.format, FORMATS)
 
 
 def convert(config):
@@ -87,8 +81,7 @@ def convert(config):
     if words:
         folder, arrays = extend(folder, arrays, words)
 
-    beside = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
+    with replacing_folder(output) as beside:
         if config.format == "google":
             folders.write_google(beside, arrays, folder)
         else:
@@ -96,9 +89,6 @@ def convert(config):
         again = layouts.read_arrays(beside)
         _check_same(arrays, again, start)
         after = _outputs(beside, folders.read(beside), again)
-        beside.replace(output)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     if "masked_lm_logits" in before:  # Of the pieces that both have.
         before, after = (
             side | {"masked_lm_logits": side["masked_lm_logits"][..., :known]}

@@ -6,7 +6,7 @@ import pathlib
 import pydoc_data.topics
 import re
 
-from bert_tf.answering import Model
+from bert_tf.predictor import Model
 from bert_tf.run.pretraining import TRAINING, PretrainConfig, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.run.vocabulary import VocabularyConfig, learn_vocabulary

@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.answering import make_tokenizer
-from bert_tf.data.messages import quote
+from bert_tf.ground import quote
+from bert_tf.predictor import make_tokenizer
 
 _log = logging.getLogger(__name__)
 _TABLE = "bert/embeddings/word_embeddings"

@@ -7,20 +7,21 @@ import pathlib
 import keras
 
 from bert_tf import report
-from bert_tf.answering import (
+from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints import sentence_transformers
+from bert_tf.data.records.sources import read_tables
+from bert_tf.data.rows.pipeline import evaluation_rows, steps_per_epoch, training_rows
+from bert_tf.ground import at_least, changed, require
+from bert_tf.models import lora
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import (
     check_length,
     find_task,
     make_tokenizer,
     show_progress,
 )
-from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import sentence_transformers
-from bert_tf.data.pipeline import evaluation_rows, steps_per_epoch, training_rows
-from bert_tf.data.sources import read_tables
-from bert_tf.models import lora
-from bert_tf.models.backbone import BertBackbone
 from bert_tf.run import seeds
-from bert_tf.run.needs import changed, columns_asked, need, unless_finished
+from bert_tf.run.needs import columns_asked, unless_finished
 from bert_tf.tasks import (
     batching_of,
     collect,
@@ -32,9 +33,9 @@ from bert_tf.tasks import (
     refuse_foreign_options,
 )
 from bert_tf.training import journal, loop, selection
-from bert_tf.training.inference import make_predictor
 from bert_tf.training.loop import TrainConfig
-from bert_tf.training.workers import Workers
+from bert_tf.training.tensorflow.evaluation import make_predictor
+from bert_tf.training.tensorflow.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class FinetuneConfig:
     seeds: int = 1  # Runs with seeds seed, seed+1, …; their mean and interval.
 
     def __post_init__(self):
-        need(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
+        require(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
         if self.tfds and (self.train_file or self.eval_file):
             raise ValueError(
                 f"data come from tfds ({self.tfds}) or from files, not from both; drop "
@@ -90,8 +91,8 @@ class FinetuneConfig:
                     "with tfds write tfds_train_split=train[:90%]."
                 )
         refuse_foreign_options(find_task(self.task), changed(self))
-        loop.at_least(self, "seeds", 1)
-        loop.at_least(self, "max_seq_length", 8)
+        at_least(self, "seeds", 1)
+        at_least(self, "max_seq_length", 8)
 
 
 def finetune(config, training=None):

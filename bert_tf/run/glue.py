@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.answering import Model
+from bert_tf.ground import require
+from bert_tf.predictor import Model
 from bert_tf.run.finetuning import FinetuneConfig, finetune
-from bert_tf.run.needs import need
 from bert_tf.run.seeds import run_folders
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
@@ -29,7 +29,7 @@ class GlueConfig:
     seeds: int = 1  # Runs of each task with seeds seed, seed+1, ….
 
     def __post_init__(self):
-        need(self, "model", "data_dir", "output_dir")
+        require(self, "model", "data_dir", "output_dir")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from bert_tf.data.baselines import baselines, hidden_pieces
+from bert_tf.data.corpus.baselines import baselines, hidden_pieces
 
 _log = logging.getLogger(__name__)
 _KNOWS = {

@@ -4,7 +4,7 @@ import dataclasses
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig, read_config
-from bert_tf.data.store import Store
+from bert_tf.data.corpus.store import Store
 
 
 def model_folder(config, store):

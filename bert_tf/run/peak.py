@@ -1,27 +1,5 @@
 """How much of what the machine could multiply, pretraining does."""
 
-import time
-
-import tensorflow as tf
-
-_SIDE, _TIMES = 2048, 3
-
-
-def matmul_peak(dtype):
-    """Returns the operations a second of a large `tf.matmul`, the best of a few.
-
-    Args:
-        dtype: "float32", "bfloat16" or "float16".
-    """
-    matrix = tf.random.stateless_uniform([_SIDE, _SIDE], [1, 2])
-    matrix = tf.cast(matrix, dtype)
-    seconds = []
-    for _ in range(_TIMES + 1):
-        begun = time.perf_counter()
-        tf.linalg.trace(tf.matmul(matrix, matrix)).numpy()  # Waits for the device.
-        seconds.append(time.perf_counter() - begun)
-    return 2.0 * _SIDE**3 / min(seconds[1:])  # The first one starts things up.
-
 
 def operations_per_token(config, masked_share):
     """Returns the operations of dense layers and the MLM head in training, a token.

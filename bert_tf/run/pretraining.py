@@ -7,24 +7,25 @@ import keras
 import tensorflow as tf
 
 from bert_tf import report
-from bert_tf.answering import check_length, show_progress
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import SIZES
-from bert_tf.data.masking import UNITS, Masking
-from bert_tf.data.pairs import Examples
-from bert_tf.data.pipeline import steps_per_epoch
-from bert_tf.data.pretraining import held_out_rows, pretraining_rows, row_maker
-from bert_tf.data.store import Store
+from bert_tf.data.corpus.masking import UNITS, Masking
+from bert_tf.data.corpus.pairs import Examples
+from bert_tf.data.corpus.store import Store
+from bert_tf.data.rows.pipeline import steps_per_epoch
+from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
+from bert_tf.ground import at_least, changed, matmul_rate, one_of, require
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_length, show_progress
 from bert_tf.run.health import Health
-from bert_tf.run.needs import changed, need, unless_finished
+from bert_tf.run.needs import unless_finished
 from bert_tf.run.origin import held_out_store, model_folder
-from bert_tf.run.peak import matmul_peak, operations_per_token
+from bert_tf.run.peak import operations_per_token
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import journal, loop, selection
-from bert_tf.training.config import TrainConfig, at_least
-from bert_tf.training.inference import make_summer
-from bert_tf.training.workers import Workers
+from bert_tf.training.config import TrainConfig
+from bert_tf.training.tensorflow.evaluation import make_summer
+from bert_tf.training.tensorflow.workers import Workers
 
 # What differs from fine-tuning, as published (Devlin et al., 2019, A.2).
 TRAINING = {
@@ -60,21 +61,15 @@ class PretrainConfig:
     max_eval_steps: int = 100  # Batches scored each time; 0: all.
 
     def __post_init__(self):
-        need(self, "data_dir", "output_dir")
+        require(self, "data_dir", "output_dir")
         chosen = [f for f in ("size", "config", "model") if getattr(self, f)]
         if len(chosen) != 1:
             raise ValueError(
                 "what to pretrain is told by one of size, config and model; received "
                 f"{' and '.join(chosen) or 'none'}. Pass, say, --size=small."
             )
-        if self.size and self.size not in SIZES:
-            raise ValueError(
-                f"size must be one of {', '.join(SIZES)}; received {self.size!r}."
-            )
-        if self.masking not in UNITS:
-            raise ValueError(
-                f"masking must be one of {', '.join(UNITS)}; received {self.masking!r}."
-            )
+        one_of("size", self.size, ("", *SIZES))
+        one_of("masking", self.masking, UNITS)
         if not 0 < self.masked_lm_prob < 1:
             raise ValueError(
                 f"masked_lm_prob must be in (0, 1); received {self.masked_lm_prob}."
@@ -199,7 +194,7 @@ def _pretrain(config, training, flags, strategy):
         health.look(scores["masked_lm_loss"])
         return scores
 
-    peak = matmul_peak(tf.as_dtype(model.compute_dtype).name) * workers.count
+    peak = matmul_rate(tf.as_dtype(model.compute_dtype).name) * workers.count
     per_token = operations_per_token(folder.config, config.masked_lm_prob)
 
     stores = filter(None, (store, held_out))

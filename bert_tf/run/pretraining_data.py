@@ -10,12 +10,11 @@ import os
 import resource
 import time
 
-from bert_tf.data.corpus import DOCUMENT_END, Found, find_files, read_corpus
-from bert_tf.data.sentences import split_sentences
-from bert_tf.data.store import StoreWriter, piece_type
-from bert_tf.run.needs import need, reading_bar
+from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
+from bert_tf.data.corpus.sentences import split_sentences
+from bert_tf.data.corpus.store import StoreWriter, piece_type
+from bert_tf.ground import at_least, reading_progress, require
 from bert_tf.tokenization import BertTokenizer, read_vocab
-from bert_tf.training.config import at_least
 
 _JOB = 2**20  # Characters that a process is given at once.
 _SAMPLE = 4  # Jobs that a plan is made from.
@@ -35,7 +34,7 @@ class PretrainingDataConfig:
     plan: bool = False  # Write nothing; say from a sample what it would take.
 
     def __post_init__(self):
-        need(self, "input_files", "vocab_file", "output_dir")
+        require(self, "input_files", "vocab_file", "output_dir")
         at_least(self, "num_workers", 0)
 
 
@@ -67,7 +66,7 @@ def create_pretraining_data(config):
     options = {"do_lower_case": config.do_lower_case}
     writer = StoreWriter(config.output_dir, vocab, options)
     found, unknown = Found(), 0
-    with reading_bar(files, "tokenising") as bar:
+    with reading_progress(files, "tokenising") as bar:
         lines = read_corpus(
             files, documents=config.documents, found=found, progress=bar.update
         )

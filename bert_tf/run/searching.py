@@ -4,12 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from bert_tf.answering import Model
-from bert_tf.data.messages import quote
-from bert_tf.data.readers import read_table
-from bert_tf.run.needs import need
+from bert_tf.data.records.readers import read_table
+from bert_tf.ground import at_least, quote, require
+from bert_tf.predictor import Model
 from bert_tf.tasks.similarity import unit_length
-from bert_tf.training.config import at_least
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +25,7 @@ class SearchConfig:
     bf16: bool = False  # Compute in bfloat16.
 
     def __post_init__(self):
-        need(self, "model", "corpus_file")
+        require(self, "model", "corpus_file")
         at_least(self, "top_k", 1)
         at_least(self, "per_device_eval_batch_size", 1)
 

@@ -5,12 +5,11 @@ import dataclasses
 import logging
 import pathlib
 
-from bert_tf.data.corpus import DOCUMENT_END, Found, find_files, read_corpus
-from bert_tf.data.sources import is_held_out
-from bert_tf.run.needs import need, reading_bar
+from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
+from bert_tf.data.records.sources import is_held_out
+from bert_tf.ground import at_least, reading_progress, require
 from bert_tf.tokenization import BertTokenizer, learning
 from bert_tf.tokenization.vocabulary import write_vocab
-from bert_tf.training.config import at_least
 
 _log = logging.getLogger(__name__)
 _HELD_OUT = 20_000  # Lines kept in memory to report on.
@@ -28,7 +27,7 @@ class VocabularyConfig:
     eval_fraction: float = 0.01  # Share of the lines held out to report on.
 
     def __post_init__(self):
-        need(self, "input_files", "output")
+        require(self, "input_files", "output")
         at_least(self, "vocab_size", 1)
         at_least(self, "unused_slots", 0)
         if not 0 <= self.eval_fraction < 1:
@@ -60,7 +59,7 @@ def learn_vocabulary(config):
     files = find_files(config.input_files)
     splitter = learning.WordSplitter(lower_case=config.do_lower_case)
     counts, held_out, found = collections.Counter(), [], Found()
-    with reading_bar(files, "counting words") as bar:
+    with reading_progress(files, "counting words") as bar:
         for line in read_corpus(files, found=found, progress=bar.update):
             if line is DOCUMENT_END:
                 continue

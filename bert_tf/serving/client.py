@@ -155,7 +155,7 @@ class _Grpc:
                 "gRPC needs grpcio and protobuf; run pip install 'bert_tf[serving]', or "
                 "take REST, http://…."
             ) from error
-        from bert_tf.serving import messages
+        from bert_tf.serving import protobuf as messages
 
         self.grpc, self.messages = grpc, messages
         self.channel = grpc.insecure_channel(place)

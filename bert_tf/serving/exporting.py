@@ -4,12 +4,11 @@ import dataclasses
 import json
 import logging
 import pathlib
-import shutil
 import tempfile
 
-from bert_tf.answering import Model
 from bert_tf.checkpoints import folder as folders
-from bert_tf.run.needs import need
+from bert_tf.ground import one_of, replacing_folder, require
+from bert_tf.predictor import Model
 from bert_tf.serving import parity
 from bert_tf.serving.saved_model import write_saved_model
 
@@ -37,17 +36,13 @@ class ExportConfig:
     parity_file: str = ""  # Texts to compare on; 64 that are shipped if empty.
 
     def __post_init__(self):
-        need(self, "model", "output_dir")
+        require(self, "model", "output_dir")
         for name, allowed in (
             ("format", FORMATS),
             ("dtype", DTYPES),
             ("quantize", ("", "int8", "float16")),
         ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(filter(None, allowed))}; received "
-                    f"{getattr(self, name)!r}."
-                )
+            one_of(name, getattr(self, name), allowed)
 
 
 def export(config):
@@ -76,23 +71,16 @@ def export(config):
         long_text=config.long_text,
     )
     inputs = parity.read_texts(model, config.parity_file)
-    output_dir.parent.mkdir(parents=True, exist_ok=True)
-    # Beside it, and renamed: a server never sees half a version.
-    beside = output_dir.with_name(f".{output_dir.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
+    with replacing_folder(output_dir) as beside:
         report = _WRITERS[config.format](beside, model, inputs, config)
         parity.check(report, config.quantize or config.dtype)
-        beside.rename(output_dir)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     return report
 
 
 def _write_saved_model(path, model, inputs, config):
     """Writes a SavedModel and its report; returns the report."""
     # The model in memory stays as it was trained; what is served may be narrower.
-    served = model.model
+    served = model.keras_model
     if config.dtype != "float32":
         served = model.build(config.dtype)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +110,7 @@ def _write_tflite(path, model, inputs, config):
     tflite.write_tflite(
         path / "model.tflite",
         model.task,
-        model.model,
+        model.keras_model,
         length=None if config.dynamic_length else model.task.max_seq_length,
         quantize=config.quantize,
         vocabulary=files[0],
@@ -142,7 +130,7 @@ def _write_onnx(path, model, inputs, config):
 
     path.mkdir()
     _write_files(path, model)
-    onnx.write_onnx(path / "model.onnx", model.task, model.model)
+    onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
     asked, expected = padded.expected(model, inputs, dynamic_length=True)
     report = _of(config) | parity.compare_arrays(path, "onnx", asked, expected)
     return _write_report(path, report)

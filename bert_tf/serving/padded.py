@@ -5,7 +5,7 @@ What TFLite and ONNX files hold; pieces are cut, and answers read, by who runs t
 
 import tensorflow as tf
 
-from bert_tf.data.packing import frame
+from bert_tf.data.rows.packing import frame
 
 # As Model Maker named them, and the Task Library looks for them.
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
@@ -91,7 +91,7 @@ def expected(model, inputs, dynamic_length):
         padded = {n: x.to_tensor(shape=[None, length]) for n, x in ragged.items()}
         asked = {name: x.numpy().tolist() for name, x in padded.items()}
     answers = {}
-    answer = make_function(task, model.model)
+    answer = make_function(task, model.keras_model)
     for row in zip(*(x.to_list() for x in ragged.values())):
         for name, x in answer(*(tf.constant([ids]) for ids in row)).items():
             answers.setdefault(name, []).append(x.numpy()[0])

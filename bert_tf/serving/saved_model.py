@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
-from bert_tf.serving import messages
+from bert_tf.serving import protobuf as messages
 from bert_tf.serving.signatures import make_signatures
 
 _SERVED_AS = "model"  # The name in warm-up requests; the server takes its own.

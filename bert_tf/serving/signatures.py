@@ -5,7 +5,8 @@ Shapes: B records, C choices, S tokens.
 
 import tensorflow as tf
 
-from bert_tf.serving import answers, spans
+from bert_tf.serving import decode_spans as spans
+from bert_tf.serving import outputs as answers
 
 
 def make_signatures(task, model, *, pairs):

@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-from bert_tf.answering import Model
-from bert_tf.run.needs import need
+from bert_tf.ground import require
+from bert_tf.predictor import Model
 from bert_tf.serving.signatures import make_signatures
 
 
@@ -23,7 +23,7 @@ class ServeConfig:
     gather: bool = True  # Compute requests that come together at once.
 
     def __post_init__(self):
-        need(self, "model")
+        require(self, "model")
         if not 0 < self.port < 65536:
             raise ValueError(f"port must be from 1 to 65535; received {self.port}.")
 
@@ -45,7 +45,7 @@ def make_app(config):
         bf16=config.bf16,
     )
     pairs = "text_pair" in (model.columns or {})
-    signatures = make_signatures(model.task, model.model, pairs=pairs)
+    signatures = make_signatures(model.task, model.keras_model, pairs=pairs)
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         signatures["serving_default"],

@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 from sklearn import metrics
 
-from bert_tf.data.long_texts import check_long_text
-from bert_tf.data.readers import read_table, read_texts
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.data.rows.long_texts import check_long_text
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import (
     class_scores,

@@ -9,10 +9,10 @@ K the most of a batch, T tokens of a text, H hidden size.
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.long_texts import check_long_text
-from bert_tf.data.packing import frame
-from bert_tf.data.readers import read_table, read_texts
-from bert_tf.data.windows import cut, take
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.data.rows.long_texts import check_long_text
+from bert_tf.data.rows.packing import frame
+from bert_tf.data.rows.windows import cut, take
 from bert_tf.models.features import TokenStates
 from bert_tf.tasks.texts import arrays, frame_texts, objects, text_columns
 

@@ -7,8 +7,8 @@ Shapes: N records, B examples of a batch, P the most masks of a text, K guesses.
 
 import numpy as np
 
-from bert_tf.data.messages import quote
-from bert_tf.data.readers import read_table, read_texts
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.ground import quote
 from bert_tf.models.pretraining import MaskFiller
 from bert_tf.tasks.texts import frame_texts, text_columns
 

@@ -2,7 +2,7 @@
 
 import math
 
-from bert_tf.data.messages import did_you_mean
+from bert_tf.ground import did_you_mean
 
 
 def in_order(labels):

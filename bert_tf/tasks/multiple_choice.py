@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.choices import read_choice_lines, read_choices
-from bert_tf.data.long_texts import check_long_text, frame_long
-from bert_tf.models.finetuning import MultipleChoice as Choice
+from bert_tf.data.records.choices import read_choice_lines, read_choices
+from bert_tf.data.rows.long_texts import check_long_text, frame_long
+from bert_tf.models.finetuning import ChoiceScorer
 from bert_tf.tasks.classification import log_softmax
 from bert_tf.tasks.texts import example_weights
 
@@ -85,7 +85,7 @@ class MultipleChoice:
         return example
 
     def build(self, backbone):
-        return Choice(backbone)
+        return ChoiceScorer(backbone)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}

@@ -6,7 +6,7 @@ Shapes: B examples, L pieces of an example, M masked pieces, V pieces known.
 import keras
 from keras import ops
 
-from bert_tf.data.packing import frame
+from bert_tf.data.rows.packing import frame
 from bert_tf.models.pretraining import BertPretrainer
 
 

@@ -8,13 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.long_texts import check_long_text
-from bert_tf.data.packing import frame
-from bert_tf.data.squad import read_question_lines, read_questions
-from bert_tf.data.windows import LONG_TEXTS
-from bert_tf.models.finetuning import QuestionAnswering as Spans
-from bert_tf.tasks.answers import judge_answers, score_answers
+from bert_tf.data.records.squad import read_question_lines, read_questions
+from bert_tf.data.rows.long_texts import check_long_text
+from bert_tf.data.rows.packing import frame
+from bert_tf.models.finetuning import SpanPredictor
 from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks.metrics.squad import judge_answers, score_answers
 from bert_tf.tasks.question_windows import FRAME, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, objects
@@ -62,7 +61,7 @@ class QuestionAnswering:
     ):
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text, LONG_TEXTS)
+        self.long_text = check_long_text(long_text, ("windows", "truncate"))
         self.doc_stride = doc_stride
         self.max_answer_length = max_answer_length
         self.unanswerable = unanswerable
@@ -159,7 +158,7 @@ class QuestionAnswering:
         return example
 
     def build(self, backbone):
-        return Spans(backbone)
+        return SpanPredictor(backbone)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}

@@ -6,8 +6,8 @@ Shapes: N questions, B of some, W windows of their contexts, L pieces.
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.packing import truncate
-from bert_tf.data.windows import cut, take
+from bert_tf.data.rows.packing import truncate
+from bert_tf.data.rows.windows import cut, take
 from bert_tf.tasks.spans import pieces_of
 from bert_tf.tasks.texts import arrays, objects
 

@@ -12,9 +12,9 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from bert_tf.data.long_texts import check_long_text
-from bert_tf.data.messages import quote
-from bert_tf.data.readers import read_table, read_texts
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.data.rows.long_texts import check_long_text
+from bert_tf.ground import quote
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.labels import describe_labels
 from bert_tf.tasks.texts import (

@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import ops
 from scipy import stats
 
-from bert_tf.data.long_texts import check_long_text, frame_long
-from bert_tf.data.readers import read_table, read_texts
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.data.rows.long_texts import check_long_text, frame_long
 from bert_tf.models.finetuning import POOLINGS, Embedder, unit
 from bert_tf.tasks.regression import correlation, read_numbers
 from bert_tf.tasks.texts import example_weights, has_labels, text_columns

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from bert_tf.data.long_texts import frame_long
+from bert_tf.data.rows.long_texts import frame_long
 
 
 def text_columns(table):

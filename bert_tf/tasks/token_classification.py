@@ -9,15 +9,15 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from bert_tf.data.long_texts import check_long_text
-from bert_tf.data.packing import frame
-from bert_tf.data.tagged import read_tagged, read_tagged_lines
-from bert_tf.data.tagged_objects import OUTSIDE
-from bert_tf.data.windows import LONG_TEXTS, cut_words
+from bert_tf.data.records.tagged import read_tagged, read_tagged_lines
+from bert_tf.data.records.tagged_objects import OUTSIDE
+from bert_tf.data.rows.long_texts import check_long_text
+from bert_tf.data.rows.packing import frame
+from bert_tf.data.rows.windows import cut_words
 from bert_tf.models.finetuning import TokenClassifier
 from bert_tf.tasks.classification import log_softmax
-from bert_tf.tasks.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.labels import describe_labels, refuse_unknown, restore_labels
+from bert_tf.tasks.metrics.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.texts import objects, ragged
 
 NO_WORD = -1  # Where a window has fewer words than others of its batch.
@@ -50,7 +50,7 @@ class TokenClassification:
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text, LONG_TEXTS)
+        self.long_text = check_long_text(long_text, ("windows", "truncate"))
 
     @classmethod
     def learn(cls, tokenizer, table, *, max_seq_length, long_text=""):

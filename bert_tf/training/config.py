@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from bert_tf.ground import above_zero, at_least, one_of
 from bert_tf.training.selection import parse_freeze
 
 
@@ -79,18 +80,18 @@ class TrainConfig:
             "early_stopping_threshold",
         ):
             at_least(self, name, 0)
-        _one_of(self, "eval_strategy", ("epoch", "steps", "no"))
-        _one_of(self, "optim", ("adamw", "lamb"))
+        one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
+        one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")
-        _one_of(self, "lr_scheduler_type", schedules)
+        one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)
         for name in ("learning_rate", "lr_decay_power", "lora_alpha"):
-            _above_zero(self, name)
+            above_zero(self, name)
         if not math.isfinite(self.train_minutes):
             raise ValueError(
                 f"train_minutes must be finite; received {self.train_minutes}."
             )
         if not (self.max_steps or self.train_minutes):
-            _above_zero(self, "num_train_epochs")
+            above_zero(self, "num_train_epochs")
         if not 0 <= self.warmup_ratio <= 1:
             raise ValueError(
                 f"warmup_ratio must be in [0, 1]; received {self.warmup_ratio}."
@@ -139,24 +140,3 @@ class TrainConfig:
         if self.fp16:
             return "mixed_float16"
         return "mixed_bfloat16" if self.bf16 else "float32"
-
-
-def at_least(config, name, least):
-    """Raises a ValueError where a field of a dataclass is below `least`."""
-    value = getattr(config, name)
-    if not value >= least:
-        raise ValueError(f"{name} must be at least {least}; received {value}.")
-
-
-def _above_zero(config, name):
-    value = getattr(config, name)
-    if not value > 0:
-        raise ValueError(f"{name} must be > 0; received {value}.")
-
-
-def _one_of(config, name, allowed):
-    value = getattr(config, name)
-    if value not in allowed:
-        raise ValueError(
-            f"{name} must be one of {', '.join(allowed)}; received {value!r}."
-        )

@@ -11,6 +11,8 @@ import time
 
 import tensorflow as tf
 
+from bert_tf.ground import write_text
+
 _log = logging.getLogger(__name__)
 
 # What tf.summary.scalar writes, without the TensorBoard package that it asks for.
@@ -123,18 +125,11 @@ def begin(output_dir, flags, workers, data=""):
 def write_flags(output_dir, flags, data=""):
     lines = [f"--{name}={value}" for name, value in flags.items()]
     lines += [_DATA + data] if data else []
-    _replace(output_dir / "flags.txt", "\n".join(lines) + "\n")
+    write_text(output_dir / "flags.txt", "\n".join(lines) + "\n")
 
 
 def write_metrics(output_dir, metrics):
-    _replace(output_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-
-
-def _replace(path, text):
-    """Writes beside and renames, so that a file is whole or not there."""
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    write_text(output_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
 
 
 def training_figures(lines):
@@ -167,7 +162,7 @@ class Log:
         if not writes:
             self.board = tf.summary.create_noop_writer()
             return
-        _replace(path, "".join(json.dumps(line) + "\n" for line in self.lines))
+        write_text(path, "".join(json.dumps(line) + "\n" for line in self.lines))
         self.path = path
         self.board = tf.summary.create_file_writer(str(output_dir / "tensorboard"))
 

@@ -10,22 +10,22 @@ import time
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 
+from bert_tf.ground import progress
 from bert_tf.training import divergence
-from bert_tf.training.checkpoints import Checkpoints, forget_state
 from bert_tf.training.clock import Clock
-from bert_tf.training.config import TrainConfig, at_least
-from bert_tf.training.distribution import replica_rows
+from bert_tf.training.config import TrainConfig
 from bert_tf.training.early_stopping import Best
 from bert_tf.training.journal import Log
-from bert_tf.training.loss_scale import LossScale
-from bert_tf.training.optimizers import AdamW, learning_rate
 from bert_tf.training.selection import learning_rate_factors
-from bert_tf.training.step import COUNTS, make_update
-from bert_tf.training.workers import StopFlag, Workers
+from bert_tf.training.tensorflow.distribution import replica_rows
+from bert_tf.training.tensorflow.loss_scale import LossScale
+from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate
+from bert_tf.training.tensorflow.state import Checkpoints, forget_state
+from bert_tf.training.tensorflow.update import COUNTS, make_update
+from bert_tf.training.tensorflow.workers import StopFlag, Workers
 
-__all__ = ["Stopped", "TrainConfig", "at_least", "forget_state", "train"]
+__all__ = ["Stopped", "TrainConfig", "forget_state", "train"]
 
 _log = logging.getLogger(__name__)
 
@@ -142,7 +142,13 @@ def train(
     why_stop, warned = best.why_stop(), False
     with (
         _stop_signals() as received,
-        _progress_bar(step, None if clock else total_steps) as bar,
+        progress(
+            description="training",
+            initial=step,
+            total=None if clock else total_steps,
+            unit="step",
+            delay=0,
+        ) as bar,
     ):
         window, begun = [], time.perf_counter()
         ended = over()
@@ -248,18 +254,6 @@ def _average(window):
     values = {name: [float(metrics[name]) for metrics in window] for name in window[0]}
     means = {name: float(np.mean(of_steps)) for name, of_steps in values.items()}
     return means | {name: sum(values[name]) for name in COUNTS}
-
-
-def _progress_bar(step, total_steps):
-    return tqdm.tqdm(
-        desc="training",
-        initial=step,
-        total=total_steps,
-        unit="step",
-        # A file gets a line now and then, a terminal a bar that moves.
-        mininterval=0.5 if sys.stderr.isatty() else 15,
-        dynamic_ncols=True,
-    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import pytest
 import safetensors.numpy
 
 from bert_tf.checkpoints import formats
+from bert_tf.ground import replacing
 
 ARRAYS = {
     "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -164,7 +165,7 @@ def test_failed_write_leaves_the_old_file(tmp_path):
     path.write_text("old")
 
     def fail():
-        with formats.replacing(path) as beside:
+        with replacing(path) as beside:
             pathlib.Path(beside).write_text("half")
             raise RuntimeError("stopped")
 

@@ -32,4 +32,4 @@ def test_here():
     assert gpu["check"] == "machine/GPU"
     assert "0 seen" not in gpu["says"]
     assert bf16["check"] == "machine/bf16"
-    assert devices.matmul_rate("float32", repeats=1) > 0.01
+    assert devices.matmul_rate("float32", repeats=1) > 1e7

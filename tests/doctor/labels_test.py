@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from bert_tf.data.readers import read_table
+from bert_tf.data.records.readers import read_table
 from bert_tf.doctor import labels
 from bert_tf.doctor.findings import note, ok, problem
 

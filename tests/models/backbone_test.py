@@ -9,7 +9,7 @@ import reference
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.packing import pack
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone, as_rows
 
 PATHS = [

@@ -7,7 +7,7 @@ import reference
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.packing import pack
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.pretraining import BertPretrainer
 
 PIECES = [[2, 7, 11, 13, 3], [2, 17, 3], [2, 5, 9, 3]]

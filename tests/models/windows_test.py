@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.long_texts import frame_long
-from bert_tf.data.packing import pack
+from bert_tf.data.rows.long_texts import frame_long
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.finetuning import Embedder
 from bert_tf.models.windows import mean_of_windows
 

@@ -243,7 +243,7 @@ class TestFinetune:
         scored = int(np.sum(metrics["eval_confusion_matrix"]))
         assert 0 < scored < 20
         assert metrics["train_examples"] == 20 - scored
-        weights = run.Model("out").model.backbone.get_weights()
+        weights = run.Model("out").keras_model.backbone.get_weights()
         # The initializer's 0.3, cut off at twice that: 0.88 of it. (The first rate is 0.)
         assert np.std(weights[0]) == pytest.approx(0.264, abs=0.03)
         assert "from random weights on" in pathlib.Path("out/README.md").read_text()
@@ -291,7 +291,7 @@ class TestModel:
     def test_in_bfloat16_it_answers_nearly_the_same(self, home, model):
         texts = ["the film is good .", "it was a bad film"]
         half = run.Model(home / "learnt", bf16=True)
-        assert half.model.dtype_policy.compute_dtype == "bfloat16"
+        assert half.keras_model.dtype_policy.compute_dtype == "bfloat16"
         for exact, rounded in zip(model.predict(texts), half.predict(texts)):
             assert exact["label"] == rounded["label"]
             assert rounded["scores"] == pytest.approx(exact["scores"], abs=0.02)

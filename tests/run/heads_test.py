@@ -10,8 +10,8 @@ import pytest
 import tiny_folder
 
 from bert_tf import run
-from bert_tf.answering import Model
 from bert_tf.checkpoints import formats
+from bert_tf.predictor import Model
 from bert_tf.run import searching
 from bert_tf.training.loop import TrainConfig
 

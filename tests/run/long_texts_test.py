@@ -8,7 +8,7 @@ import pytest
 import tiny_folder
 
 from bert_tf import run
-from bert_tf.answering import Model
+from bert_tf.predictor import Model
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(

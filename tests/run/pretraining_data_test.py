@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf.data.store import MANIFEST, Store
+from bert_tf.data.corpus.store import MANIFEST, Store
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tokenization import BertTokenizer, write_vocab
 

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf.answering import Model
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
 from bert_tf.config import write_config
-from bert_tf.data.masking import Masking
-from bert_tf.data.pairs import Examples
-from bert_tf.data.pretraining import row_maker
-from bert_tf.data.store import Store
+from bert_tf.data.corpus.masking import Masking
+from bert_tf.data.corpus.pairs import Examples
+from bert_tf.data.corpus.store import Store
+from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.predictor import Model
 from bert_tf.run import TrainConfig
 from bert_tf.run.pretraining import TRAINING, PretrainConfig, phased_rows, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data

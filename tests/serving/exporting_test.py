@@ -32,7 +32,7 @@ def test_the_report_is_good_and_lies_beside(pairs):
 
 def test_each_weight_is_there_once_and_files_go_along(pairs, folders):
     path, report = pairs
-    weights = sum(np.prod(w.shape) for w in Model(folders["pairs"]).model.weights)
+    weights = sum(np.prod(w.shape) for w in Model(folders["pairs"]).keras_model.weights)
     data = next((path / "variables").glob("variables.data*")).stat().st_size
     assert 4 * weights <= data < 4 * weights + 10_000
     assert report["size_bytes"] < 4 * weights + 12e6
@@ -67,7 +67,7 @@ def test_bfloat16_is_half_as_large_and_nearly_the_same(folders, tmp_path):
     sizes = [
         next((tmp_path / v / "variables").glob("*.data*")).stat().st_size for v in "12"
     ]
-    model = Model(folders["classification"]).model
+    model = Model(folders["classification"]).keras_model
     weights = sum(np.prod(weight.shape) for weight in model.weights)
     assert sizes[0] - sizes[1] == pytest.approx(2 * weights, rel=0.02)
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import Model
-from bert_tf.serving import messages
+from bert_tf.serving import protobuf as messages
 from bert_tf.serving.client import Client, ServingError
 from bert_tf.serving.signatures import make_signatures
 
@@ -44,7 +44,7 @@ class Service(service.PredictionServiceServicer):
 def address(folders):
     model = Model(folders["classification"])
     server = grpc.server(futures.ThreadPoolExecutor(2))
-    signatures = make_signatures(model.task, model.model, pairs=False)
+    signatures = make_signatures(model.task, model.keras_model, pairs=False)
     service.add_PredictionServiceServicer_to_server(Service(signatures), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -48,7 +48,7 @@ def exported(folders, tmp_path_factory):
         custom_ops = write_saved_model(
             made[name],
             model.task,
-            model.model,
+            model.keras_model,
             files=[],
             pairs=name == "pairs",
             signatures=["serving_default", "token_ids", *more.get(name, [])],
@@ -135,7 +135,7 @@ def test_strings(name, folders, through_c):
 def test_token_ids(name, folders, through_c):
     found = through_c[name, "token_ids"]
     assert "error" not in found
-    task, model = load(folders, name).task, load(folders, name).model
+    task, model = load(folders, name).task, load(folders, name).keras_model
     batch = {k: np.array(v, np.int32) for k, v in token_ids(name).items()}
     if name == "multiple_choice":
         batch = {key: value[0] for key, value in batch.items()}

@@ -6,11 +6,11 @@ import reference
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.pipeline import evaluation_rows
-from bert_tf.data.tables import Table
+from bert_tf.data.records.tables import Table
+from bert_tf.data.rows.pipeline import evaluation_rows
 from bert_tf.tasks import ANSWERING, inputs_of
 from bert_tf.tasks.features import Features
-from bert_tf.training.inference import make_predictor
+from bert_tf.training.tensorflow.evaluation import make_predictor
 
 TEXTS = ["7 11 13", "17", "5 6 7 8 9 10 11 12 13 14 15 16"]
 

@@ -12,14 +12,14 @@ import tiny_folder
 from bert_tf import run
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig
-from bert_tf.data.pipeline import evaluation_rows
-from bert_tf.data.readers import Table
+from bert_tf.data.records.readers import Table
+from bert_tf.data.rows.pipeline import evaluation_rows
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks import ANSWERING, TASKS, task_of
 from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.inference import make_predictor
+from bert_tf.training.tensorflow.evaluation import make_predictor
 
 VOCAB = tiny_folder.VOCAB
 # Pieces of each example as they are framed; 2 is [CLS], 3 [SEP], 4 [MASK].

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tiny
 
 from bert_tf.config import BertConfig
-from bert_tf.data.readers import Table
+from bert_tf.data.records.readers import Table
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.multi_label import MultiLabel, tune_threshold
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 import tiny
 
 from bert_tf.config import BertConfig
-from bert_tf.data.packing import pack
-from bert_tf.data.tables import Table
+from bert_tf.data.records.tables import Table
+from bert_tf.data.rows.packing import pack
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.multiple_choice import MultipleChoice
 

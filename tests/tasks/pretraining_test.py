@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data.masking import Masking
+from bert_tf.data.corpus.masking import Masking
 from bert_tf.tasks.pretraining import Pretraining
 
 VOCAB = ["[PAD]", "[MASK]", "a", "b"]

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tiny
 
 from bert_tf.config import BertConfig
-from bert_tf.data.readers import Table
+from bert_tf.data.records.readers import Table
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.regression import Regression
 

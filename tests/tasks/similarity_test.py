@@ -9,8 +9,8 @@ import tiny
 
 from bert_tf.checkpoints import sentence_transformers
 from bert_tf.config import BertConfig
-from bert_tf.data.packing import pack
-from bert_tf.data.tables import Table
+from bert_tf.data.records.tables import Table
+from bert_tf.data.rows.packing import pack
 from bert_tf.models.finetuning import Embedder
 from bert_tf.tasks import TASKS, metric_of, read_options, task_of
 from bert_tf.tasks.similarity import Similarity

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.training.clock import Clock
-from bert_tf.training.distribution import make_strategy
+from bert_tf.training.tensorflow.distribution import make_strategy
 
 
 class Now:

@@ -12,11 +12,11 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.pipeline import steps_per_epoch, training_rows
+from bert_tf.data.rows.pipeline import steps_per_epoch, training_rows
 from bert_tf.training import loop, selection
-from bert_tf.training.distribution import make_strategy
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.tensorflow.distribution import make_strategy
 
 CONFIG = TrainConfig(
     max_steps=6,

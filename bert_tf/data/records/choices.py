@@ -1,0 +1,183 @@
+"""Questions with choices: SWAG's, CODAH's and ARC's files and JSON lines become records.
+
+A record has `text`, `choices` (as many for all), and where it is wanted `label`, the
+number of the right one from 0. A choice is read after the text, as the second of a pair.
+"""
+
+import dataclasses
+import json
+import logging
+import pathlib
+
+from bert_tf.data.records import files, parsing
+from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.tables import Table
+from bert_tf.ground import count, quote, quote_all
+
+_log = logging.getLogger(__name__)
+_QUESTIONS = ("question", "text", "context", "prompt", "sent1")
+_ANSWERS = ("label", "answer", "answerKey", "answer_key")
+_FORM = 'Write {"question": "...", "choices": ["...", "..."], "label": 0} a line.'
+
+
+def read_choices(path, *, with_labels=True, columns=None, **asked):
+    """Reads questions, their choices and, where wanted, which is right.
+
+    Args:
+        path: SWAG's CSV (header), CODAH's TSV (a letter, the prompt, four endings, 0 to
+            3), ARC's CSV (the question, choices, a letter or number from 1), or JSON
+            lines with `question` and `choices`, or with SWAG's names.
+        with_labels: False for prediction: labels are not read.
+        columns, asked: as in `read_table`; there are no columns to choose here.
+
+    Returns:
+        A Table. Rows whose answer is none of their choices, or whose choices are all the
+        same, are left out; how many is logged.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: anything else that is wrong; names file and line.
+    """
+    parsing.refuse_asked_columns(path, asked)
+    text, suffix = files.read_text(path), pathlib.Path(path).suffix.lower()
+    first = next(filter(str.strip, files.split_lines(text)))
+    if suffix in (".jsonl", ".json") or parsing.object_or_none(first):
+        objects, lines = parsing.parse_objects(path, text)
+        form = "JSON lines"
+    else:
+        mark = "\t" if suffix == ".tsv" or "\t" in first else ","
+        form, objects, lines = _read_rows(path, text, mark)
+    records = [
+        _record(f"{path}, line {line}", fields, with_labels)
+        for fields, line in zip(objects, lines)
+    ]
+    if with_labels:
+        records, lines = _drop_unanswered(path, records, lines)
+    return _checked(Table(str(path), records, lines, {}, form))
+
+
+def read_choice_lines(lines, *, columns=None, source="standard input"):
+    """Reads questions to answer: a JSON object with `question` and `choices` a line."""
+    form = '{"question": "...", "choices": ["...", "..."]}'
+    found = parsing.parse_object_lines(lines, source, form)
+    records = [_record(where, fields, False) for where, fields in found]
+    numbers = list(range(1, len(records) + 1))
+    return _checked(Table(source, records, numbers, {}, "JSON lines"))
+
+
+def _read_rows(path, text, mark):
+    rows, lines = parsing.split_rows(path, text, mark)
+    header = [name.strip() for name in rows[0]]
+    if {"ending0", "label"} <= set(header):
+        parsing.refuse_torn_rows(path, rows, lines, mark, True)
+        return "SWAG's layout", [dict(zip(header, row)) for row in rows[1:]], lines[1:]
+    parsing.refuse_torn_rows(path, rows, lines, mark, False)
+    if len(header) < 4:
+        raise ValueError(
+            f"{path}: {count(len(header), 'column')} ({quote_all(header)}) hold no "
+            f"question, two choices and an answer. {_FORM}"
+        )
+    codah = mark == "\t" and all(len(row[0]) < 2 for row in rows)
+    first = 1 if codah else 0
+    form = "CODAH's layout" if codah else "ARC's layout"
+    return (
+        f"{form}: no header, {'a category, ' if codah else ''}question, choices, answer",
+        [
+            {
+                "question": row[first],
+                "choices": row[first + 1 : -1],
+                # CODAH counts from 0, ARC from 1.
+                "label" if codah else "answerKey": row[-1],
+            }
+            for row in rows
+        ],
+        lines,
+    )
+
+
+def _record(where, fields, with_labels):
+    endings = sorted(
+        (name for name in fields if name[:6] == "ending" and name[6:].isdecimal()),
+        key=lambda name: int(name[6:]),
+    )
+    question = next((name for name in _QUESTIONS if name in fields), None)
+    choices, names = fields.get("choices"), None
+    if isinstance(choices, dict):  # Hugging Face's ARC: {"text": […], "label": […]}.
+        names, choices = choices.get("label"), choices.get("text")
+    if endings:
+        lead = f"{fields['sent2']} " if fields.get("sent2") else ""
+        choices = [f"{lead}{fields[name]}" for name in endings]
+    if question is None or not isinstance(choices, list):
+        raise ValueError(
+            f"{where}: no question and choices; the object has {quote_all(fields)}. "
+            f"{_FORM}"
+        )
+    choices = [fields[question], *choices]
+    for text in choices:
+        if type(text) is not str:
+            raise ValueError(
+                f"{where}: a question or choice that is no text: "
+                f"{quote(json.dumps(text, ensure_ascii=False))}. {_FORM}"
+            )
+        refuse_half_characters(where, text)
+    record = {"text": choices[0], "choices": choices[1:]}
+    if len(record["choices"]) < 2:
+        raise ValueError(f"{where}: fewer than two choices. {_FORM}")
+    if not with_labels:
+        return record
+    if len(set(record["choices"])) < 2:  # Nothing to choose: real files have such rows.
+        return record | {"label": None}
+    name = next((name for name in _ANSWERS if name in fields), None)
+    if name is None:
+        raise ValueError(
+            f"{where}: which choice is right? The object has {quote_all(fields)}. {_FORM}"
+        )
+    label = _number(str(fields[name]).strip(), names, name, record["choices"])
+    return record | {"label": label}
+
+
+def _number(answer, names, field, choices):
+    """The place of the right choice from 0; None where it is none of them."""
+    if names and answer in names:
+        return names.index(answer)
+    if answer in choices:
+        return choices.index(answer)
+    if answer.isdecimal():
+        number = int(answer) - (field in _ANSWERS[2:])  # ARC counts from 1.
+    elif len(answer) == 1 and answer.isascii() and answer.isalpha():
+        number = ord(answer.upper()) - ord("A")
+    else:
+        return None
+    return number if 0 <= number < len(choices) else None
+
+
+def _drop_unanswered(path, records, lines):
+    kept = [n for n, record in enumerate(records) if record["label"] is not None]
+    lost = [line for line, record in zip(lines, records) if record["label"] is None]
+    if not kept:
+        raise ValueError(
+            f"{path}: no answer is one of its choices; they are numbers from 0, letters "
+            f"from A, or the choice itself. {_FORM}"
+        )
+    if lost:
+        _log.warning(
+            "%s: left out %s whose answer is none of the choices, or whose choices are all "
+            "the same; the first is line %d.",
+            path,
+            count(len(lost), "question"),
+            lost[0],
+        )
+    return [records[n] for n in kept], [lines[n] for n in kept]
+
+
+def _checked(table):
+    width = len(table.records[0]["choices"])
+    for number, record in enumerate(table.records):
+        if len(record["choices"]) != width:
+            raise ValueError(
+                f"{table.where(number)}: {count(len(record['choices']), 'choice')} where "
+                f"the first question has {width}; give all as many."
+            )
+    said = f"{table.path}: {table.description}; "
+    said += f"{count(len(table.records), 'question')} of {width} choices"
+    return dataclasses.replace(table, description=said)

@@ -1,0 +1,155 @@
+"""Objects with tagged words, or with entities in a text, become records."""
+
+import collections
+import itertools
+import json
+
+from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.words import split_words
+from bert_tf.ground import count, quote, quote_all
+
+OUTSIDE = "O"
+_TOKENS = ("tokens", "words")
+_TAGS = ("tags", "ner_tags", "labels", "label")
+_ENTITIES = ("entities", "spans", "labels", "label")
+_TYPES = ("type", "label", "entity", "entity_group", "tag")
+
+
+def read_words(where, fields, with_labels):
+    """Returns the record of one object, see `tagged.read_tagged`.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    tokens = _fields(fields, _TOKENS)
+    if tokens:
+        words = _strings(where, tokens, fields[tokens])
+        if not with_labels:
+            return join_words(words, None)
+        name = _needed(where, fields, _TAGS)
+        tags = _strings(where, name, fields[name])
+        if len(tags) != len(words):
+            raise ValueError(
+                f"{where}: {count(len(words), 'word')} in {tokens!r} and "
+                f"{count(len(tags), 'tag')} in {name!r}. Give each word its tag."
+            )
+        for tag in tags:
+            if not is_tag(tag):
+                raise ValueError(
+                    f"{where}: {name!r} holds {quote(tag)}, which is not O, B-TYPE, "
+                    "I-TYPE, E-TYPE or S-TYPE. Write names, not numbers."
+                )
+        return join_words(words, tags)
+    name = _needed(where, fields, ("text",))
+    if type(fields[name]) is not str:
+        raise ValueError(f"{where}: 'text' must be a string. Put it in quotes.")
+    refuse_half_characters(where, fields[name])
+    name = _needed(where, fields, _ENTITIES)
+    return _from_entities(where, fields["text"], name, fields[name])
+
+
+def has_words(fields):
+    """Whether an object lists words, and is no text to be cut into them."""
+    return _fields(fields, _TOKENS) is not None
+
+
+def is_tag(cell):
+    """Whether a cell is O, or B-, I-, E- or S- and a type."""
+    return cell == OUTSIDE or (cell[:2] in ("B-", "I-", "E-", "S-") and len(cell) > 2)
+
+
+def join_words(words, tags):
+    """A record of words that stand alone: the text is made of them."""
+    spans, place = [], 0
+    for word in words:
+        spans.append((place, place + len(word)))
+        place += len(word) + 1
+    record = {"text": " ".join(words), "words": spans}
+    return record if tags is None else record | {"tags": list(tags)}
+
+
+def _from_entities(where, text, name, entities):
+    if type(entities) is not list:
+        raise ValueError(
+            f"{where}: {name!r} must be a list; received "
+            f"{quote(json.dumps(entities, ensure_ascii=False))}."
+        )
+    spans = sorted(_span(where, text, entity) for entity in entities)
+    for (_, end, _), (start, _, _) in itertools.pairwise(spans):
+        if start < end:
+            raise ValueError(
+                f"{where}: two entities share characters {start} to {end}; each word "
+                "can have one tag. Keep one of them."
+            )
+    words = split_words(text, {place for span in spans for place in span[:2]})
+    tags, spans = [], collections.deque(spans)
+    for start, end in words:
+        while spans and spans[0][1] <= start:
+            spans.popleft()
+        if spans and spans[0][0] <= start:
+            begins = not any(spans[0][0] <= s for s, _ in words[: len(tags)][-1:])
+            tags.append(f"{'B' if begins else 'I'}-{spans[0][2]}")
+        else:
+            tags.append(OUTSIDE)
+    return {"text": text, "words": words, "tags": tags}
+
+
+def _span(where, text, entity):
+    """Returns (start, end, type) of an entity, a dict or a list of the three."""
+    shown = quote(json.dumps(entity, ensure_ascii=False))
+    form = 'Write {"start": 0, "end": 5, "type": "PER"}, places in characters.'
+    if isinstance(entity, list) and len(entity) == 3:
+        start, end, kind = entity
+    elif isinstance(entity, dict) and {"start", "end"} <= entity.keys():
+        start, end = entity["start"], entity["end"]
+        kind = entity.get(_fields(entity, _TYPES))
+    else:
+        raise ValueError(f"{where}: not an entity: {shown}. {form}")
+    try:
+        start, end = int(start), int(end)
+    except (TypeError, ValueError):
+        raise ValueError(f"{where}: not an entity: {shown}. {form}") from None
+    if not isinstance(kind, str) or not kind:
+        raise ValueError(f"{where}: an entity without a type: {shown}. {form}")
+    if not 0 <= start < end <= len(text):
+        raise ValueError(
+            f"{where}: the entity {shown} lies outside the text of {len(text)} "
+            f"characters. {form}"
+        )
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    if start == end:
+        raise ValueError(f"{where}: the entity {shown} holds only spaces. Drop it.")
+    return start, end, kind
+
+
+def _strings(where, name, values):
+    if (
+        not isinstance(values, list)
+        or not values
+        or not all(type(value) is str for value in values)
+    ):
+        raise ValueError(
+            f"{where}: {name!r} must be a list of strings; received "
+            f"{quote(json.dumps(values, ensure_ascii=False))}."
+        )
+    for value in values:
+        refuse_half_characters(where, value)
+    return values
+
+
+def _fields(fields, names):
+    return next((name for name in names if name in fields), None)
+
+
+def _needed(where, fields, names):
+    name = _fields(fields, names)
+    if name is None:
+        raise ValueError(
+            f"{where}: none of {quote_all(names)}; the object has {quote_all(fields)}. "
+            'Write {"tokens": [...], "tags": [...]} or {"text": "...", "entities": '
+            "[...]}."
+        )
+    return name

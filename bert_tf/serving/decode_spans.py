@@ -1,0 +1,104 @@
+"""The answer to a question, in the graph: what `tasks.question_answering` does in Python.
+
+Shapes: B questions, W windows of their contexts, L pieces, K the most tokens of a window
+with its question, P the most of its context alone, N n best.
+"""
+
+import tensorflow as tf
+
+from bert_tf.data.rows.packing import pack
+from bert_tf.serving.decode_entities import cut_texts
+from bert_tf.tasks.question_windows import cut_contexts
+from bert_tf.tasks.spans import N_BEST
+
+_NEVER = -1e9
+
+
+def answer(task, model, questions, contexts):
+    """Answers questions by spans of their contexts.
+
+    Args:
+        task: `QuestionAnswering`.
+        model: of it.
+        questions, contexts: strings [B].
+
+    Returns:
+        dict of [B]: `answer`, string, "" for none; `start` and `end`, int32, characters
+        of the context; `score`, float32, its probability.
+    """
+    tokenizer = task.tokenizer
+    cut = cut_contexts(
+        task, tokenizer.tokenize(questions), tokenizer.tokenize_with_offsets(contexts)
+    )
+    first, record = cut["first"], cut["record"]
+    example = task.features({name: cut[name] for name in ("first", "second")})
+    logits = model(pack(example), training=False)  # [W, K, 2]
+    logs = tf.nn.log_softmax(logits, axis=1)
+    none = tf.math.segment_min(tf.reduce_sum(logs[:, 0], axis=-1), record)
+    shift = tf.cast(first.row_lengths(), tf.int32) + 2
+    best, begin, end = _best(task, logs, shift, cut)
+    # Of a question's windows the one with the best span; the first of equals.
+    top = tf.math.segment_max(best, record)
+    number = tf.range(tf.size(best))
+    chosen = tf.math.segment_min(
+        tf.where(best == tf.gather(top, record), number, tf.size(best)), record
+    )
+    start, end = (
+        _at(x, chosen, tf.gather(place, chosen))
+        for x, place in ((cut["starts"], begin), (cut["ends"], end))
+    )
+    says_none = top <= _NEVER / 2
+    if task.unanswerable:
+        says_none |= none - top > (task.null_threshold or 0.0)
+    start, end = (tf.where(says_none, 0, x) for x in (start, end))
+    return {
+        "answer": cut_texts(contexts, tf.range(tf.size(contexts)), start, end),
+        "start": start,
+        "end": end,
+        "score": tf.exp(tf.where(says_none, none, top)),
+    }
+
+
+def _best(task, logs, shift, cut):
+    """The best span of each window.
+
+    Args:
+        logs: float32 [W, K, 2], log-probabilities of begin and end.
+        shift: int32 [W], the place of a window's first piece in its example.
+        cut: of `cut_contexts`.
+
+    Returns:
+        Its log-probability, float32 [W], about `_NEVER` where there is none; first and
+        last piece, int32 [W].
+    """
+    count = tf.cast(cut["second"].row_lengths(), tf.int32)
+    places = tf.range(tf.maximum(tf.reduce_max(tf.pad(count, [[0, 1]])), 1))  # [P]
+    there = places < count[:, None]
+    within = tf.minimum(shift[:, None] + places, tf.shape(logs)[1] - 1)
+    sides = tf.gather(logs, within, batch_dims=1)  # [W, P, 2]
+    sides = tf.where(there[:, :, None], sides, _NEVER)
+    (begins, first), (ends, last) = (
+        tf.math.top_k(sides[:, :, side], tf.minimum(N_BEST, tf.size(places)))
+        for side in range(2)
+    )  # [W, N]
+    place = tf.cast(first, tf.int64) + cut["begin"][:, None]
+    own = (place >= cut["own"][:, :1]) & (place < cut["own"][:, 1:])
+    apart = last[:, None, :] - first[:, :, None]
+    allowed = own[:, :, None] & (apart >= 0) & (apart < task.max_answer_length)
+    totals = begins[:, :, None] + ends[:, None, :]
+    totals = tf.where(allowed, tf.maximum(totals, _NEVER), _NEVER)
+    flat = tf.reshape(totals, [tf.shape(totals)[0], -1])
+    best = tf.argmax(flat, axis=-1, output_type=tf.int32)
+    width = tf.shape(totals)[2]
+    return (
+        tf.gather(flat, best, batch_dims=1),
+        tf.gather(first, best // width, batch_dims=1),
+        tf.gather(last, best % width, batch_dims=1),
+    )
+
+
+def _at(values, row, place):
+    """values[row, place], of a ragged tensor; 0 where it has none."""
+    index = tf.gather(values.row_starts(), row) + tf.cast(place, tf.int64)
+    padded = tf.pad(values.values, [[0, 1]])
+    return tf.gather(padded, tf.minimum(index, tf.size(padded, tf.int64) - 1))

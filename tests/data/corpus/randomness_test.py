@@ -1,0 +1,57 @@
+"""Random numbers by name: those of SplitMix64, each by itself."""
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data.corpus.randomness import random_bits, random_integers, random_uniform
+
+MASK = 2**64 - 1
+
+
+def mixed(*names):
+    """The same in Python's integers."""
+    bits = 0
+    for name in names:
+        bits = (bits + name + 0x9E3779B97F4A7C15) & MASK
+        bits = ((bits ^ bits >> 30) * 0xBF58476D1CE4E5B9) & MASK
+        bits = ((bits ^ bits >> 27) * 0x94D049BB133111EB) & MASK
+        bits ^= bits >> 31
+    return bits
+
+
+def test_the_published_sequence():
+    # SplitMix64 from seed 1234567, as its author's C code prints it.
+    first = 6457827717110365317
+    assert mixed(1234567) == first
+    assert int(random_bits(1234567)) == first
+
+
+def test_is_a_function_of_the_names():
+    places = tf.range(5, dtype=tf.int64)
+    received = random_bits(7, places, 2).numpy().tolist()
+    assert received == [mixed(7, place, 2) for place in range(5)]
+    large = tf.constant([MASK, 2**63], tf.uint64)
+    assert random_bits(large).numpy().tolist() == [mixed(MASK), mixed(2**63)]
+
+
+def test_order_of_names_matters():
+    assert int(random_bits(1, 2)) != int(random_bits(2, 1))
+
+
+def test_uniform():
+    values = random_uniform(3, tf.range(100_000)).numpy()
+    assert values.dtype == np.float32
+    assert values[11] == np.float32((mixed(3, 11) >> 40) / 2**24)
+    assert 0 <= values.min() and values.max() < 1
+    # Five standard deviations of a mean of 100,000.
+    assert abs(values.mean() - 0.5) < 5 * (1 / 12 / 100_000) ** 0.5
+    neighbours = np.corrcoef(values[:-1], values[1:])[0, 1]
+    assert abs(neighbours) < 5 / 100_000**0.5
+
+
+def test_integers():
+    values = random_integers(7, 3, tf.range(70_000)).numpy()
+    assert values[5] == (mixed(3, 5) >> 32) * 7 >> 32
+    counts = np.bincount(values, minlength=7)
+    assert len(counts) == 7
+    assert abs(counts - 10_000).max() < 5 * (10_000 * 6 / 7) ** 0.5

@@ -1,0 +1,265 @@
+"""Framing, truncation, and examples laid into rows: literal, and as a law."""
+
+import hypothesis
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import strategies
+
+from bert_tf.data.rows.packing import (
+    first_fit,
+    frame,
+    pack,
+    pair_lengths,
+    row_lengths,
+    truncate,
+)
+
+CLS, SEP = 101, 102
+
+
+def ragged(rows):
+    flat = [piece for row in rows for piece in row]
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.array(flat, np.int32), lengths)
+
+
+def framed(pieces, pair=None, max_seq_length=9):
+    example = frame(
+        ragged(pieces),
+        None if pair is None else ragged(pair),
+        cls_id=CLS,
+        sep_id=SEP,
+        max_seq_length=max_seq_length,
+    )
+    return example["input_ids"].to_list(), example["segment_ids"].to_list()
+
+
+class TestFrame:
+    def test_single(self):
+        input_ids, segment_ids = framed([[7, 8], [], [9]])
+        assert input_ids == [[CLS, 7, 8, SEP], [CLS, SEP], [CLS, 9, SEP]]
+        assert segment_ids == [[0, 0, 0, 0], [0, 0], [0, 0, 0]]
+
+    def test_pair(self):
+        input_ids, segment_ids = framed([[7, 8], [5], []], [[9], [], [6]])
+        assert input_ids == [
+            [CLS, 7, 8, SEP, 9, SEP],
+            [CLS, 5, SEP, SEP],
+            [CLS, SEP, 6, SEP],
+        ]
+        assert segment_ids == [[0, 0, 0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, 1]]
+
+    def test_a_long_single_loses_its_end(self):
+        input_ids, _ = framed([[1, 2, 3, 4], [5, 6, 7]], max_seq_length=5)
+        assert input_ids == [[CLS, 1, 2, 3, SEP], [CLS, 5, 6, 7, SEP]]
+
+    def test_a_long_pair_loses_the_ends_of_both(self):
+        input_ids, segment_ids = framed(
+            [[1, 2, 3, 4, 5, 6]], [[11, 12, 13, 14]], max_seq_length=8
+        )
+        assert input_ids == [[CLS, 1, 2, 3, SEP, 11, 12, SEP]]
+        assert segment_ids == [[0, 0, 0, 0, 0, 1, 1, 1]]
+
+    def test_types(self):
+        example = frame(
+            ragged([[7]]), ragged([[8]]), cls_id=CLS, sep_id=SEP, max_seq_length=9
+        )
+        assert {value.dtype for value in example.values()} == {tf.int32}
+
+    def test_no_examples(self):
+        assert framed([]) == ([], [])
+        assert framed([], []) == ([], [])
+
+
+class TestTruncate:
+    def test_one_length_for_all(self):
+        assert truncate(ragged([[1, 2, 3], [], [4]]), 2).to_list() == [[1, 2], [], [4]]
+
+    def test_a_length_for_each(self):
+        lengths = tf.constant([1, 5, 0], tf.int64)
+        pieces = ragged([[1, 2, 3], [4, 5], [6]])
+        assert truncate(pieces, lengths).to_list() == [[1], [4, 5], []]
+
+
+def longest_first(first, second, budget):
+    """Hugging Face tokenizers, `truncate_encodings`, transcribed."""
+    if first + second <= budget:
+        return first, second
+    short, long = min(first, second), max(first, second)
+    long = short if short > budget else max(short, budget - short)
+    if short + long > budget:
+        short = budget // 2
+        long = short + budget % 2
+    return (long, short) if first > second else (short, long)
+
+
+class TestPairLengths:
+    @pytest.mark.parametrize(
+        ("first", "second", "kept"),
+        [
+            (3, 4, (3, 4)),  # Fits.
+            (10, 2, (5, 2)),  # Only the longer is cut,
+            (2, 10, (2, 5)),
+            (0, 10, (0, 7)),
+            (6, 5, (4, 3)),  # or both: the longer gets the odd piece,
+            (5, 6, (3, 4)),
+            (5, 5, (3, 4)),  # the second of two equals.
+        ],
+    )
+    def test_budget_of_7(self, first, second, kept):
+        lengths = pair_lengths(*tf.constant([[first], [second]], tf.int64), 7)
+        assert tuple(int(length[0]) for length in lengths) == kept
+
+    def test_is_hugging_faces_rule(self):
+        first, second = np.indices((11, 11)).reshape(2, -1)
+        for budget in range(9):
+            kept = np.stack(pair_lengths(first, second, budget), 1).tolist()
+            assert kept == [
+                list(longest_first(a, b, budget)) for a, b in zip(first, second)
+            ]
+
+
+def examples_of(rows, **rest):
+    """Framed examples; segment 1 from the third piece on."""
+    segments = [[int(place >= 2) for place in range(len(row))] for row in rows]
+    return {"input_ids": ragged(rows), "segment_ids": ragged(segments), **rest}
+
+
+class TestPack:
+    def test_rows_are_filled_longest_first(self):
+        rows = pack(
+            examples_of([[11, 12, 13], [21, 22, 23, 24, 25], [31, 32, 33, 34]]),
+            row_length=8,
+        )
+        expected = {
+            "input_ids": [
+                [21, 22, 23, 24, 25, 11, 12, 13],
+                [31, 32, 33, 34, 0, 0, 0, 0],
+            ],
+            "segment_ids": [[0, 0, 1, 1, 1, 0, 0, 1], [0, 0, 1, 1, 0, 0, 0, 0]],
+            "position_ids": [[0, 1, 2, 3, 4, 0, 1, 2], [0, 1, 2, 3, 0, 0, 0, 0]],
+            "sequence_ids": [[2, 2, 2, 2, 2, 1, 1, 1], [3, 3, 3, 3, 0, 0, 0, 0]],
+            "first_token": [5, 0, 8],
+        }
+        assert rows.keys() == expected.keys()
+        for name, value in expected.items():
+            assert rows[name].dtype == tf.int32
+            assert rows[name].numpy().tolist() == value, name
+
+    def test_what_belongs_to_the_examples_comes_along(self):
+        label, weight = tf.constant([1, 0]), tf.constant([0.5, 2.0])
+        rows = pack(examples_of([[7], [8, 9]], label=label, weight=weight))
+        assert rows["label"] is label
+        assert rows["weight"] is weight
+
+    @pytest.mark.parametrize(
+        ("lengths", "shape"),
+        [
+            ([1], (1, 32)),
+            ([33], (1, 40)),
+            ([512], (1, 512)),
+            # 2 rows of 40 or more hold three, 2 of 32 do not; 1 of 64 holds all.
+            ([21, 21, 21], (1, 64)),
+            # 3 rows of 40 against 2 of 56: 112 tokens instead of 120.
+            ([37, 37, 19, 18], (2, 56)),
+            # Rows of 32 and of 64 take as many tokens; short ones cost less attention.
+            ([32, 32, 32, 32], (4, 32)),
+        ],
+    )
+    def test_row_length_is_the_cheapest(self, lengths, shape):
+        rows = pack(examples_of([[9] * length for length in lengths]))
+        assert rows["input_ids"].shape == shape
+        assert np.count_nonzero(rows["input_ids"] == 9) == sum(lengths)
+
+    def test_no_examples_are_an_empty_row(self):
+        rows = pack(examples_of([]))
+        assert rows["input_ids"].shape == (1, 32)
+        assert not any(rows[name].numpy().any() for name in rows)
+        assert rows["first_token"].shape == (0,)
+
+    def test_fixed_rows(self):
+        rows = pack(examples_of([[7, 8], [9]]), rows=3, row_length=4)
+        assert rows["input_ids"].numpy().tolist() == [[7, 8, 9, 0], [0] * 4, [0] * 4]
+        assert rows["first_token"].numpy().tolist() == [0, 2]
+
+    def test_too_few_rows_are_an_error(self):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            pack(examples_of([[7, 8], [9, 10]]), rows=1, row_length=3)
+
+    def test_an_example_longer_than_the_row_is_an_error(self):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            pack(examples_of([[7, 8, 9], [10, 11]]), row_length=2)
+
+
+class TestRowLengths:
+    @pytest.mark.parametrize(
+        ("longest", "expected"),
+        [
+            (1, [32, 40, 48, 48, 56, 56, 64, 64]),
+            (56, [56, 64, 72, 80, 88, 96, 104, 112]),
+            (57, [64, 72, 80, 88, 96, 104, 112, 120]),
+        ],
+    )
+    def test_eight_from_the_longest_to_twice_it(self, longest, expected):
+        choices = row_lengths(tf.constant([3, longest]))
+        assert choices.numpy().tolist() == expected
+
+
+class TestFirstFit:
+    def test_each_takes_the_first_row_with_room(self):
+        row, place = first_fit(tf.constant([2, 6, 3, 5, 2]), tf.constant([8, 11]))
+        assert row.numpy().tolist() == [[0, 0, 1, 1, 2], [1, 0, 1, 0, 1]]
+        assert place.numpy().tolist() == [[6, 0, 5, 0, 0], [3, 0, 0, 6, 5]]
+
+    def test_of_equals_the_first_comes_first(self):
+        row, place = first_fit(tf.constant([3, 3, 3, 3]), tf.constant([7]))
+        assert row.numpy().tolist() == [[0, 0, 1, 1]]
+        assert place.numpy().tolist() == [[0, 3, 0, 3]]
+
+    def test_the_first_may_choose_before_the_longest(self):
+        lengths = tf.constant([2, 3, 4, 5])
+        row, place = first_fit(lengths, tf.constant([7]), first=2)
+        assert row.numpy().tolist() == [[0, 0, 2, 1]]
+        assert place.numpy().tolist() == [[3, 0, 0, 0]]
+
+
+@tf.function(
+    input_signature=[
+        tf.RaggedTensorSpec([None, None], tf.int32),
+        tf.RaggedTensorSpec([None, None], tf.int32),
+    ]
+)
+def pack_in_graph(input_ids, segment_ids):
+    return pack({"input_ids": input_ids, "segment_ids": segment_ids})
+
+
+@hypothesis.settings(max_examples=50, deadline=None)
+@hypothesis.given(
+    strategies.lists(
+        strategies.integers(1, 150) | strategies.integers(1, 9), max_size=40
+    )
+)
+def test_every_token_has_its_own_place(lengths):
+    """Unpacking gives the examples back, and nothing else is in the rows."""
+    numbers = iter(range(1, 10**6))
+    examples = [[next(numbers) for _ in range(length)] for length in lengths]
+    example = examples_of(examples)
+    rows = pack_in_graph(example["input_ids"], example["segment_ids"])
+    flat = {name: value.numpy().ravel() for name, value in rows.items()}
+    row_length = rows["input_ids"].shape[1]
+    longest = max(32, -(-max(lengths, default=1) // 8) * 8)
+    assert longest <= row_length <= 2 * longest
+    segments = example["segment_ids"].to_list()
+    for number, (pieces, begin) in enumerate(zip(examples, flat["first_token"])):
+        own = slice(begin, begin + len(pieces))
+        assert begin // row_length == (own.stop - 1) // row_length
+        assert flat["input_ids"][own].tolist() == pieces
+        assert flat["segment_ids"][own].tolist() == segments[number]
+        assert flat["position_ids"][own].tolist() == list(range(len(pieces)))
+        assert (flat["sequence_ids"][own] == number + 1).all()
+    assert np.count_nonzero(flat["input_ids"]) == sum(lengths)
+    assert np.count_nonzero(flat["sequence_ids"]) == sum(lengths)
+    # First fit leaves at most one row half empty.
+    used = (rows["sequence_ids"].numpy() > 0).sum(axis=1)
+    assert (used <= row_length // 2).sum() <= 1

@@ -1,0 +1,102 @@
+"""Masked rows: positions name what was hidden, and any step can be the first."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_store import SPECIAL, write
+
+from bert_tf.data.corpus.masking import Masking
+from bert_tf.data.corpus.pairs import Examples
+from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
+from bert_tf.tasks.pretraining import Pretraining
+
+CLS, SEP, MASK = (SPECIAL.index(piece) for piece in ("[CLS]", "[SEP]", "[MASK]"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    random = np.random.default_rng(5)
+    documents = [
+        random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
+    ]
+    store = write(tmp_path_factory.mktemp("store") / "s", documents)
+    task = Pretraining(Masking(store.vocab), cls_id=CLS, sep_id=SEP, max_seq_length=24)
+    return Examples(store, max_seq_length=24, seed=3), row_maker(task.features)
+
+
+def stream(made, **options):
+    examples, make_rows = made
+    return pretraining_rows(examples, make_rows, batch_size=4, seed=3, **options)
+
+
+def test_rows_are_the_drawn_examples_with_some_hidden(made):
+    examples, _ = made
+    for number, rows in enumerate(stream(made).take(5)):
+        rows = {name: value.numpy() for name, value in rows.items()}
+        ids, positions = rows["input_ids"].ravel(), rows["masked_lm_positions"]
+        hidden = rows["masked_lm_ids"]
+        assert len(positions) == len(hidden)
+        shown = ids[positions]
+        assert set(shown[shown != hidden]) - {MASK} <= set(range(5, 10**6))
+        ids[positions] = hidden  # As it was.
+        for place in range(4):
+            example = examples[4 * number + place]
+            begin = rows["first_token"][place]
+            wanted = [CLS, *example.first, SEP, *example.second, SEP]
+            np.testing.assert_array_equal(ids[begin : begin + len(wanted)], wanted)
+            segments = rows["segment_ids"].ravel()[begin : begin + len(wanted)]
+            assert segments.sum() == len(example.second) + 1
+            assert rows["next_sentence_labels"][place] == example.label
+        assert not np.isin(hidden, [CLS, SEP]).any()
+        np.testing.assert_array_equal(rows["dropout_seed"], [3, number])
+
+
+def as_arrays(dataset):
+    return [{k: v.numpy() for k, v in rows.items()} for rows in dataset]
+
+
+def equal(one, other):
+    assert len(one) == len(other)
+    for rows, others in zip(one, other):
+        assert rows.keys() == others.keys()
+        for name in rows:
+            np.testing.assert_array_equal(rows[name], others[name])
+
+
+def test_any_step_can_be_the_first(made):
+    whole = as_arrays(stream(made, micro_batches=2).take(40))  # Several epochs.
+    assert 4 * 40 > 2 * made[0].epoch_size()
+    equal(whole[14:], as_arrays(stream(made, micro_batches=2, start_step=7).take(26)))
+
+
+def test_workers_share_the_micro_batches(made):
+    whole = as_arrays(stream(made, micro_batches=2).take(6))
+    for worker in range(2):
+        share = stream(made, micro_batches=2, share=(2, worker)).take(3)
+        equal(whole[worker::2], as_arrays(share))
+
+
+def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
+    examples, make_rows = made
+    size = examples.epoch_size()
+    rows = held_out_rows(examples, make_rows, batch_size=8)
+    assert sum(len(batch["first_token"]) for batch in rows) == size
+    assert rows.cardinality() == -(-size // 8)
+    few = held_out_rows(examples, make_rows, batch_size=8, most=10)
+    assert [len(batch["first_token"]) for batch in few] == [8, 2]
+    equal(as_arrays(few), as_arrays(few))
+
+
+def test_without_next_sentence_there_is_one_segment(made):
+    examples, _ = made
+    task = Pretraining(
+        Masking(examples.store.vocab),
+        cls_id=CLS,
+        sep_id=SEP,
+        max_seq_length=24,
+        next_sentence=False,
+    )
+    single = Examples(examples.store, max_seq_length=24, seed=3, next_sentence=False)
+    rows = next(iter(pretraining_rows(single, row_maker(task.features), batch_size=4)))
+    assert int(tf.reduce_max(rows["segment_ids"])) == 0
+    assert set(task.weights(rows)) == {"masked_lm"}

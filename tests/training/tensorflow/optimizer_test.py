@@ -1,0 +1,262 @@
+"""AdamW against the paper, line by line in NumPy; schedules by value."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.training.clock import Clock
+from bert_tf.training.config import TrainConfig
+from bert_tf.training.tensorflow.distribution import make_strategy
+from bert_tf.training.tensorflow.optimizer import (
+    AdamW,
+    learning_rate,
+    learning_rate_schedule,
+)
+
+SHAPES = {
+    "bert/encoder/layer_0/output/dense/kernel": (3, 5),
+    "bert/encoder/layer_0/output/dense/bias": (5,),
+    "bert/encoder/layer_0/output/LayerNorm/gamma": (5,),
+    "bert/encoder/layer_0/output/LayerNorm/beta": (5,),
+    "bert/embeddings/word_embeddings": (7, 5),
+}
+DECAYED = {path for path in SHAPES if path.endswith(("kernel", "word_embeddings"))}
+OPTIONS = {"beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3, "weight_decay": 0.1}
+STEPS = 7
+
+
+def rate(step):
+    return 0.1 / (tf.cast(step, tf.float32) + 1.0)
+
+
+def values(seed):
+    random = np.random.default_rng(seed)
+    return {
+        path: random.normal(size=shape).astype(np.float32)
+        for path, shape in SHAPES.items()
+    }
+
+
+def by_the_paper(
+    weights,
+    gradients,
+    *,
+    beta_1,
+    beta_2,
+    epsilon,
+    weight_decay,
+    rate_factors=None,
+    scale_to_weight=False,
+):
+    """Loshchilov and Hutter, 2019, algorithm 2; its α is 1, its η the learning rate.
+
+    Or You et al., 2020, algorithm 2; its φ is the identity.
+    """
+    weights = {path: value.astype(float) for path, value in weights.items()}
+    m = {path: np.zeros(shape) for path, shape in SHAPES.items()}
+    v = {path: np.zeros(shape) for path, shape in SHAPES.items()}
+    for t, gradient in enumerate(gradients, start=1):
+        for path, g in gradient.items():
+            decay = weight_decay if path in DECAYED else 0.0
+            m[path] = beta_1 * m[path] + (1 - beta_1) * g
+            v[path] = beta_2 * v[path] + (1 - beta_2) * g**2
+            m_hat, v_hat = m[path] / (1 - beta_1**t), v[path] / (1 - beta_2**t)
+            step = m_hat / (np.sqrt(v_hat) + epsilon) + decay * weights[path]
+            rate_of_path = 0.1 / t * (rate_factors or {}).get(path, 1.0)
+            if scale_to_weight and path in DECAYED:
+                norms = np.linalg.norm(weights[path]), np.linalg.norm(step)
+                rate_of_path *= norms[0] / norms[1] if all(norms) else 1.0
+            weights[path] = weights[path] - rate_of_path * step
+    return weights
+
+
+def optimise(strategy, weights, gradients, scale=1.0, **options):
+    """Weights and optimizer after an update with each of the gradients."""
+    with strategy.scope():
+        variables = {path: tf.Variable(value) for path, value in weights.items()}
+        optimizer = AdamW(variables, schedule=rate, **options)
+
+    @tf.function
+    def update(gradient):
+        strategy.run(optimizer.apply, args=(gradient, scale))
+
+    for gradient in gradients:
+        update({path: tf.constant(value) for path, value in gradient.items()})
+    return {path: variable.numpy() for path, variable in variables.items()}, optimizer
+
+
+def assert_close(received, expected, tolerance=1e-6):
+    for path, value in expected.items():
+        np.testing.assert_allclose(received[path], value, atol=tolerance, err_msg=path)
+
+
+@pytest.fixture(scope="module")
+def gradients():
+    return [values(10 + step) for step in range(STEPS)]
+
+
+@pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
+def test_is_the_papers(distribution, gradients):
+    strategy = make_strategy(distribution)
+    weights, optimizer = optimise(strategy, values(1), gradients, **OPTIONS)
+    assert_close(weights, by_the_paper(values(1), gradients, **OPTIONS))
+    assert optimizer.step.numpy() == STEPS
+
+
+@pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
+def test_lamb_is_the_papers(distribution, gradients):
+    strategy, options = make_strategy(distribution), OPTIONS | {"scale_to_weight": True}
+    weights, _ = optimise(strategy, values(1), gradients, **options)
+    assert_close(weights, by_the_paper(values(1), gradients, **options))
+
+
+def test_lamb_moves_a_weight_of_zeros(gradients):
+    start = values(1) | {
+        "bert/embeddings/word_embeddings": np.zeros((7, 5), np.float32)
+    }
+    options = OPTIONS | {"scale_to_weight": True}
+    weights, _ = optimise(make_strategy("one_device"), start, gradients[:1], **options)
+    assert_close(weights, by_the_paper(start, gradients[:1], **options))
+    assert np.abs(weights["bert/embeddings/word_embeddings"]).min() > 0.01
+
+
+def test_each_weight_has_a_rate_of_its_own(gradients):
+    factors = {path: 0.5**number for number, path in enumerate(list(SHAPES)[1:], 1)}
+    options = OPTIONS | {"rate_factors": factors}
+    weights, _ = optimise(make_strategy("one_device"), values(1), gradients, **options)
+    assert_close(weights, by_the_paper(values(1), gradients, **options))
+
+
+@pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
+def test_averages_of_the_weights(distribution, gradients):
+    strategy = make_strategy(distribution)
+    weights, optimizer = optimise(
+        strategy, values(1), gradients, ema_decay=0.4, **OPTIONS
+    )
+    averages = {path: value.astype(float) for path, value in values(1).items()}
+    for n in range(1, STEPS + 1):
+        decay = min(0.4, (1 + n) / (10 + n))  # From the sixth on it is 0.4.
+        after = by_the_paper(values(1), gradients[:n], **OPTIONS)
+        for path, average in averages.items():
+            averages[path] = decay * average + (1 - decay) * after[path]
+    with optimizer.averaged():
+        assert_close({p: v.numpy() for p, v in optimizer.variables.items()}, averages)
+    np.testing.assert_equal(
+        {path: variable.numpy() for path, variable in optimizer.variables.items()},
+        weights,
+    )
+
+
+def test_is_keras_where_all_is_decayed(gradients):
+    paths = DECAYED
+    # Keras adds epsilon to the uncorrected root; so small, it is all the same.
+    options = OPTIONS | {"epsilon": 1e-9}
+    ours, _ = optimise(
+        tf.distribute.get_strategy(),
+        {path: value for path, value in values(1).items() if path in paths},
+        [{path: step[path] for path in paths} for step in gradients],
+        **options,
+    )
+    variables = {path: keras.Variable(values(1)[path]) for path in paths}
+    optimizer = keras.optimizers.AdamW(**options)
+    for number, step in enumerate(gradients):
+        optimizer.learning_rate = 0.1 / (number + 1)
+        optimizer.apply_gradients([(step[path], variables[path]) for path in paths])
+    theirs = {path: variable.numpy() for path, variable in variables.items()}
+    assert_close(ours, theirs, 1e-5)
+
+
+def test_clipping_scales_the_gradient(gradients):
+    strategy = make_strategy("one_device")
+    weights, _ = optimise(strategy, values(1), gradients, scale=0.01, **OPTIONS)
+    small = [{path: 0.01 * g for path, g in step.items()} for step in gradients]
+    assert_close(weights, by_the_paper(values(1), small, **OPTIONS))
+
+
+def test_a_weight_without_gradient_stays(gradients):
+    idle = "bert/embeddings/word_embeddings"
+    some = [{path: g for path, g in step.items() if path != idle} for step in gradients]
+    weights, _ = optimise(make_strategy("one_device"), values(1), some, **OPTIONS)
+    np.testing.assert_array_equal(weights[idle], values(1)[idle])
+    assert_close(weights, by_the_paper(values(1), some, **OPTIONS))
+
+
+def test_state_is_all_that_a_checkpoint_needs(gradients):
+    _, optimizer = optimise(make_strategy("one_device"), values(1), gradients[:1])
+    state = optimizer.state()
+    assert int(state["step"]) == 1
+    for path, gradient in gradients[0].items():
+        np.testing.assert_allclose(state["means"][path], 0.1 * gradient, rtol=1e-5)
+        np.testing.assert_allclose(
+            state["squares"][path], 0.001 * gradient**2, rtol=1e-4
+        )
+
+
+class TestSchedule:
+    @pytest.mark.parametrize(
+        ("kind", "rates"),
+        [
+            ("linear", {0: 0, 1: 1.5, 2: 3, 4: 2.25, 6: 1.5, 10: 0, 11: 0}),
+            ("cosine", {0: 0, 1: 1.5, 2: 3, 4: 2.5606602, 6: 1.5, 10: 0, 11: 0}),
+            ("constant", {0: 0, 1: 1.5, 2: 3, 6: 3, 10: 3}),
+        ],
+    )
+    def test_ten_steps_of_which_two_warm_up(self, kind, rates):
+        schedule = learning_rate_schedule(kind, peak=3.0, total=10, warmup=2)
+        for step, expected in rates.items():
+            assert float(schedule(step)) == pytest.approx(expected, abs=1e-6), step
+
+    def test_without_warm_up_it_begins_at_the_peak(self):
+        schedule = learning_rate_schedule("linear", peak=3.0, total=10, warmup=0)
+        assert [float(schedule(step)) for step in (0, 5)] == pytest.approx([3.0, 1.5])
+
+    def test_with_nothing_but_warm_up_it_rises(self):
+        schedule = learning_rate_schedule("cosine", peak=3.0, total=10, warmup=10)
+        assert [float(schedule(step)) for step in (0, 5, 9)] == pytest.approx(
+            [0.0, 1.5, 2.7]
+        )
+
+    def test_part_of_a_step_is_a_step(self):
+        """As Hugging Face: 5 steps at 0.1 warm up one."""
+        schedule = learning_rate_schedule(
+            "linear", peak=3.0, total=5, warmup=TrainConfig().warmup_steps(5)
+        )
+        assert [float(schedule(step)) for step in (0, 1, 5)] == pytest.approx([0, 3, 0])
+
+    def test_an_int64_variable_as_step(self):
+        schedule = learning_rate_schedule("linear", peak=3.0, total=10, warmup=2)
+        assert float(schedule(tf.Variable(6, dtype=tf.int64))) == pytest.approx(1.5)
+
+    def test_an_unknown_kind_is_an_error(self):
+        with pytest.raises(
+            ValueError, match="linear, polynomial, cosine, constant; .*'sine'"
+        ):
+            learning_rate_schedule("sine", peak=1.0, total=1, warmup=0)
+
+    def test_polynomial_by_hand(self):
+        """Warm-up of 2, then 8 steps down; a quarter of them leaves (3/4)^power."""
+        for power, quarter in ((1.0, 0.75), (0.5, 0.75**0.5), (2.0, 0.5625)):
+            schedule = learning_rate_schedule(
+                "polynomial", peak=3.0, total=10, warmup=2, power=power
+            )
+            rates = [float(schedule(step)) for step in (1, 2, 4, 10)]
+            assert rates == pytest.approx([1.5, 3.0, 3.0 * quarter, 0.0])
+
+    def test_no_warm_up_is_longer_than_berts_own(self):
+        config = TrainConfig()
+        assert config.warmup_steps(50_000) == 5_000
+        assert config.warmup_steps(1_000_000) == 10_000
+
+    def test_of_a_run_by_time_it_follows_the_time(self):
+        now = [100.0]
+        clock = Clock(60.0, now=lambda: now[0])
+        config = TrainConfig(learning_rate=2.0, train_minutes=1.0, warmup_ratio=0.1)
+        rate = learning_rate(config, total_steps=3, clock=clock)
+        clock.start()
+        rates = []
+        for second in (0, 3, 6, 33, 60, 70):
+            now[0] = 100.0 + second
+            clock.tick()
+            rates.append(float(rate(tf.constant(99))))
+        assert rates == pytest.approx([0.0, 1.0, 2.0, 1.0, 0.0, 0.0], abs=1e-6)
