@@ -1,0 +1,271 @@
+"""The protocol of a task: what a record means, from the file to the score.
+
+Three words are used in one sense everywhere. A **record** is one entry of a user's file: a
+dict of strings and labels. An **example** is what the model reads: token ids with [CLS] and
+[SEP]. A **packed row** is a row of tokens that holds several examples.
+"""
+
+from bert_tf.data.records.readers import read_table, read_texts
+from bert_tf.data.rows import pipeline
+from bert_tf.tasks.options import Options, kept, names_of
+
+
+class Task:
+    """A task with the defaults of one that classifies whole texts; others override.
+
+    Shapes: N records, W examples of them all, B examples of a batch.
+
+    Args:
+        tokenizer: `BertTokenizer`.
+        options: instance of the class's `Options`; its defaults if None.
+
+    Attributes:
+        name: value of the flag `--task`.
+        architecture: the class of transformers that has the same head.
+        problem_type: what transformers calls the task in config.json, or None.
+        pipeline: the Hugging Face pipeline tag, such as "text-classification".
+        metric: the score that decides which of two models is better; higher is better.
+        scored: whether there are labels to train and score on; False for tasks that
+            only predict.
+        couples_examples: whether the loss of an example depends on the other examples
+            of its batch.
+        sums_batches: whether `measure` sums over batches take the place of the outputs
+            of every example in evaluation.
+        labels: names of the labels in the order of their ids, or None.
+        example_inputs: names of what `features` takes of `examples`; None for all.
+        cuts_records: whether `examples` cuts a record into several examples.
+        keeps_special_tokens: whether [MASK] and others in a text stay what they are.
+        card_example: a record for the model card, as Python.
+        Options: frozen dataclass of the task's options, see `option`.
+    """
+
+    name = ""
+    architecture = "BertForSequenceClassification"
+    problem_type = None
+    pipeline = "text-classification"
+    metric = ""
+    scored = True
+    couples_examples = False
+    sums_batches = False
+    labels = None
+    example_inputs = None
+    cuts_records = False
+    keeps_special_tokens = False
+    card_example = '"…"'
+    Options = Options
+
+    # From a user's files to records.
+    read = staticmethod(read_table)
+    read_lines = staticmethod(read_texts)
+
+    def __init__(self, tokenizer, options=None):
+        self.tokenizer = tokenizer
+        self.options = options or self.Options()
+
+    @classmethod
+    def make_options(cls, given):
+        """Returns an instance of `Options` from a dict of the options that were given.
+
+        Raises:
+            ValueError: an option of another task; a value out of its range.
+        """
+        known = names_of(cls.Options)
+        for name, value in given.items():
+            if name not in known:
+                raise ValueError(
+                    f"{name} is not an option of {cls.name}; received {value!r}. "
+                    f"Its options are {', '.join(known)}."
+                )
+        return cls.Options(**given)
+
+    @classmethod
+    def read_options(cls, options):
+        """Returns further keyword arguments of `read`.
+
+        Args:
+            options: dict of options, or the settings of a model folder.
+        """
+        return {}
+
+    @classmethod
+    def metric_of(cls, options):
+        """Returns the metric of a model trained with a dict of options."""
+        return cls.metric
+
+    # A new task from training data, or the task that a model folder remembers.
+
+    @classmethod
+    def learn(cls, tokenizer, table, options):
+        """Makes the task from its training data.
+
+        Args:
+            tokenizer: `BertTokenizer`.
+            table: `Table` of the training records.
+            options: instance of `Options`.
+
+        Raises:
+            ValueError: the data cannot teach the task; an option does not fit them.
+        """
+        return cls(tokenizer, options)
+
+    @classmethod
+    def restore(cls, tokenizer, config, settings):
+        """Makes the task that a model folder remembers.
+
+        Args:
+            tokenizer: `BertTokenizer`.
+            config: `BertConfig`; `extra` holds the other keys of config.json.
+            settings: dict of what `settings` returned, perhaps with options of the
+                prediction at hand.
+        """
+        return cls(tokenizer, cls.Options(**kept(cls.Options, settings)))
+
+    def describe(self):
+        """Returns the keys of config.json that hold what was learnt, such as labels."""
+        return {}
+
+    def settings(self, scores):
+        """Returns what a model folder must remember to predict; plain JSON.
+
+        Args:
+            scores: {"eval_…": value} of the weights that the folder holds.
+        """
+        names = names_of(self.Options, "training", "both")
+        return {name: getattr(self.options, name) for name in names}
+
+    def write_extra_files(self, path, config):
+        """Writes files that other programs look for in a model folder.
+
+        Args:
+            path: `pathlib.Path` of the folder.
+            config: `BertConfig`.
+        """
+
+    # From records to examples.
+
+    def columns(self, table):
+        """Returns {name: array [N, …]} of a `Table`, checked.
+
+        Raises:
+            ValueError: names the file, the line and what is wrong there.
+        """
+        raise NotImplementedError
+
+    def examples(self, columns):
+        """Returns {name: array or ragged tensor [W, …]}: the records, or their windows."""
+        return columns
+
+    def inputs(self, examples):
+        """Returns the entries of `examples` that `features` takes."""
+        names = self.example_inputs or examples
+        return {name: examples[name] for name in names if name in examples}
+
+    def count(self, examples):
+        """Returns the number of examples, W."""
+        return next(iter(self.inputs(examples).values())).shape[0]
+
+    def features(self, columns):
+        """Frames a batch of examples; runs in the graph.
+
+        Args:
+            columns: {name: tensor [B, …]}, some of `inputs`.
+
+        Returns:
+            dict with `input_ids` and `segment_ids`, int32 ragged [B, (tokens)], and
+            what else belongs to the examples.
+        """
+        raise NotImplementedError
+
+    # From examples to batches of packed rows.
+
+    def steps_per_epoch(self, examples, *, batch_size, micro_batches):
+        """Returns the number of updates that an epoch takes."""
+        return pipeline.steps_per_epoch(self.count(examples), batch_size, micro_batches)
+
+    def training_rows(self, examples, **plan):
+        """Streams packed micro-batches without end; see `pipeline.training_rows`."""
+        return pipeline.training_rows(self.inputs(examples), self.features, **plan)
+
+    def evaluation_rows(self, examples, *, batch_size, features=None):
+        """Streams every example once; see `pipeline.evaluation_rows`.
+
+        Args:
+            examples: as `examples` returns them.
+            batch_size: examples of a batch.
+            features: `self.features`, compiled; None to compile it anew.
+        """
+        # A batch of long texts must fit into memory: count them by their windows.
+        long_text = getattr(self.options, "long_text", "truncate")
+        in_windows = long_text == "windows" and not self.cuts_records
+        return pipeline.evaluation_rows(
+            self.inputs(examples),
+            features or self.features,
+            batch_size=batch_size,
+            characters=4 * self.options.max_seq_length if in_windows else None,
+        )
+
+    # The model and its losses.
+
+    def build(self, backbone):
+        """Returns the Keras model: a `BertBackbone` with the task's head."""
+        raise NotImplementedError
+
+    def named(self, outputs):
+        """Returns the outputs of the model as a dict; a single tensor is the logits."""
+        return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+    def weights(self, rows):
+        """Returns {term: float32 [items]}: the weights of the losses.
+
+        They depend on the rows alone. So the step knows their sum over all replicas and
+        micro-batches before it computes the first output, and divides by it once.
+        """
+        raise NotImplementedError
+
+    def losses(self, rows, outputs):
+        """Returns {term: float32 [items]}: the losses, unreduced.
+
+        Args:
+            rows: dict of a batch of packed rows.
+            outputs: {name: tensor} of the model.
+        """
+        raise NotImplementedError
+
+    # From outputs to predictions and scores.
+
+    def measure(self, rows, outputs):
+        """Returns {name: float32 scalar}, sums over a batch, if `sums_batches`."""
+        raise NotImplementedError
+
+    def collect(self, columns, examples, outputs):
+        """Turns outputs of examples, {name: [W, …]}, into outputs of records, [N, …]."""
+        return outputs
+
+    def predict(self, outputs, columns):
+        """Returns the predictions, a list of N dicts that can be written as JSON.
+
+        Args:
+            outputs: {name: array [N, …]}, as `collect` returns them.
+            columns: as `columns` returns them.
+        """
+        raise NotImplementedError
+
+    def arrays(self, predictions):
+        """Returns {name: array} of predictions for a .npz file; None if there are none."""
+        return
+
+    def score(self, columns, outputs):
+        """Returns {name: value}: the scores of labelled records, `metric` among them."""
+        raise NotImplementedError
+
+    def hits(self, columns, outputs):
+        """Returns float [N] whose mean is `metric`; None if it is not such a mean."""
+        return
+
+    def counts(self, columns, outputs):
+        """Returns int [N, 3] if `metric` is an F1 over all records, else None.
+
+        The columns are how many items of each record are predicted rightly, are
+        predicted, and are true.
+        """
+        return

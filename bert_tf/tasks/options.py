@@ -1,0 +1,73 @@
+"""Options of tasks, and configurations of verbs that take them."""
+
+import dataclasses
+
+from bert_tf.ground import setting
+
+
+def option(default, help, *, use="training"):
+    """Declares a field of a task's `Options`, which scripts show as a flag of that task.
+
+    Args:
+        default, help: as in `setting`.
+        use: "training", "prediction" or "both": which verbs take it. An option of both
+            is remembered by the model folder, and may be given anew for a prediction.
+    """
+    field = setting(default, help)
+    return dataclasses.field(
+        default=field.default, metadata={**field.metadata, "use": use}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Options that every task has; a task's own `Options` inherit from these."""
+
+    max_seq_length: int = option(
+        128, "Longest example in tokens, [CLS] and [SEP] included.", use="both"
+    )
+
+
+def names_of(options, *uses):
+    """Returns the names of the fields of an `Options` class, in order.
+
+    Args:
+        options: dataclass.
+        uses: of "training", "prediction", "both"; all fields without any.
+    """
+    return [
+        field.name
+        for field in dataclasses.fields(options)
+        if not uses or field.metadata["use"] in uses
+    ]
+
+
+def kept(options, settings):
+    """Returns the entries of a dict that are fields of an `Options` class."""
+    names = names_of(options)
+    return {name: value for name, value in settings.items() if name in names}
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class TakesOptions:
+    """Base of configurations that take options of a task beside their own fields.
+
+    Subclasses are frozen dataclasses with `init=False`, too. A keyword argument that is
+    not one of their fields goes to `options`. So `options` holds only what was given,
+    and an option of another task is refused even if its value equals the default.
+    """
+
+    options: dict = dataclasses.field(default_factory=dict)
+
+    def __init__(self, **given):
+        own = {}
+        for field in dataclasses.fields(self):
+            if field.name != "options":
+                own[field.name] = given.pop(field.name, field.default)
+        own["options"] = {**given.pop("options", {}), **given}
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    def __post_init__(self):
+        """Checks the values; subclasses override it."""
