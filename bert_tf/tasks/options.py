@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from bert_tf.ground import setting
+from bert_tf.data.rows.long_texts import LONG_TEXTS
+from bert_tf.ground import one_of, setting
 
 
 def option(default, help, *, use="training"):
@@ -26,6 +27,36 @@ class Options:
     max_seq_length: int = option(
         128, "Longest example in tokens, [CLS] and [SEP] included.", use="both"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class TextOptions(Options):
+    """Options of tasks that read a text, or a pair of texts, as a whole."""
+
+    long_text: str = option(
+        "truncate",
+        "Texts beyond max_seq_length: truncate keeps the beginning, head_tail both "
+        "ends, windows reads all of it in overlapping windows and averages the outputs.",
+        use="both",
+    )
+
+    def __post_init__(self):
+        one_of("long_text", self.long_text, LONG_TEXTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowOptions(Options):
+    """Options of tasks that predict something about words or places of a text."""
+
+    long_text: str = option(
+        "windows",
+        "Texts beyond max_seq_length: windows reads all of it in overlapping windows, "
+        "truncate only the beginning.",
+        use="both",
+    )
+
+    def __post_init__(self):
+        one_of("long_text", self.long_text, ("windows", "truncate"))
 
 
 def names_of(options, *uses):
