@@ -65,7 +65,9 @@ class FinetuneConfig(TakesOptions):
         "Folder to write. An interrupted run in it is resumed.",
         section="output",
     )
-    seeds: int = setting(1, "Runs with seeds seed, seed+1, …; reports mean and interval.")
+    seeds: int = setting(
+        1, "Runs with seeds seed, seed+1, …; reports mean and interval."
+    )
 
     def __post_init__(self):
         require(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))

@@ -172,9 +172,7 @@ def _pretrain(config, training, flags, strategy):
         "train_examples": trained.figures["train_steps"] * trained.examples_per_update,
     }
     if Workers(strategy).chief:
-        folders.write(
-            output_dir, trained.model, folder, architecture=task.architecture
-        )
+        folders.write(output_dir, trained.model, folder, architecture=task.architecture)
         report.write_pretrained(
             output_dir,
             trained.lines,

@@ -130,7 +130,7 @@ def train(job, training, output_dir, flags, strategy):
     if job.operations_per_token:
         peak = matmul_rate(keras.backend.standardize_dtype(model.compute_dtype))
         per_token = job.operations_per_token / (peak * workers.count)
-        matmul_share = lambda tokens_per_second: tokens_per_second * per_token  # noqa: E731
+        matmul_share = lambda tokens_per_second: tokens_per_second * per_token
 
     journal.begin(output_dir, flags, workers, job.fingerprint)
     total_steps = training.total_steps(steps_per_epoch)

@@ -34,6 +34,8 @@ class Task:
             of its batch.
         sums_batches: whether `measure` sums over batches take the place of the outputs
             of every example in evaluation.
+        label_type: type of a record's label: str for one label, list for several,
+            float for a number; None if it is something else.
         has_labels: whether config.json holds names of labels (`id2label`).
         has_arrays: whether `arrays` can turn predictions into NumPy arrays.
         example_inputs: names of what `features` takes of `examples`; None for all.
@@ -51,6 +53,7 @@ class Task:
     scored = True
     couples_examples = False
     sums_batches = False
+    label_type = None
     has_labels = False
     has_arrays = False
     example_inputs = None

@@ -33,6 +33,7 @@ class Classification(Task):
     """
 
     name = "classification"
+    label_type = str
     problem_type = "single_label_classification"
     metric = "accuracy"
     has_labels = True

@@ -27,6 +27,7 @@ class MultiLabel(Task):
     """
 
     name = "multi_label"
+    label_type = list
     problem_type = "multi_label_classification"
     metric = "micro_f1"
     has_labels = True

@@ -24,6 +24,7 @@ class Regression(Task):
     """A single text or a pair, one number."""
 
     name = "regression"
+    label_type = float
     problem_type = "regression"
     metric = "pearson"  # GLUE ranks STS-B by it; unlike mse, higher is better.
     Options = TextOptions
