@@ -3,19 +3,19 @@
     python benchmarks/equal_time.py --huggingface_python=PATH --data_dir=STORE \
         --eval_data_dir=HELD_OUT --results=FOLDER
 
-The engines run one after the other, each for --minutes on all cores. They train models of
-the same size with the same optimizer, learning rate, batch size and schedule, each from its
-own random weights. They read the same examples in the same order, as many as they get to,
-and are evaluated on the same masked tokens. scripts/pretrain.py trains bert_tf's model, so
-its time includes evaluations and checkpoints. Hugging Face's BertForPreTraining reads
-finished examples, and its evaluations do not count.
+The engines run one after the other, each for --minutes on all cores. They train models
+of the same size with the same optimizer, learning rate, batch size and schedule, each
+from its own random weights. They read the same examples in the same order, as many as
+they get to, and are evaluated on the same masked tokens. scripts/pretrain.py trains
+bert_tf's model, so its time includes evaluations and checkpoints. Hugging Face's
+BertForPreTraining reads finished examples, and its evaluations do not count.
 
-A batch has many short examples, and there is no dropout: with 32 examples of 128 tokens,
-which are as many tokens, a model this small stays near the unigram baseline for half an
-hour.
+A batch has many short examples, and there is no dropout: with 32 examples of 128
+tokens, which are as many tokens, a model this small stays near the unigram baseline for
+half an hour.
 
-Prints the last losses and writes equal_time.png, a plot of loss against minutes. Finished
-runs are kept under --results and are not repeated.
+Prints the last losses and writes equal_time.png, a plot of loss against minutes.
+Finished runs are kept under --results and are not repeated.
 """
 
 import json

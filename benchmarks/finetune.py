@@ -2,18 +2,18 @@
 
     python benchmarks/finetune.py --huggingface_python=PATH
 
-Every engine trains on the same rows of SST-2 in the same order, in batches of 32, in its
-own process. The engines run one at a time and take turns; the table shows medians over
-the rounds. Run it on an idle machine.
+Every engine trains on the same rows of SST-2 in the same order, in batches of 32, in
+its own process. The engines run one at a time and take turns; the table shows medians
+over the rounds. Run it on an idle machine.
 
-The fraction of the matmul peak counts real tokens, with [CLS] and [SEP], and no padding.
-The forward pass of an example with n tokens needs
+The fraction of the matmul peak counts real tokens, with [CLS] and [SEP], and no
+padding. The forward pass of an example with n tokens needs
 
     layers · (n · (8·H² + 4·H·I) + 4·n²·H) + 2·H²  operations
 
-(query, key, value and output; the two feed-forward layers; attention scores and weighted
-sums; the pooler). With the backward pass it is three times as much. The peak is the rate
-of tf.matmul on the same machine in the same precision.
+(query, key, value and output; the two feed-forward layers; attention scores and
+weighted sums; the pooler). With the backward pass it is three times as much. The peak
+is the rate of tf.matmul on the same machine in the same precision.
 """
 
 import json

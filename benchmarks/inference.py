@@ -3,12 +3,13 @@
     python benchmarks/inference.py --model=FOLDER --huggingface_python=PATH \
         --input_files=dev.tsv,ag_news.csv --results=EXPORTS
 
-FOLDER is a model folder written by scripts/finetune.py. The script first exports it into
-EXPORTS, unless an export is already there. Each engine runs in its own process, one at a
-time, on the texts in file order. Engines take turns; the table shows medians. "padded" and
-TFLite without "any length" compute --max_seq_length tokens for every text; the others pad
-to the longest text of a batch. PATH is a Python executable that has torch, transformers,
-onnx and onnxruntime. The Python of bert_tf also needs ai-edge-litert and keras_hub.
+FOLDER is a model folder written by scripts/finetune.py. The script first exports it
+into EXPORTS, unless an export is already there. Each engine runs in its own process,
+one at a time, on the texts in file order. Engines take turns; the table shows medians.
+"padded" and TFLite without "any length" compute --max_seq_length tokens for every text;
+the others pad to the longest text of a batch. PATH is a Python executable that has
+torch, transformers, onnx and onnxruntime. The Python of bert_tf also needs
+ai-edge-litert and keras_hub.
 """
 
 import pathlib
@@ -80,7 +81,7 @@ def list_engines(model, exports):
 
 
 def export(model, exports):
-    """Writes a SavedModel in each precision and two TFLite files, if they are missing."""
+    """Writes a SavedModel in each precision and two TFLite files unless they exist."""
     for name, options in {
         "float32": ["--format=saved_model"],
         "bfloat16": ["--format=saved_model", "--dtype=bfloat16"],

@@ -10,8 +10,8 @@ import sys
 
 from absl import flags
 
-# For the engines and for this process, which has not loaded TensorFlow yet. oneDNN is on
-# in our scripts; it makes keras_hub faster, too.
+# For the engines and for this process, which has not loaded TensorFlow yet. Our scripts
+# switch oneDNN on, too; it also makes keras_hub faster.
 os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -48,7 +48,7 @@ def model_folder():
 
 
 def shuffled_rows(path, seed):
-    """Returns the header and the shuffled rows of a table, as lines without line ends."""
+    """Returns the header and the shuffled rows of a table, as lines."""
     if not os.path.exists(path):
         raise FileNotFoundError(
             f"{path} is missing: pass the SST-2 table with --train_file=FILE."

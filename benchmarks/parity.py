@@ -2,8 +2,8 @@
 
     python benchmarks/parity.py --huggingface_python=PATH
 
-Both train in float32 without dropout, from the same weights (head included), on the same
-batches in the same order. So the losses may differ only by rounding.
+Both train in float32 without dropout, from the same weights (head included), on the
+same batches in the same order. So the losses may differ only by rounding.
 """
 
 import os

@@ -4,10 +4,11 @@
         --input_files=dev.tsv,ag_news.csv
 
 Both engines load FOLDER, a model folder written by scripts/finetune.py. Both read texts
-from a file and return names of labels in file order; the time includes tokenization. Each
-runs in its own process, one at a time. Engines take turns; the table shows medians. Run it
-on an idle machine. The table also counts labels that differ from Hugging Face's, which
-should happen only where rounding decides between two nearly equal scores.
+from a file and return names of labels in file order; the time includes tokenization.
+Each runs in its own process, one at a time. Engines take turns; the table shows
+medians. Run it on an idle machine. The table also counts labels that differ from
+Hugging Face's, which should happen only where rounding decides between two nearly equal
+scores.
 """
 
 import pathlib

@@ -14,16 +14,17 @@ BertForPreTraining, which computes logits for every token; huggingface_masked co
 logits only for masked tokens, as the other engines do. keras_hub has no next-sentence
 task.
 
-The fraction of the matmul peak counts the least work that both tasks need. An example of n
-tokens with m masked ones needs q = m + 1 tokens of the last layer, and in the forward pass
+The fraction of the matmul peak counts the least work that both tasks need. An example
+of n tokens with m masked ones needs q = m + 1 tokens of the last layer, and in the
+forward pass
 
     (layers - 1) · (n · (8·H² + 4·H·I) + 4·n²·H)
     + n · 4·H² + q · (4·H² + 4·H·I + 4·n·H)
     + m · (2·H² + 2·H·V) + 2·H²  operations
 
-(whole layers; keys and values of the last layer, and the rest of it; the masked-token head
-over a vocabulary of V; the pooler). With the backward pass it is three times as much. The
-peak is the rate of tf.matmul on the same machine in the same precision.
+(whole layers; keys and values of the last layer, and the rest of it; the masked-token
+head over a vocabulary of V; the pooler). With the backward pass it is three times as
+much. The peak is the rate of tf.matmul on the same machine in the same precision.
 
 Before the rounds, a few updates without dropout from the same weights show whether
 bert_tf and huggingface compute the same losses.
@@ -230,8 +231,8 @@ def main(_):
                 ours, theirs = compute_losses(model, path)
                 worst = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
                 notes.append(
-                    f"{kind}, dropout 0, {len(ours)} losses: the first is {ours[0]:.5f} in "
-                    f"bert_tf and {theirs[0]:.5f} in huggingface; the largest "
+                    f"{kind}, dropout 0, {len(ours)} losses: the first is "
+                    f"{ours[0]:.5f} in bert_tf and {theirs[0]:.5f} in huggingface; the largest "
                     f"difference is {worst:.1e}."
                 )
             examples = pathlib.Path(folder, f"{kind}.jsonl")

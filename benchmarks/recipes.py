@@ -4,8 +4,8 @@
         --eval_file=RTE/dev.tsv --huggingface_python=PATH --results=FOLDER
 
 scripts/finetune.py trains bert_tf's model with the flagfile. Then Hugging Face's model
-trains with the same settings on the same rows. Both predict the evaluation rows with their
-last weights. Finished runs are kept under --results and are not repeated.
+trains with the same settings on the same rows. Both predict the evaluation rows with
+their last weights. Finished runs are kept under --results and are not repeated.
 
 The difference (bert_tf minus Hugging Face) has two intervals. The paired bootstrap over
 rows shows how the difference of these models varies with the evaluation rows. Welch's
@@ -43,7 +43,7 @@ SHARED = {
     "max_seq_length": "max_seq_length",
     "seed": "seed",
 }
-# Tasks that engines/huggingface_heads.py trains; engines/huggingface.py trains the rest.
+# Tasks that huggingface_heads.py trains; huggingface.py trains the others.
 HEADS = ("token_classification", "question_answering", "multiple_choice", "similarity")
 # Settings that are passed in another way, or that do not change the weights.
 IGNORED = {
@@ -92,7 +92,7 @@ def read_settings(folder):
             if name not in SHARED.keys() | IGNORED and value != str(field.default):
                 raise ValueError(
                     f"{FLAGS.recipe} sets {name}={value}, which benchmarks/engines/"
-                    f"huggingface.py does not support. Use its default, {field.default}."
+                    f"huggingface.py does not support. Keep its default, {field.default}."
                 )
     return settings
 
@@ -183,8 +183,8 @@ def compute_scores(task, columns, outputs):
 def compare(task, columns, outputs):
     """Prints each score of both engines, their difference and its intervals.
 
-    Scores of entities and spans take long to compute, so only the task's main metric has
-    an interval over rows.
+    Scores of entities and spans take long to compute, so only the task's main metric
+    has an interval over rows.
 
     Args:
         columns: columns of the evaluation table.
@@ -250,7 +250,8 @@ def main(_):
         print(
             f"seed {seed}: the training of Hugging Face took "
             f"{theirs['train_seconds']:.0f} s; {theirs['examples_per_second']:.1f} "
-            f"examples/s; bert_tf is {rate / theirs['examples_per_second']:.2f} times as fast"
+            f"examples/s; bert_tf is {rate / theirs['examples_per_second']:.2f} times "
+            f"as fast"
         )
         columns, ours = model.outputs_of(tables[1])
         outputs["bert_tf"].append(ours)

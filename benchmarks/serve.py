@@ -4,8 +4,8 @@
 
 First, 32 clients send requests of one text to a server that gathers requests and to one
 that does not; each client sends the next request when it has the response. Then 20,000
-requests follow, of which one in a hundred is malformed. The script reports wrong responses
-and the server's memory. The clients run on the same machine.
+requests follow, of which one in a hundred is malformed. The script reports wrong
+responses and the server's memory. The clients run on the same machine.
 """
 
 import concurrent.futures

@@ -2,8 +2,8 @@
 
 Training uses the parts below `bert_tf.finetune`, so that batches keep the order of the
 other engines; tokenization and packing run in the timed pipeline. Prediction reads the
-table as scripts/predict.py does, and its time includes the reading. recipes.py trains on
-tables with scripts/finetune.py instead. See contract.py for inputs and outputs.
+table as scripts/predict.py does, and its time includes the reading. recipes.py trains
+on tables with scripts/finetune.py instead. See contract.py for inputs and outputs.
 """
 
 import dataclasses

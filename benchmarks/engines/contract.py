@@ -11,9 +11,9 @@ and `memory_growth_mb`; the flags decide the rest:
     --examples, a file of batches of masked examples, see `read_examples`: the engine
         pretrains on them once, in order. It reports tokens_per_second (without padding)
         and losses (one per step; the sum of both tasks' means).
-    --train_file and --eval_file, tables: the engine trains on the first, shuffled by the
-        seed in every epoch, and predicts the second with the last weights. It reports
-        outputs (a list per example of --eval_file) and train_seconds.
+    --train_file and --eval_file, tables: the engine trains on the first, shuffled by
+        the seed in every epoch, and predicts the second with the last weights. It
+        reports outputs (a list per example of --eval_file) and train_seconds.
     --input_file, a table of which the engine ignores the labels: it predicts the table
         several times with a fine-tuned model. It reports labels (names, in order),
         seconds (of each repetition) and start_seconds (from the start of the process to
@@ -23,11 +23,11 @@ and `memory_growth_mb`; the flags decide the rest:
         labels, and for each batch size texts_per_second, and p50_ms and p99_ms of a
         call.
 
-A table is a file of JSON lines {"text", "text_pair", "label"}; text_pair may be missing.
-A label is the id of a class or, with --regression, a number. All engines train with the
-same settings: AdamW with betas 0.9 and 0.999 and epsilon 1e-8, weight decay 0.01 except
-on biases and LayerNorm, gradient clipping at 1.0, linear warm-up and decay (in
-pretraining, a constant learning rate).
+A table is a file of JSON lines {"text", "text_pair", "label"}; text_pair may be
+missing. A label is the id of a class or, with --regression, a number. All engines train
+with the same settings: AdamW with betas 0.9 and 0.999 and epsilon 1e-8, weight decay
+0.01 except on biases and LayerNorm, gradient clipping at 1.0, linear warm-up and decay
+(in pretraining, a constant learning rate).
 """
 
 import argparse
@@ -90,7 +90,7 @@ def read_examples(path):
 
 
 def count_tokens(batch):
-    """Returns the number of tokens in a batch of `read_examples`, which has no padding."""
+    """Returns the number of tokens in a batch of `read_examples`."""
     return sum(map(len, batch["input_ids"]))
 
 
@@ -104,7 +104,7 @@ def read_table(path):
 
 
 def report(engine, work, options, packages):
-    """Runs work(options) → dict and prints its result with what every engine reports."""
+    """Runs work(options) → dict; prints its result with versions and memory growth."""
     memory = Memory()
     result = work(options) | {
         "engine": engine,
@@ -136,8 +136,8 @@ def time_inference(call, options):
     The largest batch size is timed on all texts; the others stop after `MAX_SECONDS`.
 
     Returns:
-        dict with `labels` of all texts, from the largest batch size, and `calls`, {batch
-        size: {texts_per_second, p50_ms, p99_ms}}.
+        dict with `labels` of all texts, from the largest batch size, and `calls`,
+        {batch size: {texts_per_second, p50_ms, p99_ms}}.
     """
     texts = read_table(options.input_file)[0][: options.most]
     sizes, calls = sorted(map(int, options.infer.split(","))), {}
@@ -164,9 +164,9 @@ def time_inference(call, options):
 class Clock:
     """Measures examples (or tokens) per second after a warm-up.
 
-    The rate is a median over windows of several steps: a median, because another process
-    may delay a step; windows, because the time of a single step depends on the length of
-    its longest example.
+    The rate is a median over windows of several steps: a median, because another
+    process may delay a step; windows, because the time of a single step depends on the
+    length of its longest example.
     """
 
     def __init__(self, warmup_steps, window=5):

@@ -1,9 +1,10 @@
-"""Fine-tunes Hugging Face's BertForSequenceClassification on PyTorch, or predicts with it.
+"""Fine-tunes Hugging Face's BertForSequenceClassification, or predicts with it.
 
-Training is a plain PyTorch loop with the arithmetic of transformers.Trainer (fused AdamW,
-no weight decay on biases and LayerNorm, gradient clipping, linear schedule with warm-up,
-dynamic padding), without its callbacks and logging. Texts are tokenized beforehand, so
-the timed part is only the padding of a batch, forward, backward and update.
+Training is a plain PyTorch loop with the arithmetic of transformers.Trainer (fused
+AdamW, no weight decay on biases and LayerNorm, gradient clipping, linear schedule with
+warm-up, dynamic padding), without its callbacks and logging. Texts are tokenized
+beforehand, so the timed part is only the padding of a batch, forward, backward and
+update.
 
 Prediction uses the fastest of the usual methods: it tokenizes all texts together, sorts
 them by length, and pads batches of --predict_batch_size to their longest text. See
@@ -61,7 +62,7 @@ def load_model(options, num_labels):
 
 
 def make_optimizer(model, learning_rate):
-    """Returns AdamW (Loshchilov and Hutter, 2019) that decays only matrices and tables."""
+    """Returns AdamW (Loshchilov and Hutter, 2019), no decay on biases and norms."""
     decayed, others = [], []
     for name, parameter in model.named_parameters():
         exempt = name.endswith("bias") or "LayerNorm" in name

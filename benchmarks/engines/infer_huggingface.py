@@ -1,7 +1,7 @@
-"""Predicts with Hugging Face's BertForSequenceClassification, with or without a pipeline.
+"""Predicts with Hugging Face's BertForSequenceClassification, perhaps in a pipeline.
 
-Without --pipeline, the Rust tokenizer encodes the batch and pads it to its longest text,
-and the model computes it in one call. See contract.py for inputs and outputs.
+Without --pipeline, the Rust tokenizer encodes the batch and pads it to its longest
+text, and the model computes it in one call. See contract.py for inputs and outputs.
 """
 
 import torch

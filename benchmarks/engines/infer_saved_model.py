@@ -1,7 +1,7 @@
 """Predicts with a SavedModel of scripts/export.py, in TensorFlow's session loader.
 
-Servers use the same loader. The model maps strings to labels. See contract.py for inputs
-and outputs.
+Servers use the same loader. The model maps strings to labels. See contract.py for
+inputs and outputs.
 """
 
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """Predicts with a TFLite file of scripts/export.py on LiteRT, one text at a time.
 
-The Rust tokenizer encodes the texts, as for ONNX Runtime. See contract.py for inputs and
-outputs.
+The Rust tokenizer encodes the texts, as for ONNX Runtime. See contract.py for inputs
+and outputs.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Measures the GFLOP/s that tf.matmul reaches on this machine, in float32 and bfloat16.
 
-The result is the best of several shapes and repetitions, not a mean, because it serves as
-the upper limit for training. Some shapes are those of the encoder's dense layers.
+The result is the best of several shapes and repetitions, not a mean, because it serves
+as the upper limit for training. Some shapes are those of the encoder's dense layers.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Pretrains bert_tf's BertPretrainer on masked examples.
 
 Examples are built and masked beforehand, as for the other engines. Packing runs in the
-timed pipeline, and the update is that of scripts/pretrain.py. See contract.py for inputs
-and outputs.
+timed pipeline, and the update is that of scripts/pretrain.py. See contract.py for
+inputs and outputs.
 """
 
 import itertools
@@ -65,7 +65,7 @@ def make_dataset(batches, seed):
 
 
 def spread_masked_ids(batch):
-    """Returns the original id of each masked token and `NOT_MASKED` elsewhere, [B][L]."""
+    """Returns original ids of masked tokens, `NOT_MASKED` elsewhere, [B][L]."""
     columns = [[NOT_MASKED] * len(ids) for ids in batch["input_ids"]]
     masked = zip(columns, batch["positions"], batch["masked_ids"])
     for labels, positions, ids in masked:

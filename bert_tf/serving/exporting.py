@@ -192,7 +192,7 @@ def _write_report(folder, report):
 
 
 def _next_version(path):
-    """Returns the path of the lowest version above all that exist in the same folder."""
+    """Returns the path of the next version in the same folder."""
     numbers = [int(p.name) for p in path.parent.iterdir() if p.name.isdecimal()]
     return path.parent / str(max(numbers, default=0) + 1)
 

@@ -1,4 +1,4 @@
-"""Writes a model as an ONNX file, which takes padded ids of any batch size and length."""
+"""Writes a model as an ONNX file, which takes padded ids in batches of any shape."""
 
 from bert_tf.serving.padded import trace
 

@@ -2,9 +2,10 @@
 
     python -m bert_tf.serving.probe saved_model PATH < inputs.json
 
-The input is a JSON object {name: list with one entry per text}. Prints a JSON object with
-`outputs`, {name: list}, and the times of `measure`. A SavedModel is loaded by
-TensorFlow's session loader, which restores variables from the graph alone, as servers do.
+The input is a JSON object {name: list with one entry per text}. Prints a JSON object
+with `outputs`, {name: list}, and the times of `measure`. A SavedModel is loaded by
+TensorFlow's session loader, which restores variables from the graph alone, as servers
+do.
 """
 
 import json
@@ -18,7 +19,7 @@ BATCH, SINGLE_CALLS, BATCH_CALLS = 32, 100, 5
 
 
 def load_saved_model(path):
-    """Returns the signature `serving_default`, a function({name: list}) → {name: list}."""
+    """Returns serving_default as a function({name: list}) → {name: list}."""
     import tensorflow as tf
 
     import bert_tf.tokenization  # noqa: F401 (Registers the text operations.)

@@ -1,4 +1,4 @@
-"""Writes a model as a TFLite file, which takes ids and needs built-in operations only."""
+"""Writes a model as a TFLite file that needs built-in operations only."""
 
 import tempfile
 
@@ -44,7 +44,7 @@ def write_tflite(
         )
     if text_input and length is None:
         raise ValueError(
-            "text_input takes a single text of a fixed length; leave out dynamic_length."
+            "text_input takes a single text of a fixed length; drop dynamic_length."
         )
     if text_input:
         function = _trace_text(task, model, length)

@@ -1,4 +1,4 @@
-"""Adds the metadata that the TFLite Task Library reads: tensor names, vocabulary, labels.
+"""Adds tensor names, vocabulary and labels for the TFLite Task Library.
 
 BertNLClassifier and BertQuestionAnswerer read a flatbuffer inside the TFLite file
 (metadata_schema.fbs of tflite-support, 1.1.0) and files from a zip archive at its end.

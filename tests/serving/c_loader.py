@@ -3,9 +3,10 @@
     python c_loader.py < jobs.json
 
 A job is {"path", "signature", "inputs": {name: nested lists}}. Prints a list with one
-entry per job: {name: nested lists}, or {"error": message}. It calls the libraries of the
-installed wheels with ctypes instead of importing TensorFlow, because Python's loader
-accepts models that the C++ loader rejects (variables that the graph never assigns).
+entry per job: {name: nested lists}, or {"error": message}. It calls the libraries of
+the installed wheels with ctypes instead of importing TensorFlow, because Python's
+loader accepts models that the C++ loader rejects (variables that the graph never
+assigns).
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""A SavedModel predicts what the model predicts, in the C++ loader and for every task."""
+"""A SavedModel predicts what the model predicts, in the C++ loader."""
 
 import json
 import pathlib

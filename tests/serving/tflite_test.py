@@ -70,7 +70,7 @@ def test_the_inputs_have_the_names_that_the_task_library_expects(exported):
 
 
 class Table:
-    """Reads a flatbuffer table by slot, because no package has a reader for this schema."""
+    """Reads a flatbuffer table by slot; no package has a reader for this schema."""
 
     def __init__(self, buffer, place):
         import flatbuffers.table
