@@ -1,4 +1,4 @@
-"""The flagfiles of recipes/: flags that exist, values that are allowed, first lines kept."""
+"""The flagfiles of recipes/: existing flags, allowed values, a command and a time."""
 
 import dataclasses
 import pathlib
@@ -12,7 +12,7 @@ RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.flags")), ids=lambda p: p.stem)
-def test_is_a_flagfile_of_finetune(path):
+def test_flagfile_of_finetune(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     assert f"scripts/finetune.py --flagfile=recipes/{path.name} " in " ".join(comments)
@@ -22,7 +22,7 @@ def test_is_a_flagfile_of_finetune(path):
         for line in lines
         if not line.startswith("#")
     )
-    # "" is the value of a flag that is on, or off, by its name alone.
+    # A flag without "=" is a boolean that is switched on.
     given = {name: value or True for name, value in given.items()}
     given |= {"train_file": "train", "output_dir": "out"}
     for config in (run.FinetuneConfig, run.TrainConfig):
@@ -32,6 +32,6 @@ def test_is_a_flagfile_of_finetune(path):
     assert not given
 
 
-def test_the_chinese_configuration_is_one():
+def test_the_chinese_configuration_is_valid():
     config = read_config(RECIPES / "bert_tiny_chinese")
     assert (config.vocab_size, config.num_hidden_layers) == (21128, 2)

@@ -1,7 +1,6 @@
-"""A tiny trained folder of each task, made once."""
+"""A tiny model folder for each task, trained once per session."""
 
 import json
-import pathlib
 
 import pytest
 import tiny_folder
@@ -39,11 +38,11 @@ FILES = {
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
-    """{task: the path of a folder}; one for pairs of texts, too, and one for masks."""
+    """{name: path of a model folder}, for each task and for pairs of texts."""
     home = tmp_path_factory.mktemp("folders")
     tiny_folder.write(home / "start")
     tiny_folder.write_pretrained(home / "fill_mask")
-    made = {"fill_mask": home / "fill_mask", "features": home / "start"}
+    paths = {"fill_mask": home / "fill_mask", "features": home / "start"}
     contents = FILES | {
         "pairs": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
     }
@@ -64,5 +63,5 @@ def folders(tmp_path_factory):
             ),
             TRAINING,
         )
-        made[name] = home / name
-    return {name: str(pathlib.Path(path)) for name, path in made.items()}
+        paths[name] = home / name
+    return {name: str(path) for name, path in paths.items()}
