@@ -206,7 +206,7 @@ class TestBadInput:
         self.refuse("made with another vocabulary", {"eval_data_dir": "other"})
         tiny_folder.write("encoder")
         self.refuse(
-            r"other was made with another vocabulary \(20 pieces\) than encoder's \(19",
+            r"other was made with another vocabulary \(20 tokens\) than that of encoder",
             {"config": "", "model": "encoder", "data_dir": "other"},
         )
 
