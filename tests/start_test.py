@@ -246,7 +246,7 @@ class TestHelp:
             "  --short=1                     " + " ".join(["word"] * 9),
             *[" " * 32 + " ".join(["word"] * 9)] * 2,
             " " * 32 + " ".join(["word"] * 3),
-            f"  {long_flag}  " + " ".join(["word"] * 6),
+            f"  {long_flag}  " + " ".join(["word"] * 7),
         ]
 
     def test_settings_of_training_fit_on_two_lines(self, flags):
