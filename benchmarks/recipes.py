@@ -26,7 +26,7 @@ from absl import app, flags
 from bert_tf import Model, intervals, run
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.records.sources import read_tables
-from bert_tf.run.comparison import Answers, paired_interval
+from bert_tf.run.comparison import Evaluation, paired_interval
 from bert_tf.run.needs import columns_asked
 from bert_tf.tasks import TASKS, read_options
 from bert_tf.tasks.classification import log_softmax
@@ -197,7 +197,10 @@ def compare(task, columns, outputs):
     count = len(outputs["bert_tf"][0])
     over_rows = {}
     if hasattr(task, "examples"):
-        sides = [[Answers(task, columns, o, 0.0) for o in x] for x in outputs.values()]
+        sides = [
+            [Evaluation(task, columns, one_seed, 0.0) for one_seed in side]
+            for side in outputs.values()
+        ]
         over_rows[task.metric] = paired_interval(*sides)
     else:
         random, samples = np.random.default_rng(1), {}

@@ -1,4 +1,4 @@
-"""Scores a fine-tuned model on labelled text.
+"""Evaluates a fine-tuned model on labelled text.
 
 python scripts/evaluate.py --model=model --eval_file=test.tsv
 
@@ -11,8 +11,10 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf import run
+    from bert_tf.tasks import TASKS
 
 flags.define(run.EvaluateConfig)
+flags.define_options(run.EvaluateConfig, TASKS, "prediction")
 
 
 def main(_):

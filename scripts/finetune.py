@@ -1,4 +1,4 @@
-"""Fine-tunes a BERT on labelled text.
+r"""Fine-tunes a BERT on labelled text.
 
 python scripts/finetune.py --model=minilm --train_file=train.tsv --eval_file=dev.tsv \
   --output_dir=model
@@ -12,8 +12,10 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf import run
+    from bert_tf.tasks import TASKS
 
 flags.define(run.FinetuneConfig)
+flags.define_options(run.FinetuneConfig, TASKS, "training")
 flags.define(run.TrainConfig)
 
 

@@ -1,4 +1,4 @@
-"""The verbs, on a model of one layer: what they write, answer and refuse."""
+"""Fine-tuning, evaluation and prediction with a model of one layer, and bad input."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ TRAINING = TrainConfig(
     learning_rate=2e-2,
     logging_steps=2,
 )
-# Twelve epochs learn it with any seed; three, with luck.
+# Twelve epochs suffice with any seed, three do not.
 LONGER = dataclasses.replace(TRAINING, num_train_epochs=12)
 TABLE = "".join(
     f"{first} {words}\t{label}\n"
@@ -62,7 +62,7 @@ def files(path):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with `start`, `train.tsv`, and `model` and `learnt`, made from them."""
+    """A folder with `start`, `train.tsv`, and the models `model` and `learnt`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
@@ -73,8 +73,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def stand_beside(home, tmp_path, monkeypatch):
-    """Each test stands in an empty folder but for `start` and `train.tsv`."""
+def work_beside(home, tmp_path, monkeypatch):
+    """Each test runs in a folder that holds `start` and `train.tsv` only."""
     shutil.copytree(home / "start", tmp_path / "start")
     shutil.copy(home / "train.tsv", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -91,7 +91,7 @@ class TestFinetune:
         assert metrics["eval_accuracy"] == 1.0
         assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]
 
-    def test_writes_a_whole_folder(self, home):
+    def test_writes_all_files_of_a_folder(self, home):
         out = home / "model"
         assert {file.name for file in out.iterdir()} == tiny_folder.FINETUNED_FILES
         metrics = json.loads((out / "metrics.json").read_text())
@@ -108,7 +108,7 @@ class TestFinetune:
         ]
         assert [line["step"] for line in steps if "eval_loss" in line] == [4, 8, 12]
 
-    def test_the_folder_remembers(self, home):
+    def test_the_folder_holds_the_settings(self, home):
         kept = folder.read(home / "model")
         assert kept.settings == {
             "task": "classification",
@@ -130,7 +130,7 @@ class TestFinetune:
             *lines
         }
 
-    def test_finished_returns_its_metrics_and_touches_nothing(self, home, caplog):
+    def test_a_finished_run_returns_its_metrics_and_writes_nothing(self, home, caplog):
         shutil.copytree(home / "model", "model")
         before = files("model")
         again = finetune(eval_file="train.tsv", output_dir="model")
@@ -145,7 +145,7 @@ class TestFinetune:
             finetune(other, eval_file="train.tsv", output_dir="model")
         assert "(learning_rate was '0.02', is '0.001')" in str(caught.value)
 
-    def test_an_unfinished_run_does_not_go_on_with_other_rows(self, home):
+    def test_a_run_is_not_resumed_with_other_data(self, home):
         shutil.copytree(home / "model", "model")
         pathlib.Path("model/metrics.json").unlink()
         before = files("model")
@@ -156,7 +156,7 @@ class TestFinetune:
             finetune(eval_file="train.tsv", output_dir="model")
         assert files("model") == before
 
-    def test_a_stopped_run_goes_on_to_the_same_weights(self, home, monkeypatch, caplog):
+    def test_a_stopped_run_ends_in_the_same_weights(self, home, monkeypatch, caplog):
         score = Classification.score
 
         def stop(*arguments):
@@ -180,7 +180,7 @@ class TestFinetune:
             np.testing.assert_array_equal(received[name], array, err_msg=name)
         assert not pathlib.Path("model/checkpoints").exists()
 
-    def test_adapters_are_merged_and_all_else_is_as_it_was(self):
+    def test_adapters_are_merged_and_other_weights_stay(self):
         training = dataclasses.replace(
             TRAINING, lora_rank=2, lora_alpha=8.0, learning_rate=0.1
         )
@@ -201,8 +201,8 @@ class TestFinetune:
             "bert.pooler.dense.bias",
         }
 
-    @pytest.mark.slow  # Three runs; loop_test resumes what trains, whatever it is.
-    def test_a_stopped_run_with_adapters_goes_on_to_the_same_weights(self, monkeypatch):
+    @pytest.mark.slow  # Three runs; loop_test resumes runs without adapters.
+    def test_a_stopped_run_with_adapters_ends_in_the_same_weights(self, monkeypatch):
         training = dataclasses.replace(TRAINING, lora_rank=2, fp16=True)
         finetune(training, eval_file="train.tsv", output_dir="whole")
         score = Classification.score
@@ -227,13 +227,13 @@ class TestFinetune:
             early_stopping_threshold=0.5,
         )
         metrics = finetune(training, eval_file="train.tsv")
-        assert metrics["train_steps"] == 8  # Of 12: the second evaluation is no gain.
+        assert metrics["train_steps"] == 8  # Of 12; the second evaluation is no better.
         assert (
             "accuracy did not rise by more than 0.5 in 1 eval"
             in metrics["train_stopped_early"]
         )
 
-    def test_from_scratch_on_a_part_and_scored_on_what_is_held_out(self):
+    def test_from_scratch_with_held_out_evaluation(self):
         pathlib.Path("start/model.safetensors").unlink()
         training = dataclasses.replace(TRAINING, max_steps=1)
         with pytest.raises(FileNotFoundError, match="holds no model.safetensors"):
@@ -244,11 +244,11 @@ class TestFinetune:
         assert 0 < scored < 20
         assert metrics["train_examples"] == 20 - scored
         weights = run.Model("out").keras_model.backbone.get_weights()
-        # The initializer's 0.3, cut off at twice that: 0.88 of it. (The first rate is 0.)
+        # A normal of deviation 0.3, truncated at 0.6, has 0.88 of it. The first rate is 0.
         assert np.std(weights[0]) == pytest.approx(0.264, abs=0.03)
         assert "from random weights on" in pathlib.Path("out/README.md").read_text()
 
-    def test_what_training_asks_of_model_and_data(self):
+    def test_settings_that_do_not_fit_the_model_or_the_data(self):
         for changes, says in (
             ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),
             ({"early_stopping_patience": 1}, "early_stopping_patience needs an eval"),
@@ -281,14 +281,14 @@ class TestFinetune:
 
 
 class TestModel:
-    def test_evaluates_as_training_did(self, home, model):
+    def test_evaluation_equals_that_of_training(self, home, model):
         metrics = json.loads((home / "learnt/metrics.json").read_text())
         scores = model.evaluate("train.tsv")
         for name in ("eval_accuracy", "eval_macro_f1", "eval_mcc"):
             assert scores[name] == metrics[name]
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
 
-    def test_in_bfloat16_it_answers_nearly_the_same(self, home, model):
+    def test_bfloat16_predicts_nearly_the_same(self, home, model):
         texts = ["the film is good .", "it was a bad film"]
         half = run.Model(home / "learnt", bf16=True)
         assert half.keras_model.dtype_policy.compute_dtype == "bfloat16"
@@ -297,16 +297,17 @@ class TestModel:
             assert rounded["scores"] == pytest.approx(exact["scores"], abs=0.02)
             assert rounded["scores"] != exact["scores"]
 
-    def test_answers_in_order_with_probabilities_in_label_order(self, model):
+    def test_predictions_are_in_order_with_probabilities_in_label_order(self, model):
         texts = ["it was good .", "it was bad ,", "the film is good ."] * 3
-        answers = model.predict(texts)
-        assert [answer["label"] for answer in answers] == ["pos", "neg", "pos"] * 3
-        for answer in answers:
-            assert list(answer["scores"]) == ["neg", "pos"]
-            assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-12)
-            assert answer["label"] == max(answer["scores"], key=answer["scores"].get)
+        predictions = model.predict(texts)
+        labels = [prediction["label"] for prediction in predictions]
+        assert labels == ["pos", "neg", "pos"] * 3
+        for label, scores in zip(labels, (p["scores"] for p in predictions)):
+            assert list(scores) == ["neg", "pos"]
+            assert sum(scores.values()) == pytest.approx(1, abs=1e-12)
+            assert label == max(scores, key=scores.get)
 
-    def test_a_file_may_use_the_task_s_names_or_those_of_training(self, model):
+    def test_columns_have_the_names_of_the_task_or_of_training(self, model):
         texts = ["it was good .", "a very bad ,"]
         ours = "".join(json.dumps({"text": text}) + "\n" for text in texts)
         theirs = "".join(json.dumps({"review": text}) + "\n" for text in texts)
@@ -315,7 +316,7 @@ class TestModel:
         assert model.predict_file(write("theirs.jsonl", theirs)) == expected
         assert model.predict_file(write("lines.txt", "\n".join(texts))) == expected
 
-    def test_answers_empty_texts_too(self, model):
+    def test_empty_texts_have_predictions(self, model):
         empty, full, blank = model.predict(["", "it was good .", " "])
         assert sum(empty["scores"].values()) == pytest.approx(1)
         assert empty == blank != full
@@ -327,7 +328,7 @@ class TestModel:
         (as_fields,) = model.predict_lines([fields])
         assert as_fields["scores"] == pytest.approx(good["scores"], abs=1e-6)
 
-    def test_no_texts_no_answers(self, model):
+    def test_no_texts_have_no_predictions(self, model):
         assert model.predict([]) == []
 
     @pytest.mark.parametrize(
@@ -342,7 +343,7 @@ class TestModel:
         with pytest.raises(ValueError, match=says):
             run.Model(home / "model", **asked)
 
-    def test_a_string_is_no_list(self, model):
+    def test_a_string_is_not_a_list(self, model):
         with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
             model.predict("good")
 
@@ -356,7 +357,7 @@ class TestModel:
             ),
         ],
     )
-    def test_refuses_what_is_no_text(self, model, text, says):
+    def test_a_record_without_a_text_is_refused(self, model, text, says):
         with pytest.raises(ValueError) as caught:
             model.predict([text])
         assert says in str(caught.value)
@@ -458,7 +459,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def spoilt(home):
-    """The files of bad input, and model folders of which a part is wrong."""
+    """Writes files of bad input and damaged model folders."""
     for name, content in FILES.items():
         write(home / name, content)
     whole = (home / "start/model.safetensors").read_bytes()
@@ -521,7 +522,7 @@ class TestBadModelFolder:
         with pytest.raises(ValueError, match=r"in start do not fit.*fine-tune them"):
             run.Model("start")
 
-    def test_task_of_another_time(self):
+    def test_unknown_task(self):
         path = pathlib.Path("model/config.json")
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"

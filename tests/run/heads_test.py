@@ -1,4 +1,4 @@
-"""The verbs on tasks of words, spans and choices, with a model of one layer."""
+"""Tasks of words, spans, choices and pairs, with a model of one layer."""
 
 import dataclasses
 import itertools
@@ -86,7 +86,7 @@ def chosen():
 
 
 def scores_of(metrics):
-    """What evaluate.py must find again."""
+    """Returns the metrics that evaluation must reproduce."""
     return {
         name: value
         for name, value in metrics.items()
@@ -95,8 +95,7 @@ def scores_of(metrics):
 
 
 def evaluated(name, file):
-    found = run.evaluate(run.EvaluateConfig(model=name, eval_file=file))
-    return scores_of(found)
+    return scores_of(run.evaluate(run.EvaluateConfig(model=name, eval_file=file)))
 
 
 class TestTokenClassification:
@@ -115,8 +114,10 @@ class TestTokenClassification:
         assert (entity["start"], entity["end"], entity["type"]) == (7, 17, "up")
         assert 0.3 < entity["score"] <= 1
         assert second == {"entities": []}
-        (told,) = run.predict(config, ['{"tokens": ["it", "was", "very", "bad", "."]}'])
-        assert [e["text"] for e in told["entities"]] == ["very bad"]
+        (third,) = run.predict(
+            config, ['{"tokens": ["it", "was", "very", "bad", "."]}']
+        )
+        assert [e["text"] for e in third["entities"]] == ["very bad"]
 
     def test_the_folder_is_of_transformers_class(self, tagged):
         config = json.loads(pathlib.Path("tagged/config.json").read_text())
@@ -129,7 +130,7 @@ class TestTokenClassification:
         assert "pipeline_tag: token-classification\n" in card
         assert "| f1 | " in card
 
-    def test_a_folder_of_transformers_is_known_by_its_class(self, tagged, caplog):
+    def test_the_class_of_transformers_tells_the_task(self, tagged, caplog):
         config = json.loads(pathlib.Path("tagged/config.json").read_text())
         del config["bert_tf"]
         for name in ("model.safetensors", "vocab.txt", "tokenizer_config.json"):
@@ -137,8 +138,9 @@ class TestTokenClassification:
             data = pathlib.Path("tagged", name).read_bytes()
             pathlib.Path("theirs", name).write_bytes(data)
         pathlib.Path("theirs/config.json").write_text(json.dumps(config))
-        found = evaluated("theirs", "tagged.txt")
-        assert found == pytest.approx(scores_of(tagged), abs=1e-4)
+        assert evaluated("theirs", "tagged.txt") == pytest.approx(
+            scores_of(tagged), abs=1e-4
+        )
         assert "pooler" not in caplog.text
 
 
@@ -153,15 +155,16 @@ class TestQuestionAnswering:
         )
         context = "It was  Poor, it is."
         question = {"question": "is it ?", "context": context}
-        (found,) = run.predict(
+        (prediction,) = run.predict(
             run.PredictConfig(model="answered"), [json.dumps(question)]
         )
-        assert found["answer"] == context[found["start"] : found["end"]] == "Poor"
-        assert 0 < found["score"] <= 1
+        start, end = prediction["start"], prediction["end"]
+        assert prediction["answer"] == context[start:end] == "Poor"
+        assert 0 < prediction["score"] <= 1
         config = run.PredictConfig(model="answered", top_k=3)
-        (found,) = run.predict(config, [json.dumps(question)])
-        assert len(found["n_best"]) == 3
-        assert found["n_best"][0]["answer"] == "Poor"
+        (prediction,) = run.predict(config, [json.dumps(question)])
+        assert len(prediction["n_best"]) == 3
+        assert prediction["n_best"][0]["answer"] == "Poor"
 
     def test_the_folder_is_of_transformers_class(self, answered):
         config = json.loads(pathlib.Path("answered/config.json").read_text())
@@ -173,9 +176,9 @@ class TestQuestionAnswering:
 
     def test_questions_are_predicted_from_their_file(self, answered):
         config = run.PredictConfig(model="answered", input_file="answered.json")
-        answers = run.predict(config)
-        assert len(answers) == 16
-        assert answers[0]["answer"] == "good"
+        predictions = run.predict(config)
+        assert len(predictions) == 16
+        assert predictions[0]["answer"] == "good"
 
 
 class TestMultipleChoice:
@@ -187,11 +190,11 @@ class TestMultipleChoice:
             scores_of(chosen), abs=1e-4
         )
         question = {"question": "it is", "choices": ["bad", "poor", "fine"]}
-        (found,) = run.predict(
+        (prediction,) = run.predict(
             run.PredictConfig(model="chosen"), [json.dumps(question)]
         )
-        assert found["choice"] == "fine"
-        assert sum(found["scores"]) == pytest.approx(1)
+        assert prediction["choice"] == "fine"
+        assert sum(prediction["scores"]) == pytest.approx(1)
 
     def test_the_folder_is_of_transformers_class(self, chosen):
         config = json.loads(pathlib.Path("chosen/config.json").read_text())
@@ -199,7 +202,7 @@ class TestMultipleChoice:
 
 
 def pairs():
-    """Texts of one mood are alike, others are not."""
+    """Yields pairs of texts; those of one mood are similar."""
     words = {"up": GOOD, "down": BAD}
     for begin, other in itertools.pairwise(BEGINS):
         for first, firsts in words.items():
@@ -230,8 +233,10 @@ class TestSimilarity:
         assert first["similarity"] > 0.5
         lines = ['{"text": "it was fine"}', '{"text": "a very good"}']
         table = [
-            answer["embedding"]
-            for answer in Model("alike").predict([json.loads(line) for line in lines])
+            prediction["embedding"]
+            for prediction in Model("alike").predict(
+                [json.loads(line) for line in lines]
+            )
         ]
         assert np.shape(table) == (2, 12)
         assert np.dot(*table) == pytest.approx(first["similarity"], abs=1e-5)
@@ -245,8 +250,8 @@ class TestSimilarity:
         assert config["architectures"] == ["BertModel"]
         assert pathlib.Path("alike/2_Normalize").is_dir()
 
-    def test_pairs_that_belong_together(self):
-        found = finetune(
+    def test_pairs_without_labels(self):
+        metrics = finetune(
             "together.tsv",
             "similarity",
             "\n".join(
@@ -255,10 +260,10 @@ class TestSimilarity:
             ),
             similarity_loss="negatives",
         )
-        assert found["eval_mrr"] > 0.6  # Of two equal seconds either may come first.
-        assert found["eval_recall_at_5"] == 1.0
+        assert metrics["eval_mrr"] > 0.6  # Of two equal texts either may be first.
+        assert metrics["eval_recall_at_5"] == 1.0
 
-    def test_parts_of_a_batch_are_refused(self):
+    def test_micro_batches_are_refused(self):
         training = dataclasses.replace(TRAINING, gradient_accumulation_steps=2)
         config = run.FinetuneConfig(
             model="start",
@@ -278,11 +283,11 @@ class TestSimilarity:
         config = searching.SearchConfig(
             model="alike", corpus_file="corpus.txt", top_k=2
         )
-        (found, again) = searching.search(config, ["very fine", "the film is poor"])
-        assert {text["line"] for text in found} == {1, 3}
-        assert found[0]["score"] >= found[1]["score"]
-        assert again[0]["text"] == "the film is poor"
-        assert again[0]["score"] == pytest.approx(1, abs=1e-5)
+        first, second = searching.search(config, ["very fine", "the film is poor"])
+        assert {text["line"] for text in first} == {1, 3}
+        assert first[0]["score"] >= first[1]["score"]
+        assert second[0]["text"] == "the film is poor"
+        assert second[0]["score"] == pytest.approx(1, abs=1e-5)
 
     def test_a_query_without_words_is_an_error(self):
         config = searching.SearchConfig(model="alike", corpus_file="corpus.txt")
@@ -291,7 +296,7 @@ class TestSimilarity:
                 searching.search(config, queries)
 
 
-def test_tasks_of_more_than_a_label_do_not_come_from_tfds():
+def test_tagged_words_do_not_come_from_tfds():
     config = run.FinetuneConfig(
         model="start",
         tfds="glue/sst2",

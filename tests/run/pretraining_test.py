@@ -1,4 +1,4 @@
-"""pretrain(): from a store to a model folder; resume, phases, what a user gets wrong."""
+"""Pretraining from a store to a model folder: resuming, phases, bad input."""
 
 import contextlib
 import dataclasses
@@ -104,7 +104,7 @@ def logged(name, path="model"):
     return [line[name] for line in map(json.loads, lines) if name in line]
 
 
-def test_a_whole_run_leaves_a_folder_with_both_heads(finished, monkeypatch):
+def test_a_run_writes_a_folder_with_both_heads(finished, monkeypatch):
     monkeypatch.chdir(finished)
     assert {file.name for file in pathlib.Path("model").iterdir()} == FILES
     metrics = json.loads(pathlib.Path("model/metrics.json").read_text())
@@ -116,18 +116,18 @@ def test_a_whole_run_leaves_a_folder_with_both_heads(finished, monkeypatch):
     written = json.loads(pathlib.Path("model/config.json").read_text())
     assert written["architectures"] == ["BertForPreTraining"]
     assert {"cls.predictions.bias", "cls.seq_relationship.weight"} <= set(weights())
-    # The same again is nothing to do; and something else is another folder's.
+    # The same run is finished; a run with other settings needs another folder.
     assert pretrain(config(), training()) == metrics
     with pytest.raises(ValueError, match="max_steps was '6', is '2'"):
         pretrain(config(), training(max_steps=2))
 
 
-def test_what_was_pretrained_fills_masks(finished):
-    (answer,) = Model(finished / "model").predict(["it was [MASK] , very [MASK] ."])
-    assert [len(guesses) for guesses in answer["tokens"]] == [5, 5]
+def test_a_pretrained_model_fills_masks(finished):
+    (prediction,) = Model(finished / "model").predict(["it was [MASK] , very [MASK] ."])
+    assert [len(tokens) for tokens in prediction["tokens"]] == [5, 5]
 
 
-def test_it_learns_the_text_by_heart():
+def test_it_memorizes_the_text():
     metrics = pretrain(
         config(),
         training(max_steps=400, learning_rate=2e-2, eval_strategy="no", save_steps=0),
@@ -148,7 +148,7 @@ def test_phases_are_one_run_with_one_schedule():
     )
 
 
-def test_it_goes_on_from_a_folder_and_starts_where_that_ends(finished):
+def test_it_starts_with_the_weights_of_a_folder(finished):
     pretrain(
         config(config="", model=str(finished / "model")),
         training(max_steps=1, learning_rate=1e-12),
@@ -168,7 +168,7 @@ def test_an_encoder_alone_gets_new_heads(caplog):
     assert "cls/predictions" in caplog.text
 
 
-def test_without_next_sentence_its_head_stays():
+def test_without_next_sentence_its_head_does_not_change():
     make_store("one", text="It is a very good film. The film is fine.\n")
     metrics = pretrain(
         config(data_dir="one", eval_data_dir="one", nsp=False), training(max_steps=3)
@@ -184,7 +184,7 @@ def test_without_next_sentence_its_head_stays():
 
 
 class TestBadInput:
-    """Each says what to do, and writes nothing."""
+    """Each error is one line and leaves nothing behind."""
 
     def refuse(self, match, config_changes=None, error=ValueError, **changes):
         with pytest.raises(error, match=match) as raised:
@@ -206,7 +206,7 @@ class TestBadInput:
         self.refuse("made with another vocabulary", {"eval_data_dir": "other"})
         tiny_folder.write("encoder")
         self.refuse(
-            r"other was made with another vocabulary \(20 pieces\) than encoder's \(19",
+            r"other was made with another vocabulary \(20 tokens\) than that of encoder",
             {"config": "", "model": "encoder", "data_dir": "other"},
         )
 
@@ -255,7 +255,7 @@ class TestBadInput:
             config(**changes)
 
 
-def test_a_run_cut_off_goes_on_bitwise(finished, monkeypatch):
+def test_an_interrupted_run_is_resumed_bitwise(finished, monkeypatch):
     write, saved = Log.write, training(save_steps=2)
 
     def cut(log, step, values):
@@ -274,7 +274,7 @@ def test_a_run_cut_off_goes_on_bitwise(finished, monkeypatch):
         np.testing.assert_array_equal(array, weights(finished / "model")[name])
 
 
-def test_any_step_of_any_phase_can_be_the_first():
+def test_rows_can_start_at_any_step_of_any_phase():
     phases, plan = [(12, 2), (20, 3)], {"batch_size": 3, "micro_batches": 2}
     store = Store("store")
     made = [Examples(store, max_seq_length=length, seed=1) for length, _ in phases]

@@ -1,4 +1,4 @@
-"""The verbs on every task, with a model of one layer: train, evaluate, predict."""
+"""Training, evaluation and prediction of tasks on whole texts, with one layer."""
 
 import dataclasses
 import json
@@ -59,7 +59,7 @@ def regression():
 class TestRegression:
     def test_learns(self, regression):
         assert regression["eval_pearson"] > 0.9
-        assert 0 < regression["eval_mse"] < 1  # Its variance is 4.8.
+        assert 0 < regression["eval_mse"] < 1  # The variance of the scores is 4.8.
         assert regression["eval_loss"] == regression["eval_mse"]
         evaluated = [
             json.loads(line)
@@ -68,7 +68,7 @@ class TestRegression:
         ]
         assert regression["eval_pearson"] == max(e["eval_pearson"] for e in evaluated)
 
-    def test_the_folder_says_so_to_transformers(self, regression):
+    def test_transformers_reads_the_task_from_the_folder(self, regression):
         config = json.loads(pathlib.Path("r/config.json").read_text())
         assert config["problem_type"] == "regression"
         assert config["id2label"] == {"0": "LABEL_0"}
@@ -90,7 +90,7 @@ class TestRegression:
         assert good.keys() == bad.keys() == {"score"}
         assert good["score"] > bad["score"] + 2
 
-    def test_a_label_in_words_is_an_error_before_anything_is_written(self):
+    def test_a_label_that_is_no_number_is_an_error(self):
         pathlib.Path("words.tsv").write_text("text\tlabel\na\t1\nthe\tgood\n")
         with pytest.raises(ValueError, match=r"words.tsv, line 3: .* received 'good'"):
             finetune(task="regression", train_file="words.tsv")
@@ -108,7 +108,7 @@ def write_tagged(name, form):
 
 @pytest.fixture(scope="module")
 def multi_label():
-    # Two questions at once: is it good, and is it said strongly.
+    # Two labels: is the text positive, and is it strong.
     write_tagged("train.tsv", lambda labels: "|".join(labels))
     return finetune(
         task="multi_label",
@@ -126,21 +126,21 @@ class TestMultiLabel:
         assert 0 < multi_label["eval_threshold"] < 1
 
     def test_the_folder_remembers(self, multi_label):
-        kept = folder.read("m")
-        assert kept.settings == {
+        model = folder.read("m")
+        assert model.settings == {
             "task": "multi_label",
             "columns": {"text": "review", "label": "labels", "label_separator": "|"},
             "max_seq_length": 16,
             "threshold": multi_label["eval_threshold"],
             "long_text": "truncate",
         }
-        assert kept.config.extra["problem_type"] == "multi_label_classification"
-        assert kept.config.extra["id2label"] == {"0": "good", "1": "strong"}
+        assert model.config.extra["problem_type"] == "multi_label_classification"
+        assert model.config.extra["id2label"] == {"0": "good", "1": "strong"}
 
     def test_evaluates_with_the_threshold_of_training(self, multi_label):
         scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="train.tsv"))
         assert scores["eval_micro_f1"] == multi_label["eval_micro_f1"]
-        # On other data, too, where another threshold would be better.
+        # It is kept for other data, for which another threshold is better.
         write_tagged("none.tsv", lambda labels: "")
         scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="none.tsv"))
         assert scores["eval_threshold"] == multi_label["eval_threshold"]
@@ -148,21 +148,21 @@ class TestMultiLabel:
 
     def test_predicts(self, multi_label):
         texts = ["film : good .", "it was bad ,", "the film is poor"]
-        answers = run.predict(run.PredictConfig(model="m"), texts)
-        for answer in answers:
-            assert list(answer) == ["labels", "scores"]
-            assert answer["labels"] == [
+        predictions = run.predict(run.PredictConfig(model="m"), texts)
+        for prediction in predictions:
+            assert list(prediction) == ["labels", "scores"]
+            assert prediction["labels"] == [
                 label
-                for label, probability in answer["scores"].items()
+                for label, probability in prediction["scores"].items()
                 if probability >= multi_label["eval_threshold"]
             ]
-        assert [a["labels"] for a in answers] == [
+        assert [p["labels"] for p in predictions] == [
             ["good", "strong"],
             ["strong"],
             [],
         ]
 
-    def test_a_column_a_label(self):
+    def test_one_column_for_each_label(self):
         rows = "".join(
             f"{begin} {end}\t{int(score > 3)}\t0\n"
             for begin in BEGINS
@@ -195,14 +195,14 @@ class TestClassificationOptions:
         pathlib.Path("few.tsv").write_text("text\tlabel\n" + "".join(rows))
 
     def test_reach_the_task(self, monkeypatch):
-        class Begun(Exception):
+        class Started(Exception):
             pass
 
         def train(model, task, *_, **__):
-            raise Begun(task)
+            raise Started(task)
 
         monkeypatch.setattr(finetuning.loop, "train", train)
-        with pytest.raises(Begun) as caught:
+        with pytest.raises(Started) as caught:
             finetune(
                 train_file="few.tsv",
                 output_dir="options",
@@ -239,7 +239,7 @@ class TestClassificationOptions:
             ),
         ],
     )
-    def test_faults_come_before_anything_is_written(self, options, says):
+    def test_errors_come_before_anything_is_written(self, options, says):
         with pytest.raises(ValueError) as caught:
             finetune(train_file="few.tsv", **options)
         assert says in str(caught.value)
@@ -270,9 +270,9 @@ def test_tfds_instead_of_files(home):
     )
     assert metrics["train_examples"] == 20
     assert np.sum(metrics["eval_confusion_matrix"]) == 8
-    (answer,) = run.Model("t").predict(["it was good ."])
-    assert list(answer["scores"]) == ["bad", "good"]
-    # Its features are the columns of files.
+    (prediction,) = run.Model("t").predict(["it was good ."])
+    assert list(prediction["scores"]) == ["bad", "good"]
+    # The features of the data set are the columns of a file.
     pathlib.Path("films.tsv").write_text(
         "sentence\tlabel\n"
         + "".join(

@@ -499,7 +499,10 @@ class TestConfig:
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
             ({"train_minutes": float("inf")}, "must be finite; received inf"),
-            ({"max_steps": 5, "train_minutes": 2.0}, "both say when to end; drop one"),
+            (
+                {"max_steps": 5, "train_minutes": 2.0},
+                "both set the length of the run; drop one",
+            ),
             ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
             (
                 {"early_stopping_patience": 3, "eval_strategy": "no"},
