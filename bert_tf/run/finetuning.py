@@ -34,6 +34,7 @@ from bert_tf.tasks import (
 )
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.evaluation import make_predictor
 from bert_tf.training.tensorflow.workers import Workers
 
@@ -203,9 +204,12 @@ def _finetune(config, training, flags, strategy):
         outputs = collect(task, eval_columns, eval_examples, outputs)
         return task.score(eval_columns, outputs)
 
+    steps = steps_per_epoch(count_of(task, train_examples), **plan)
+    engine = Engine(
+        model, task, training, strategy, total_steps=training.total_steps(steps)
+    )
     lines, scores = loop.train(
-        model,
-        task,
+        engine,
         lambda step, share: training_rows(
             inputs_of(task, train_examples),
             task.features,
@@ -215,9 +219,9 @@ def _finetune(config, training, flags, strategy):
             share=share,
         ),
         config=training,
-        steps_per_epoch=steps_per_epoch(count_of(task, train_examples), **plan),
+        steps_per_epoch=steps,
         evaluate=evaluate_model if evaluates else None,
-        strategy=strategy,
+        metric=task.metric,
         output_dir=output_dir,
     )
     if eval_table is not None and not scores:
@@ -266,7 +270,7 @@ def _finetune(config, training, flags, strategy):
         settings=changed(config) | changed(training),
     )
     journal.write_metrics(output_dir, metrics)
-    loop.forget_state(output_dir)
+    journal.forget_state(output_dir)
     return metrics
 
 

@@ -24,6 +24,7 @@ from bert_tf.run.peak import operations_per_token
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import journal, loop, selection
 from bert_tf.training.config import TrainConfig
+from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.evaluation import make_summer
 from bert_tf.training.tensorflow.workers import Workers
 
@@ -200,16 +201,19 @@ def _pretrain(config, training, flags, strategy):
     stores = filter(None, (store, held_out))
     data = journal.digest(repr(one.manifest) for one in stores)
     journal.begin(output_dir, flags, workers, data)
+    steps = steps_per_epoch(examples[0].epoch_size(), **plan)
+    engine = Engine(
+        model, tasks[0], training, strategy, total_steps=training.total_steps(steps)
+    )
     lines, scores = loop.train(
-        model,
-        tasks[0],
+        engine,
         lambda step, share: phased_rows(
             phases, make_rows, examples, step, training.seed, plan, share
         ),
         config=training,
-        steps_per_epoch=steps_per_epoch(examples[0].epoch_size(), **plan),
+        steps_per_epoch=steps,
         evaluate=evaluate if held_out and training.eval_strategy != "no" else None,
-        strategy=strategy,
+        metric=tasks[0].metric,
         output_dir=output_dir,
         matmul_share=lambda tokens_per_second: tokens_per_second * per_token / peak,
     )
@@ -235,7 +239,7 @@ def _pretrain(config, training, flags, strategy):
         settings=changed(config) | changed(training, TRAINING),
     )
     journal.write_metrics(output_dir, metrics)
-    loop.forget_state(output_dir)
+    journal.forget_state(output_dir)
     return metrics
 
 
