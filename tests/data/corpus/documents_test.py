@@ -107,11 +107,15 @@ class TestBadInput:
 
     @pytest.mark.parametrize("line", ["[1]", '{"txt": "a"}', '{"text": 7}', "{", "7"])
     def test_json_lines_that_change_their_mind(self, read, line):
-        with pytest.raises(ValueError, match=r"0\.txt, line 2: no JSON object with a"):
+        with pytest.raises(
+            ValueError, match=r"0\.txt, line 2: not a JSON object with a"
+        ):
             read('{"text": "One."}\n' + line)
 
     def test_documents_of_another_kind(self, read):
-        with pytest.raises(ValueError, match="must be auto or file; received 'line'"):
+        with pytest.raises(
+            ValueError, match="must be one of auto, file; received 'line'"
+        ):
             read("One.", documents="line")
 
 

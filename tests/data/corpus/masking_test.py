@@ -167,7 +167,7 @@ class TestUnits:
     [
         (VOCAB, {"unit": "letter"}, "one of piece, word, span; received 'letter'"),
         (VOCAB, {"share": 0.0}, r"share must be in \(0, 1\); received 0"),
-        (VOCAB[:5], {}, r"\[MASK\] is missing from the vocabulary of 5 pieces"),
+        (VOCAB[:5], {}, r"\[MASK\] is missing from the vocabulary of 5 tokens"),
     ],
 )
 def test_bad_input(vocab, options, says):

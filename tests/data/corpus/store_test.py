@@ -87,7 +87,7 @@ class TestWhatIsNotWhole:
         manifest = write(tmp_path) | {"format": 9}
         (tmp_path / MANIFEST).write_text(json.dumps(manifest))
         with pytest.raises(
-            ValueError, match="is of format 9, but this version reads 1"
+            ValueError, match="has format 9, but this version reads format 1"
         ):
             Store(tmp_path)
 

@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.choices import read_choice_lines, read_choices
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
@@ -63,11 +63,15 @@ class TestBadInput:
         ("name", "content", "told"),
         [
             ("a.tsv", "o\tq\ta\tb\t0\no\tq\ta\t0\n", ["line 2", "4 fields"]),
-            ("a.csv", "q,a,1\n", ["3 columns", "no question, two choices"]),
+            ("a.csv", "q,a,1\n", ["3 columns", "a question, two choices"]),
             ("a.jsonl", '{"question": "?"}', ["line 1", "no question and choices"]),
             ("a.jsonl", '{"question": "?", "choices": ["a"]}', ["fewer than two"]),
             ("a.jsonl", '{"question": "?", "choices": ["a", 3.5]}', ["which choice"]),
-            ("a.jsonl", '{"question": "?", "choices": ["a", null]}', ["is no text"]),
+            (
+                "a.jsonl",
+                '{"question": "?", "choices": ["a", null]}',
+                ["must be a string"],
+            ),
             ("a.jsonl", '{"question": "?", "choices": ["a", "b"]}', ["which choice"]),
             (
                 "a.jsonl",

@@ -12,7 +12,7 @@ def test_missing_file(write, refusal):
     message = refusal(read_text, "z", error=FileNotFoundError)
     assert message == "z: no such file. Its folder holds 'train.tsv'."
     message = refusal(read_text, "no/train.tsv", error=FileNotFoundError)
-    assert "nor is there a folder 'no'" in message
+    assert "and no folder 'no'" in message
     message = refusal(read_text, "train.tsv/x", error=FileNotFoundError)
     assert "train.tsv/x: no such file" in message
 
@@ -20,7 +20,7 @@ def test_missing_file(write, refusal):
 def test_folder(write, refusal, tmp_path):
     write("train.tsv", "a")
     message = refusal(read_text, tmp_path)
-    assert "is a folder. Give one file; it holds 'train.tsv'." in message
+    assert "is a folder. Give one file of it: 'train.tsv'." in message
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from bert_tf.data.records.readers import read_table
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 
 COLA = "gj04\t1\t\tThe sailors rode.\ncj99\t0\t?*\tAs you eat the most.\n"
 STSB = (
@@ -248,7 +248,7 @@ class TestHeaders:
         table = read_table(write("b.tsv", "label\ttext\n-\ta\n+\tb\n"))
         assert values(table) == [("a", "-"), ("b", "+")]
         message = refusal(read_table, write("c.tsv", "gold_label\ttext\n-\ta\n"))
-        assert "c.tsv: all rows are without a label ('gold_label' is '-')." in message
+        assert "c.tsv: no row has a label ('gold_label' is always '-')." in message
 
     def test_rows_of_qqp_that_break_off_are_skipped_and_counted(self, write, refusal):
         header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"

@@ -31,7 +31,7 @@ class TestCells:
     def test_two_are_a_doubt_that_a_flag_ends(self, write, refusal):
         path = write("a.tsv", "text\tlabel\na\tyes, no\nb\tx, y|z\n")
         assert refusal(read, path) == (
-            "a.tsv: what stands between labels? They hold '|', ',', as in 'x, y|z'. "
+            "a.tsv: which character separates the labels? They contain '|', ',', as in 'x, y|z'. "
             "Give label_separator."
         )
         assert labels(read(path, label_separator="|")) == [["yes, no"], ["x, y", "z"]]
@@ -47,7 +47,7 @@ class TestCells:
     def test_none_where_a_cell_is_a_label(self, write):
         table = read(write("a.tsv", "text\tlabel\na\tvery good\nb\t\n"))
         assert labels(table) == [["very good"], []]
-        assert "(one label a text, or none)" in table.description
+        assert "(at most one label for each text)" in table.description
         assert "label_separator" not in table.columns
 
     def test_in_quotes_of_csv(self, write):
@@ -87,7 +87,7 @@ class TestLists:
     def test_are_for_this_task_only(self, write, refusal):
         path = write("a.jsonl", '{"text": "a", "label": ["x"]}')
         message = refusal(read_table, path)
-        assert message.endswith("For a list of labels, the task is multi_label.")
+        assert message.endswith("For lists of labels, use the task multi_label.")
 
 
 class TestColumns:
@@ -101,7 +101,7 @@ class TestColumns:
             "label": ("toxic", "insult", "threat"),
         }
         assert (
-            "label = 'toxic', 'insult', 'threat' (a column a label)"
+            "label = 'toxic', 'insult', 'threat' (one column for each label)"
         ) in table.description
         again = json.loads(json.dumps(table.columns))
         assert read("a.csv", columns=again).records == table.records

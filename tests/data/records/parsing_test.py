@@ -97,7 +97,7 @@ class TestFaults:
             (
                 "a.tsv",
                 "text\tlabel\ngood\t1\t2\n",
-                ["a.tsv, line 2", "3 fields", "TAB inside a text"],
+                ["a.tsv, line 2", "3 fields", "contains a TAB"],
             ),
             (
                 "a.csv",

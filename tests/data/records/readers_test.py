@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bert_tf.data.records.readers import read_table, read_texts
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 PAIR = {"text": "premise", "text_pair": "hypothesis", "label": "label"}
 SINGLE = {"text": "review", "label": "stars"}
 

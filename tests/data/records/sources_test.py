@@ -1,4 +1,4 @@
-"""Part of a table held out to score on."""
+"""Records held out of a table for evaluation."""
 
 import json
 
@@ -89,7 +89,7 @@ class TestHoldOut:
         }
 
     @pytest.mark.parametrize(
-        "fraction, purpose", [(1e-9, "score on"), (1 - 1e-9, "train on")]
+        "fraction, purpose", [(1e-9, "evaluate on"), (1 - 1e-9, "train on")]
     )
     def test_an_empty_side(self, tmp_path, fraction, purpose):
         whole = table(tmp_path, ["a", "b"])

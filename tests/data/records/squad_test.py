@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
@@ -63,8 +63,8 @@ class TestSquad:
         table = read_questions(write("a.json", content))
         starts = [record["answers"][0]["start"] for record in table.records]
         assert starts == [17, None, 0]
-        assert "2 answers are not where the file says; 1 found elsewhere" in caplog.text
-        assert "1 are nowhere" in caplog.text
+        assert "2 answers are not where the file says: 1 found elsewhere" in caplog.text
+        assert "1 not in the context" in caplog.text
         assert "q0, q1." in caplog.text
 
     def test_the_nearest_place_is_taken(self, write):

@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.tagged import read_tagged, read_tagged_lines
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 CONLL = """-DOCSTART- -X- O O
 
@@ -33,7 +33,7 @@ class TestConll:
             ["B-PER", "I-PER"],
         ]
         assert table.lines == [3, 6]
-        assert "CoNLL columns, spaces between, 4 of them" in table.description
+        assert "CoNLL's 4 columns, separated by spaces" in table.description
         assert "2 texts, 4 words; entities: ORG 1, PER 1" in table.description
 
     @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\t\n"])
@@ -65,7 +65,7 @@ class TestConll:
         content = "a O\nb I-x\nc I-x\n\nd I-y\ne B-x\nf I-y\n"
         table = read_tagged(write("a.txt", content))
         assert table.records[0]["tags"] == ["O", "I-x", "I-x"]
-        assert "3 I- tags without B-" in caplog.text
+        assert "3 I- tags without a B- tag" in caplog.text
         assert "the first is 'b', line 1" in caplog.text
 
     def test_no_columns_can_be_chosen(self, write, refusal):
