@@ -67,11 +67,7 @@ def _chunks(store):
 
 
 def hidden_pieces(rows):
-    """Returns the left neighbors and true ids of masked tokens, int32 [M] and [M].
-
-    Args:
-        rows: packed rows with `masked_lm_positions` and `masked_lm_ids`.
-    """
+    """Returns left neighbors and true ids of the masked tokens of rows, int32 [M] and [M]."""
     positions, hidden = rows["masked_lm_positions"].numpy(), rows["masked_lm_ids"]
     input_ids = rows["input_ids"].numpy().ravel()
     input_ids[positions] = hidden

@@ -21,19 +21,13 @@ _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
 
 @dataclasses.dataclass
 class Found:
-    """Counts of what `read_corpus` has read so far.
-
-    Attributes:
-        lines: lines that contain text.
-        bad_bytes: bytes that are not UTF-8 and were dropped.
-        control_characters: characters that the tokenizer will drop.
-    """
+    """Counts of what `read_corpus` has read so far."""
 
     files: int = 0
     documents: int = 0
-    lines: int = 0
-    bad_bytes: int = 0
-    control_characters: int = 0
+    lines: int = 0  # Lines that contain text.
+    bad_bytes: int = 0  # Bytes that are not UTF-8 and were dropped.
+    control_characters: int = 0  # Characters that the tokenizer will drop.
 
 
 def find_files(globs):
@@ -46,7 +40,7 @@ def find_files(globs):
     for pattern in filter(None, (part.strip() for part in globs.split(","))):
         matching = {p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)}
         if not matching:
-            raise FileNotFoundError(f"{pattern}: no such file. Is the folder right?")
+            raise FileNotFoundError(f"{pattern}: no such file. Check the path.")
         files |= matching
     return sorted(files)
 

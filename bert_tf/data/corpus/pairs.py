@@ -4,7 +4,7 @@ Only the store lies on disk. Examples are drawn when they are read, by the rules
 google-research/bert's create_pretraining_data.py (Devlin et al., 2019, 3.1 and A.2). Each
 document is cut into windows as long as a full example, at other places in each epoch; the
 sentences that begin in a window become a pair. No example depends on the ones before it,
-so that a run can resume at any step and one store serves every `max_seq_length`.
+so that a run can resume at any step, and one store suits every `max_seq_length`.
 
 Shapes: D documents of the store.
 """
@@ -25,31 +25,20 @@ _PAIR_FRAME, _SINGLE_FRAME = 3, 2  # Number of [CLS] and [SEP] tokens.
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One or two texts, their label, and the seed of their masks.
-
-    Attributes:
-        first, second: token ids, int [L]; `second` is empty for a single text.
-        label: IS_NEXT or IS_RANDOM.
-        mask_seed: below 2**63.
-    """
+    """One or two texts as token ids, their label, and the seed of their masks."""
 
     first: np.ndarray
-    second: np.ndarray
-    label: int
-    mask_seed: int
+    second: np.ndarray  # Empty for a single text.
+    label: int  # IS_NEXT or IS_RANDOM.
+    mask_seed: int  # Below 2**63.
 
 
 @dataclasses.dataclass(frozen=True)
 class _Epoch:
-    """The places at which an epoch cuts the documents into windows.
+    """The places at which an epoch cuts the documents into windows."""
 
-    Attributes:
-        first_cuts: [D], number of tokens in each document's first window.
-        ends: [D], number of windows in all documents up to and with this one.
-    """
-
-    first_cuts: np.ndarray
-    ends: np.ndarray
+    first_cuts: np.ndarray  # [D], number of tokens in each document's first window.
+    ends: np.ndarray  # [D], number of windows up to and with each document.
 
 
 class Examples:
@@ -184,7 +173,7 @@ class Examples:
         return _cut(first, kept_first, draw), _cut(second, kept_second, draw), label
 
     def _elsewhere(self, document, wanted, draw):
-        """Draws sentences of another document, with at least `wanted` tokens if it can."""
+        """Draws sentences of another document, of at least `wanted` tokens if it has them."""
         other = int(draw.random() * (len(self._shard) - 1))
         other += other >= document
         shard = self._shards[self._shard[other]]

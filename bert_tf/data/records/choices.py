@@ -6,14 +6,17 @@ as a pair.
 """
 
 import dataclasses
-import json
 import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import (
+    find_field,
+    quote_json,
+    refuse_half_characters,
+)
 from bert_tf.data.records.tables import Table
-from bert_tf.ground import count, quote, quote_all
+from bert_tf.ground import count, quote_all
 
 _log = logging.getLogger(__name__)
 _QUESTIONS = ("question", "text", "context", "prompt", "sent1")
@@ -103,7 +106,7 @@ def _record(where, fields, with_labels):
         (name for name in fields if name[:6] == "ending" and name[6:].isdecimal()),
         key=lambda name: int(name[6:]),
     )
-    question = next((name for name in _QUESTIONS if name in fields), None)
+    question = find_field(fields, _QUESTIONS)
     choices, names = fields.get("choices"), None
     if isinstance(choices, dict):  # Hugging Face's ARC: {"text": […], "label": […]}.
         names, choices = choices.get("label"), choices.get("text")
@@ -120,7 +123,7 @@ def _record(where, fields, with_labels):
         if type(text) is not str:
             raise ValueError(
                 f"{where}: a question or choice must be a string; received "
-                f"{quote(json.dumps(text, ensure_ascii=False))}. {_FORM}"
+                f"{quote_json(text)}. {_FORM}"
             )
         refuse_half_characters(where, text)
     record = {"text": choices[0], "choices": choices[1:]}
@@ -130,7 +133,7 @@ def _record(where, fields, with_labels):
         return record
     if len(set(record["choices"])) < 2:  # Real files have such rows.
         return record | {"label": None}
-    name = next((name for name in _ANSWERS if name in fields), None)
+    name = find_field(fields, _ANSWERS)
     if name is None:
         raise ValueError(
             f"{where}: which choice is right? The object has {quote_all(fields)}. {_FORM}"
@@ -140,20 +143,13 @@ def _record(where, fields, with_labels):
 
 
 def _find_answer(answer, names, field, choices):
-    """Returns the index of the right choice, or None if no choice matches.
-
-    Args:
-        answer: name, text, letter or number of the right choice.
-        names: names of the choices, or None.
-        field: name of the answer's field; that of ARC counts from 1.
-        choices: texts of the choices.
-    """
+    """Returns the index of the right choice by its name, text, letter or number, or None."""
     if names and answer in names:
         return names.index(answer)
     if answer in choices:
         return choices.index(answer)
     if answer.isdecimal():
-        number = int(answer) - (field in _ANSWERS[2:])
+        number = int(answer) - (field in _ANSWERS[2:])  # ARC counts from 1.
     elif len(answer) == 1 and answer.isascii() and answer.isalpha():
         number = ord(answer.upper()) - ord("A")
     else:

@@ -68,13 +68,7 @@ class ColumnRequest:
 
 
 def request_columns(with_labels, remembered, *, many_labels=False, **named):
-    """Returns the `ColumnRequest` of `read_table`'s arguments.
-
-    Args:
-        with_labels, many_labels: as in `read_table`.
-        remembered: {role: column}, or None.
-        named: the column of each role that the user names; None detects it.
-    """
+    """Returns the `ColumnRequest` of `read_table`'s arguments; None detects a column."""
     roles = ROLES if with_labels else ROLES[:2]
     if many_labels and "," in str(named["label"]):
         named["label"] = tuple(name.strip() for name in named["label"].split(","))

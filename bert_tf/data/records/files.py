@@ -24,10 +24,6 @@ def read_encoded(path, is_latin1=lambda text: False):
         path: the file.
         is_latin1: function that returns whether a text, decoded as Latin-1 (ISO 8859-1),
             is certainly right. Other files that are not UTF-8 are an error.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, or the file is empty or not text.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -57,16 +53,7 @@ def read_encoded(path, is_latin1=lambda text: False):
 
 
 def decode(data, source, line=1):
-    """Returns the text of UTF-8 bytes, without a byte order mark.
-
-    Args:
-        data: bytes.
-        source: name of the data in the error message.
-        line: number of the first line.
-
-    Raises:
-        ValueError: a byte is not UTF-8. The message names its line and the text before.
-    """
+    """Returns the text of UTF-8 bytes, of which `line` is the number of the first line."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

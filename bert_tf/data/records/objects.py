@@ -8,16 +8,7 @@ from bert_tf.ground import quote, quote_all
 
 
 def read_objects(path, objects, lines, request, many_labels=False, unit="line"):
-    """Returns {role: name of its field} and the records of all objects.
-
-    Args:
-        path: name of the file in error messages.
-        objects: dicts.
-        lines: the line of each object.
-        request: `columns.ColumnRequest`.
-        many_labels: whether a label may be a list.
-        unit: what `lines` counts.
-    """
+    """Returns {role: name of its field} and the records of dicts, which stand on `lines`."""
     chosen = choose_fields(f"{path}, {unit} {lines[0]}", objects[0], request)
     records = [
         read_object(f"{path}, {unit} {line}", fields, chosen, many_labels)
@@ -33,12 +24,7 @@ def choose_fields(where, fields, request):
 
 
 def read_object(where, fields, chosen, many_labels=False):
-    """Returns the record of one object.
-
-    Raises:
-        ValueError: a field is missing or no string; of a label, also no list of strings
-            if `many_labels`.
-    """
+    """Returns the record of one object; with `many_labels`, a label may be a list."""
 
     def value(role, name):
         if name not in fields:
@@ -59,8 +45,8 @@ def read_object(where, fields, chosen, many_labels=False):
             if role == "label" and isinstance(field, list):
                 advice = "For lists of labels, use the task multi_label."
             raise ValueError(
-                f"{where}: {name!r} must be a string; received "
-                f"{quote(json.dumps(field, ensure_ascii=False))}. {advice}"
+                f"{where}: {name!r} must be a string; received {quote_json(field)}. "
+                f"{advice}"
             )
         refuse_half_characters(where, field)
         return field
@@ -77,6 +63,16 @@ def name_columns(positions, names):
         role: map_columns(lambda place: names[place] if names else place, columns)
         for role, columns in positions.items()
     }
+
+
+def find_field(fields, names):
+    """Returns the first of `names` that is a field, or None."""
+    return next((name for name in names if name in fields), None)
+
+
+def quote_json(value):
+    """Returns a JSON value for an error message."""
+    return quote(json.dumps(value, ensure_ascii=False))
 
 
 def refuse_half_characters(where, text):

@@ -29,13 +29,7 @@ _PLAIN_JSON = json.JSONDecoder()
 
 
 def detect_format(text, suffix, request):
-    """Returns the mark of a file's format, by its content or else its extension.
-
-    Args:
-        text: content of the file.
-        suffix: extension in lower case, such as ".csv".
-        request: `columns.ColumnRequest`.
-    """
+    """Returns the mark of a file's format, by its content or else its extension."""
     lines = list(itertools.islice(filter(str.strip, split_lines(text)), SAMPLE))
     if suffix in (".jsonl", ".json") or object_or_none(lines[0]):
         return "{"
@@ -57,14 +51,8 @@ def detect_format(text, suffix, request):
 def split_rows(path, text, mark):
     """Returns the rows of cells, and the line on which each begins.
 
-    Args:
-        path: name of the file in error messages.
-        text: content of the file.
-        mark: "," or ";" for CSV with quotes; a TAB for TSV, in which quotes are plain
-            characters, as in GLUE's files; "" for one cell a line.
-
-    Raises:
-        ValueError: the quotes of CSV are wrong.
+    The marks "," and ";" mean CSV with quotes. In TSV, quotes are plain characters, as in
+    GLUE's files. Without a mark, each line is one cell.
     """
     if mark in (",", ";"):
         rows, lines = _split_csv(path, text, mark)
@@ -127,10 +115,7 @@ def refuse_torn_rows(path, rows, lines, mark, header):
 def parse_objects(path, text, numbers=False):
     """Returns the dicts of JSON lines, and the line of each.
 
-    Args:
-        path: name of the file in error messages.
-        text: content of the file.
-        numbers: True parses numbers; False keeps them as strings.
+    Numbers are kept as strings unless `numbers` is True.
     """
     decoder = _PLAIN_JSON if numbers else _JSON
     objects, lines = [], []

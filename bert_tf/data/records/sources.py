@@ -43,18 +43,14 @@ def read_tables(source, *, read=read_table, **options):
 
 
 def hold_out(table, fraction):
-    """Splits a table into a training table and a held-out evaluation table.
+    """Splits a table into (training table, held-out evaluation table).
 
     A hash of the text decides. So the same text is never on both sides, a record stays on
     its side when others are added, and no seed changes it. Of questions on contexts, the
     article's title is hashed, or else the context.
 
     Args:
-        table: Table.
         fraction: approximate fraction of the records to hold out, in (0, 1).
-
-    Returns:
-        (training table, evaluation table).
 
     Raises:
         ValueError: one of the tables would be empty.

@@ -12,7 +12,7 @@ import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import quote_json, refuse_half_characters
 from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote, quote_all
 
@@ -163,8 +163,7 @@ def _read_answers(where, fields, nested):
         start = answer.get("answer_start", answer.get("start")) if text else None
         if type(text) is not str or not text.strip():
             raise ValueError(
-                f"{where}: an answer without text; received "
-                f"{quote(json.dumps(answer, ensure_ascii=False))}. {_FORM}"
+                f"{where}: an answer without text; received {quote_json(answer)}. {_FORM}"
             )
         refuse_half_characters(where, text)
         try:
@@ -179,7 +178,7 @@ def _read_answers(where, fields, nested):
 
 
 def _locate(record):
-    """Corrects the starts of answers; returns how many were moved and how many not found."""
+    """Corrects the starts of answers; returns how many were moved and how many missing."""
     moved = missing = 0
     for answer in record["answers"]:
         text, start, context = answer["text"], answer["start"], record["context"]

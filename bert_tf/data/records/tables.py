@@ -46,9 +46,6 @@ def complete(
         with_labels, many_labels: as in `read_table`.
         separator: character between labels; None detects it.
         no_label: rows with this label have no label and are skipped.
-
-    Raises:
-        ValueError: no row has a label, or a text or label is empty.
     """
     skipped = ""
     if with_labels and no_label is not None:

@@ -2,9 +2,12 @@
 
 import collections
 import itertools
-import json
 
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import (
+    find_field,
+    quote_json,
+    refuse_half_characters,
+)
 from bert_tf.data.records.words import split_words
 from bert_tf.ground import count, quote, quote_all
 
@@ -22,7 +25,7 @@ def read_words(where, fields, with_labels):
     Raises:
         ValueError: a field is missing or wrong. The message begins with `where`.
     """
-    tokens = _find_field(fields, _TOKENS)
+    tokens = find_field(fields, _TOKENS)
     if tokens:
         words = _check_strings(where, tokens, fields[tokens])
         if not with_labels:
@@ -51,7 +54,7 @@ def read_words(where, fields, with_labels):
 
 def has_words(fields):
     """Returns whether an object has a list of words, not a text."""
-    return _find_field(fields, _TOKENS) is not None
+    return find_field(fields, _TOKENS) is not None
 
 
 def is_tag(cell):
@@ -78,8 +81,7 @@ def _tag_entities(where, text, name, entities):
     """Returns the record of a text with entities: its words, and tags B-, I- and O."""
     if type(entities) is not list:
         raise ValueError(
-            f"{where}: {name!r} must be a list; received "
-            f"{quote(json.dumps(entities, ensure_ascii=False))}. {_FORM}"
+            f"{where}: {name!r} must be a list; received {quote_json(entities)}. {_FORM}"
         )
     spans = sorted(_read_span(where, text, entity) for entity in entities)
     for (_, end, _), (start, _, _) in itertools.pairwise(spans):
@@ -103,12 +105,12 @@ def _tag_entities(where, text, name, entities):
 
 def _read_span(where, text, entity):
     """Returns (start, end, type) of an entity: a dict, or a list of these three."""
-    shown = quote(json.dumps(entity, ensure_ascii=False))
+    shown = quote_json(entity)
     if isinstance(entity, list) and len(entity) == 3:
         start, end, name = entity
     elif isinstance(entity, dict) and {"start", "end"} <= entity.keys():
         start, end = entity["start"], entity["end"]
-        name = entity.get(_find_field(entity, _TYPES))
+        name = entity.get(find_field(entity, _TYPES))
     else:
         raise ValueError(f"{where}: not an entity: {shown}. {_FORM}")
     try:
@@ -139,22 +141,16 @@ def _check_strings(where, name, values):
         or not all(type(value) is str for value in values)
     ):
         raise ValueError(
-            f"{where}: {name!r} must be a list of strings; received "
-            f"{quote(json.dumps(values, ensure_ascii=False))}."
+            f"{where}: {name!r} must be a list of strings; received {quote_json(values)}."
         )
     for value in values:
         refuse_half_characters(where, value)
     return values
 
 
-def _find_field(fields, names):
-    """Returns the first of `names` that is a field, or None."""
-    return next((name for name in names if name in fields), None)
-
-
 def _require_field(where, fields, names):
     """Returns the first of `names` that is a field; raises ValueError if none is."""
-    name = _find_field(fields, names)
+    name = find_field(fields, names)
     if name is None:
         raise ValueError(
             f"{where}: none of {quote_all(names)}; the object has {quote_all(fields)}. "

@@ -93,7 +93,7 @@ def _find_begins(points, after_space):
 
 
 def _find_ending(points, begin, end):
-    """Returns where the English ending ('s, n't) of each core begins, int32 [N]; -1: none."""
+    """Returns where the ending ('s, n't) of each core begins, int32 [N]; -1 for none."""
 
     def from_end(distance):
         place = tf.clip_by_value(end - distance, 0, tf.size(points) - 1)

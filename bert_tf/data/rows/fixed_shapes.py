@@ -82,7 +82,7 @@ def _make_empty(spec):
 
 
 def _split_ragged(value):
-    """Returns the values and lengths of a ragged tensor: `scan` keeps plain tensors only."""
+    """Returns (values, lengths) of a ragged tensor, because `scan` keeps plain tensors."""
     if isinstance(value, tf.RaggedTensor):
         return value.values, value.row_lengths()
     return value

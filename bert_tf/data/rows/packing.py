@@ -15,11 +15,11 @@ SHORTEST_ROW = 32
 ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
-def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
+def frame(tokens, pair_tokens=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
     """Frames texts as `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
 
     Args:
-        pieces, pair_pieces: int32 ragged [B, (L)], the tokens of the texts A and B.
+        tokens, pair_tokens: int32 ragged [B, (L)], the tokens of the texts A and B.
         cls_id, sep_id: ids of [CLS] and [SEP].
         max_seq_length: most tokens of an example, with special tokens. Longer texts are
             cut.
@@ -30,22 +30,22 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail
         dict with `input_ids` and `segment_ids`, int32 ragged [B, (L)]. The segment is 1
         for the tokens of B and the [SEP] after it, and 0 before.
     """
-    count, cut = pieces.nrows(), keep_ends if head_tail else truncate
+    count, cut = tokens.nrows(), keep_ends if head_tail else truncate
 
     def column(token_id):
         ids = tf.fill([count], tf.constant(token_id, tf.int32))
         return tf.RaggedTensor.from_uniform_row_length(ids, 1, nrows=count)
 
-    if pair_pieces is None:
-        first = cut(pieces, max_seq_length - 2)
+    if pair_tokens is None:
+        first = cut(tokens, max_seq_length - 2)
         input_ids = tf.concat([column(cls_id), first, column(sep_id)], axis=1)
         segment_ids = tf.zeros_like(input_ids.values)
     else:
         first_length, second_length = pair_lengths(
-            pieces.row_lengths(), pair_pieces.row_lengths(), max_seq_length - 3
+            tokens.row_lengths(), pair_tokens.row_lengths(), max_seq_length - 3
         )
-        first = cut(pieces, first_length)
-        second = cut(pair_pieces, second_length)
+        first = cut(tokens, first_length)
+        second = cut(pair_tokens, second_length)
         input_ids = tf.concat(
             [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
         )
@@ -55,29 +55,29 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail
     return {"input_ids": input_ids, "segment_ids": input_ids.with_values(segment_ids)}
 
 
-def truncate(pieces, lengths):
+def truncate(tokens, lengths):
     """Keeps the first `lengths` tokens of each example; int64 [B], or one for all."""
-    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
-    return _keep(pieces, kept, kept)
+    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(tokens, kept, kept)
 
 
-def keep_ends(pieces, lengths):
-    """Keeps `lengths` tokens of each example: a quarter from its beginning, the rest from its end.
+def keep_ends(tokens, lengths):
+    """Keeps `lengths` tokens of each example, a quarter from its start, the rest from its end.
 
     Reviews state their opinion at both ends (Sun et al., 2019, "How to fine-tune BERT
     for text classification?", 5.3.1: 128 and 382 of 510 tokens).
     """
-    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
-    return _keep(pieces, kept, kept // 4)
+    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(tokens, kept, kept // 4)
 
 
-def _keep(pieces, kept, head):
+def _keep(tokens, kept, head):
     """Keeps the first `head` and the last `kept` - `head` tokens, int64 [B]."""
-    examples, places = places_of(pieces)
-    dropped = tf.gather(pieces.row_lengths() - kept, examples)
+    examples, places = places_of(tokens)
+    dropped = tf.gather(tokens.row_lengths() - kept, examples)
     head = tf.gather(head, examples)
     values = tf.boolean_mask(
-        pieces.values, (places < head) | (places >= head + dropped)
+        tokens.values, (places < head) | (places >= head + dropped)
     )
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
@@ -220,8 +220,8 @@ def first_fit(lengths, row_lengths, first=0):
     )
 
 
-def places_of(pieces):
+def places_of(tokens):
     """Returns the example of each token and its place in the example, int64 [T] and [T]."""
-    examples = pieces.value_rowids()
-    begins = tf.gather(pieces.row_starts(), examples)
+    examples = tokens.value_rowids()
+    begins = tf.gather(tokens.row_starts(), examples)
     return examples, tf.range(tf.size(examples, tf.int64)) - begins

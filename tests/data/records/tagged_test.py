@@ -1,4 +1,4 @@
-"""Tagged words: CoNLL's columns and JSON lines, and what is wrong with them."""
+"""Tagged words: CoNLL's columns and JSON lines, and their errors."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ def words(record):
 
 
 class TestConll:
-    def test_columns_by_spaces(self, write):
+    def test_columns_separated_by_spaces(self, write):
         table = read_tagged(write("a.txt", CONLL))
         assert [r["text"] for r in table.records] == ["EU rejects", "Peter Blackburn"]
         assert words(table.records[1]) == ["Peter", "Blackburn"]
@@ -37,7 +37,7 @@ class TestConll:
         assert "2 texts, 4 words; entities: ORG 1, PER 1" in table.description
 
     @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\t\n"])
-    def test_columns_by_tabs_any_end(self, write, end):
+    def test_columns_separated_by_tabs_and_any_end_of_file(self, write, end):
         table = read_tagged(write("a.conll", "a b\tO\nc\tB-x\n\t\nd\tO" + end))
         assert [words(r) for r in table.records] == [["a b", "c"], ["d"]]
         assert [r["tags"] for r in table.records] == [["O", "B-x"], ["O"]]
@@ -47,7 +47,7 @@ class TestConll:
         assert [words(r) for r in read_tagged(name).records] == [["a", "b"], ["c"]]
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "parts"),
         [
             ("a O\nb\n", ["line 2", "1 column", "others have 2", "'b'"]),
             ("a\nb\n", ["line 1", "1 column", "a word and its tag"]),
@@ -57,11 +57,11 @@ class TestConll:
             ("-DOCSTART- O\n", ["no words"]),
         ],
     )
-    def test_what_is_wrong(self, write, refusal, content, told):
+    def test_faults(self, write, refusal, content, parts):
         message = refusal(read_tagged, write("a.txt", content))
-        assert all(part in message for part in ["a.txt", *told])
+        assert all(part in message for part in ["a.txt", *parts])
 
-    def test_inside_without_begin_is_told(self, write, caplog):
+    def test_inside_tags_without_a_begin_tag_are_logged(self, write, caplog):
         content = "a O\nb I-x\nc I-x\n\nd I-y\ne B-x\nf I-y\n"
         table = read_tagged(write("a.txt", content))
         assert table.records[0]["tags"] == ["O", "I-x", "I-x"]
@@ -103,13 +103,13 @@ class TestJsonLines:
             (".", "I-ORG"),
         ]
 
-    def test_neighbours_begin_anew(self, write):
+    def test_adjacent_entities_each_begin_with_b(self, write):
         line = json.dumps({"text": "a b", "entities": [[0, 1, "x"], [2, 3, "x"]]})
         (record,) = read_tagged(write("a.jsonl", line)).records
         assert record["tags"] == ["B-x", "B-x"]
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "parts"),
         [
             ({"tokens": ["a"], "tags": ["O", "O"]}, ["1 word", "2 tags"]),
             ({"tokens": ["a"], "tags": [None]}, ["'tags'", "list of strings"]),
@@ -124,9 +124,9 @@ class TestJsonLines:
             ({"text": "a", "entities": [{"start": "x", "end": 1}]}, ["not an entity"]),
         ],
     )
-    def test_what_is_wrong(self, write, refusal, fields, told):
+    def test_faults(self, write, refusal, fields, parts):
         message = refusal(read_tagged, write("a.jsonl", json.dumps(fields)))
-        assert all(part in message for part in ["a.jsonl, line 1", *told])
+        assert all(part in message for part in ["a.jsonl, line 1", *parts])
 
 
 class TestPrediction:

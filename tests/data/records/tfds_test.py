@@ -1,4 +1,4 @@
-"""TensorFlow Datasets by name: tiny ones, prepared here, without a network."""
+"""TensorFlow Datasets by name: tiny data sets, prepared here without a network."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def test_several_labels(data_dir):
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "options", "says"),
+    ("name", "split", "options", "part"),
     [
         (
             "tiny_reviews",
@@ -121,11 +121,11 @@ def test_several_labels(data_dir):
         ),
     ],
 )
-def test_faults_are_one_line(data_dir, refusal, name, split, options, says):
-    assert says in refusal(read_tfds, name, split, data_dir=data_dir, **options)
+def test_faults_are_one_line(data_dir, refusal, name, split, options, part):
+    assert part in refusal(read_tfds, name, split, data_dir=data_dir, **options)
 
 
-def test_not_prepared_and_no_way_to_is_one_line(tmp_path, refusal, monkeypatch, capsys):
+def test_a_failed_preparation_is_one_line(tmp_path, refusal, monkeypatch, capsys):
     def no_network(builder, **_):
         print("Downloading and preparing ...")
         raise ConnectionError("no route\nto the host")
@@ -139,5 +139,5 @@ def test_not_prepared_and_no_way_to_is_one_line(tmp_path, refusal, monkeypatch, 
     assert message.endswith(
         "(tfds build glue/sst2) and pass its folder as tfds_data_dir."
     )
-    assert capsys.readouterr().out == ""  # Which is for JSON.
+    assert capsys.readouterr().out == ""  # Standard output is for JSON.
     assert list(tmp_path.iterdir()) == []
