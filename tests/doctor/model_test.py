@@ -121,7 +121,7 @@ class TestFiles:
         (path / "vocab.txt").write_text("\n".join(vocab))
         found = check(path)["folder"]
         assert "[SEP] missing from 18 pieces." in found["says"]
-        assert found["fix"] == "Is this a BERT vocabulary, one piece a line?"
+        assert found["fix"] == "Give a BERT vocabulary with one piece a line."
 
     def test_more_pieces_than_rows(self, path):
         more = "".join(f"word{n}\n" for n in range(3))

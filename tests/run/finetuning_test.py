@@ -378,7 +378,7 @@ BAD = {
     ),
     "missing evaluation file": (
         {"eval_file": "nowhere/dev.tsv"},
-        "nowhere/dev.tsv: no such file, nor is there a folder 'nowhere'.",
+        "nowhere/dev.tsv: no such file, and no folder 'nowhere'.",
     ),
     "wrong column": (
         {"text_column": "sentence"},

@@ -111,7 +111,7 @@ def test_a_plan_writes_nothing(home):
         ),
         ({"input_files": "*.gz"}, FileNotFoundError, r"\*\.gz: no such file"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
-        ({"documents": "line"}, ValueError, "documents must be auto or file"),
+        ({"documents": "line"}, ValueError, "documents must be one of auto, file"),
     ],
 )
 def test_bad_input(changes, error, message):

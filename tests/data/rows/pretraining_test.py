@@ -1,4 +1,4 @@
-"""Masked rows: positions name what was hidden, and any step can be the first."""
+"""Masked rows: positions and ids of masked tokens, and a start at any step."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def stream(made, **options):
     return pretraining_rows(examples, make_rows, batch_size=4, seed=3, **options)
 
 
-def test_rows_are_the_drawn_examples_with_some_hidden(made):
+def test_rows_are_the_drawn_examples_with_masked_tokens(made):
     examples, _ = made
     for number, rows in enumerate(stream(made).take(5)):
         rows = {name: value.numpy() for name, value in rows.items()}
@@ -38,13 +38,13 @@ def test_rows_are_the_drawn_examples_with_some_hidden(made):
         assert len(positions) == len(hidden)
         shown = ids[positions]
         assert set(shown[shown != hidden]) - {MASK} <= set(range(5, 10**6))
-        ids[positions] = hidden  # As it was.
+        ids[positions] = hidden  # The original tokens.
         for place in range(4):
             example = examples[4 * number + place]
             begin = rows["first_token"][place]
-            wanted = [CLS, *example.first, SEP, *example.second, SEP]
-            np.testing.assert_array_equal(ids[begin : begin + len(wanted)], wanted)
-            segments = rows["segment_ids"].ravel()[begin : begin + len(wanted)]
+            expected = [CLS, *example.first, SEP, *example.second, SEP]
+            np.testing.assert_array_equal(ids[begin : begin + len(expected)], expected)
+            segments = rows["segment_ids"].ravel()[begin : begin + len(expected)]
             assert segments.sum() == len(example.second) + 1
             assert rows["next_sentence_labels"][place] == example.label
         assert not np.isin(hidden, [CLS, SEP]).any()
@@ -55,7 +55,7 @@ def as_arrays(dataset):
     return [{k: v.numpy() for k, v in rows.items()} for rows in dataset]
 
 
-def equal(one, other):
+def assert_equal(one, other):
     assert len(one) == len(other)
     for rows, others in zip(one, other):
         assert rows.keys() == others.keys()
@@ -66,14 +66,16 @@ def equal(one, other):
 def test_any_step_can_be_the_first(made):
     whole = as_arrays(stream(made, micro_batches=2).take(40))  # Several epochs.
     assert 4 * 40 > 2 * made[0].epoch_size()
-    equal(whole[14:], as_arrays(stream(made, micro_batches=2, start_step=7).take(26)))
+    assert_equal(
+        whole[14:], as_arrays(stream(made, micro_batches=2, start_step=7).take(26))
+    )
 
 
 def test_workers_share_the_micro_batches(made):
     whole = as_arrays(stream(made, micro_batches=2).take(6))
     for worker in range(2):
-        share = stream(made, micro_batches=2, share=(2, worker)).take(3)
-        equal(whole[worker::2], as_arrays(share))
+        own = stream(made, micro_batches=2, share=(2, worker)).take(3)
+        assert_equal(whole[worker::2], as_arrays(own))
 
 
 def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
@@ -84,7 +86,7 @@ def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
     assert rows.cardinality() == -(-size // 8)
     few = held_out_rows(examples, make_rows, batch_size=8, most=10)
     assert [len(batch["first_token"]) for batch in few] == [8, 2]
-    equal(as_arrays(few), as_arrays(few))
+    assert_equal(as_arrays(few), as_arrays(few))
 
 
 def test_without_next_sentence_there_is_one_segment(made):
