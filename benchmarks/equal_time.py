@@ -28,13 +28,11 @@ import tensorflow as tf
 from absl import app, flags
 
 from bert_tf.config import SIZES, BertConfig
-from bert_tf.data.corpus.masking import Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
 from bert_tf.data.rows.pretraining import pretraining_rows
 from bert_tf.report.pictures import draw_curves
-from bert_tf.run.pretraining import HELD_OUT_SEED
-from bert_tf.tasks.pretraining import Pretraining
+from bert_tf.tasks.pretraining import HELD_OUT_SEED, Pretraining
 
 SEED = 1
 EXAMPLES_PER_MINUTE = 11_000  # Hugging Face is slower than that.
@@ -60,13 +58,8 @@ def write_examples(path, store, count, seed):
     """Writes the first `count` examples of a store for `contract.read_examples`."""
     if path.exists():
         return
-    vocab = store.vocab
-    task = Pretraining(
-        Masking(vocab),
-        cls_id=vocab.index("[CLS]"),
-        sep_id=vocab.index("[SEP]"),
-        max_seq_length=FLAGS.max_seq_length,
-    )
+    options = Pretraining.Options(max_seq_length=FLAGS.max_seq_length)
+    task = Pretraining(store.vocab, options)
     features = tf.function(task.features, autograph=False)
     examples = Examples(store, max_seq_length=FLAGS.max_seq_length, seed=seed)
     beside = path.with_suffix(".part")

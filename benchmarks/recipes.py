@@ -22,14 +22,14 @@ import time
 import launch
 import numpy as np
 from absl import app, flags
+from scipy import special
 
-from bert_tf import Model, intervals, run
+from bert_tf import FinetuneConfig, Model, TrainConfig, intervals
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.records.sources import read_tables
 from bert_tf.run.comparison import Evaluation, paired_interval
 from bert_tf.run.needs import columns_asked
-from bert_tf.tasks import TASKS, read_options
-from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks import TASKS
 from bert_tf.tasks.texts import objects
 
 RESAMPLES = 2_000
@@ -86,38 +86,45 @@ def read_settings(folder):
     """
     lines = (folder / "flags.txt").read_text(encoding="utf-8").splitlines()
     settings = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
-    for config in (run.FinetuneConfig, run.TrainConfig):
+    kind = TASKS[settings["task"]]
+    for config in (FinetuneConfig, kind.Options, TrainConfig):
         for field in dataclasses.fields(config):
-            name, value = field.name, settings[field.name]
-            if name not in SHARED.keys() | IGNORED and value != str(field.default):
+            name = field.name
+            if name == "options" or name in SHARED.keys() | IGNORED:
+                continue
+            if settings[name] != str(field.default):
                 raise ValueError(
-                    f"{FLAGS.recipe} sets {name}={value}, which benchmarks/engines/"
-                    f"huggingface.py does not support. Keep its default, {field.default}."
+                    f"{FLAGS.recipe} sets {name}={settings[name]}, which benchmarks/"
+                    "engines/huggingface.py does not support. Keep its default, "
+                    f"{field.default}."
                 )
     return settings
 
 
 def read_run_tables(settings):
     """Returns the training and the evaluation table of a run of bert_tf."""
-    config = run.FinetuneConfig(
+    kind = TASKS[settings["task"]]
+    fields = dataclasses.fields(FinetuneConfig) + dataclasses.fields(kind.Options)
+    config = FinetuneConfig(
         **{
             field.name: (
                 settings[field.name] == "True"
                 if field.type is bool
                 else field.type(settings[field.name])
             )
-            for field in dataclasses.fields(run.FinetuneConfig)
+            for field in fields
+            if field.name in settings
         }
     )
-    kind = TASKS[config.task]
-    options = columns_asked(config) | read_options(kind, dataclasses.asdict(config))
+    options = columns_asked(config)
+    options |= kind.read_options(dataclasses.asdict(config.task_options))
     return read_tables(config, read=kind.read, **options)
 
 
 def convert_records(task, table):
     """Yields the records of a table for the other engine, with labels as numbers."""
     labels = task.columns(table).get("label")
-    ids = {label: number for number, label in enumerate(getattr(task, "labels", ()))}
+    ids = {label: number for number, label in enumerate(task.labels or ())}
     for number, record in enumerate(table.records):
         if "tags" in record:
             yield {
@@ -145,7 +152,7 @@ def train_theirs(seed, settings, task, tables, folder, path):
             if task.name == "token_classification":
                 arguments.append(f"--num_labels={len(task.labels)}")
             if task.name == "question_answering":
-                arguments.append(f"--doc_stride={task.doc_stride}")
+                arguments.append(f"--doc_stride={task.options.doc_stride}")
             module = "benchmarks.engines.huggingface_heads"
             report = launch.run_module(FLAGS.huggingface_python, module, *arguments)
         else:
@@ -161,17 +168,15 @@ def convert_outputs(task, outputs):
     if task.name == "token_classification":
         # A word that was cut off or has no tokens counts as O.
         outside = np.where(np.array(task.labels) == "O", 0.0, -1e9)
-        return objects(
-            [
-                log_softmax([outside if word is None else word for word in text])
-                for text in outputs
-            ]
-        )
+        words = [[outside if word is None else word for word in t] for t in outputs]
+        logs = [special.log_softmax(np.array(text), axis=-1) for text in words]
+        return {"log_probabilities": objects(logs)}
     if task.name == "question_answering":
-        return objects(
-            [x | {"spans": [tuple(span) for span in x["spans"]]} for x in outputs]
-        )
-    return np.array(outputs, np.float32)
+        spans = [[tuple(span) for span in x["spans"]] for x in outputs]
+        null = np.array([x["null"] for x in outputs])
+        return {"spans": objects(spans), "null": null}
+    name = "embeddings" if task.name == "similarity" else "logits"
+    return {name: np.array(outputs, np.float32)}
 
 
 def compute_scores(task, columns, outputs):
@@ -194,9 +199,9 @@ def compare(task, columns, outputs):
         engine: [compute_scores(task, columns, arrays) for arrays in side]
         for engine, side in outputs.items()
     }
-    count = len(outputs["bert_tf"][0])
+    count = len(next(iter(columns.values())))
     over_rows = {}
-    if hasattr(task, "examples"):
+    if task.cuts_records:
         sides = [
             [Evaluation(task, columns, one_seed, 0.0) for one_seed in side]
             for side in outputs.values()
@@ -208,7 +213,12 @@ def compare(task, columns, outputs):
             chosen = random.integers(0, count, count)
             part = {name: array[chosen] for name, array in columns.items()}
             ours, theirs = (
-                [compute_scores(task, part, arrays[chosen]) for arrays in side]
+                [
+                    compute_scores(
+                        task, part, {n: x[chosen] for n, x in arrays.items()}
+                    )
+                    for arrays in side
+                ]
                 for side in outputs.values()
             )
             for name in ours[0]:

@@ -68,7 +68,7 @@ class Model:
                     f"{value!r}. The options are {', '.join(allowed)}."
                 )
         self.batch_size = batch_size
-        self._predictor = make_predictor(self.keras_model, self.task.named)
+        self._predictor = make_predictor(self._compute)
         # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
@@ -79,6 +79,9 @@ class Model:
         model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
         folders.load_weights(self._path, model)
         return model
+
+    def _compute(self, rows, training):
+        return self.task.named(self.keras_model(rows, training=training))
 
     def evaluate(self, eval_file, **columns):
         """Returns {"eval_…": value} on a labelled file; columns as in `read_table`."""
@@ -125,7 +128,12 @@ class Model:
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list; received {texts!r}. Put it in [].")
-        records = [text if isinstance(text, dict) else {"text": text} for text in texts]
+        records = [
+            {name: list(x) if isinstance(x, tuple) else x for name, x in text.items()}
+            if isinstance(text, dict)
+            else {"text": text}
+            for text in texts
+        ]
         return self.predict_lines(records, "texts") if records else []
 
     def predict_lines(self, lines, source="standard input"):

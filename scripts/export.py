@@ -17,8 +17,10 @@ from absl import logging
 
 with flags.quiet_imports():
     from bert_tf.serving import exporting
+    from bert_tf.tasks import TASKS
 
 flags.define(exporting.ExportConfig)
+flags.define_options(exporting.ExportConfig, TASKS, "prediction")
 
 
 def main(_):

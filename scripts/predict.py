@@ -16,10 +16,10 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf import run
-    from bert_tf.tasks import ANSWERING
+    from bert_tf.tasks import TASKS
 
 flags.define(run.PredictConfig)
-flags.define_options(run.PredictConfig, ANSWERING, "prediction")
+flags.define_options(run.PredictConfig, TASKS, "prediction")
 
 
 def main(arguments):

@@ -13,9 +13,13 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf.run import TrainConfig, demo, pretraining
+    from bert_tf.tasks.pretraining import Pretraining
 
 flags.define(demo.DemoConfig)
 flags.define(pretraining.PretrainConfig)
+flags.define_options(
+    pretraining.PretrainConfig, {Pretraining.name: Pretraining}, "training"
+)
 flags.define(TrainConfig, **pretraining.TRAINING)
 
 

@@ -14,8 +14,10 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf.serving import trial
+    from bert_tf.tasks import TASKS
 
 flags.define(trial.ServeConfig)
+flags.define_options(trial.ServeConfig, TASKS, "prediction")
 
 
 def main(_):

@@ -30,9 +30,8 @@ def load(options):
     """Returns task and model; a missing head starts from random weights of the seed."""
     keras.utils.set_random_seed(options.seed)
     folder = folders.read(options.model)
-    task = Classification(
-        make_tokenizer(folder), LABELS, max_seq_length=options.max_seq_length
-    )
+    task_options = Classification.Options(max_seq_length=options.max_seq_length)
+    task = Classification(make_tokenizer(folder), task_options, labels=LABELS)
     model = task.build(make_backbone(folder.config, options))
     folders.load_weights(options.model, model, new_heads=True)
     return task, model

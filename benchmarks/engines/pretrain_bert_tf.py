@@ -78,10 +78,9 @@ def train(options):
     """Trains once on all batches; returns speed and losses."""
     batches = contract.read_examples(options.examples)
     model = load(options)
-    # The examples are complete and masked, so the task needs no masking and no ids.
-    task = Pretraining(
-        None, cls_id=None, sep_id=None, max_seq_length=options.max_seq_length
-    )
+    # The examples are complete and masked, so any vocabulary will do.
+    task_options = Pretraining.Options(max_seq_length=options.max_seq_length)
+    task = Pretraining(["[CLS]", "[SEP]", "[MASK]"], task_options)
     schedule = learning_rate_schedule(
         "constant",
         peak=options.learning_rate,

@@ -1,17 +1,10 @@
-"""What several commands share: a trained model, columns, a run that may be finished."""
+"""What several verbs share: which trained model to load, and which columns to read."""
 
 import dataclasses
-import logging
-import pathlib
 
 from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import TakesOptions
-from bert_tf.training import journal
-from bert_tf.training.tensorflow.distribution import make_strategy
-from bert_tf.training.tensorflow.workers import watched
-
-_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -35,33 +28,6 @@ class ModelConfig(TakesOptions):
             bf16=self.bf16,
             **self.options,
         )
-
-
-def unless_finished(output_dir, flags, distribution, work):
-    """Returns the metrics of a run, computed by `work` unless the run is finished.
-
-    Args:
-        output_dir: folder of the run.
-        flags: {name: value}, all settings of the run.
-        distribution: as in `make_strategy`.
-        work: function(strategy) -> metrics.
-
-    Raises:
-        ValueError: the folder holds another run, or the strategy cannot be made.
-        ConnectionError: one of several workers is lost.
-    """
-    output_dir = pathlib.Path(output_dir)
-    finished = journal.finished_metrics(output_dir, flags)
-    if finished is not None:
-        _log.warning(
-            "%s is finished already; choose another output_dir to train again.",
-            output_dir,
-        )
-        return finished
-    # Workers must connect before TensorFlow computes anything.
-    strategy = make_strategy(distribution)
-    with watched(output_dir):
-        return work(strategy)
 
 
 def columns_asked(config):

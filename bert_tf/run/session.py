@@ -20,7 +20,6 @@ from bert_tf.training import journal, loop, selection
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.evaluation import make_predictor, make_summer
-from bert_tf.training.tensorflow.state import forget_state
 from bert_tf.training.tensorflow.workers import Workers, watched
 
 _log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ def unless_finished(output_dir, flags, distribution, work):
     finished = journal.finished_metrics(output_dir, flags)
     if finished is not None:
         _log.warning(
-            "%s holds a finished run; choose another output_dir to train again.",
+            "%s is finished already; choose another output_dir to train again.",
             output_dir,
         )
         return finished
@@ -163,7 +162,7 @@ def train(job, training, output_dir, flags, strategy):
 def finish(output_dir, metrics):
     """Marks a run as finished, after everything else is written."""
     journal.write_metrics(output_dir, metrics)
-    forget_state(output_dir)
+    journal.forget_state(output_dir)
 
 
 def _check(job, training, plan):

@@ -11,6 +11,7 @@ from bert_tf.ground import one_of, replacing_folder, require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving import parity
 from bert_tf.serving.saved_model import write_saved_model
+from bert_tf.tasks.options import TakesOptions
 
 _log = logging.getLogger(__name__)
 _SERVING_VERSION = "2.20"  # The first that has the operations of the tokenizer.
@@ -18,18 +19,26 @@ FORMATS = ("saved_model", "tflite", "onnx")
 DTYPES = ("float32", "bfloat16")
 
 
-@dataclasses.dataclass(frozen=True)
-class ExportConfig:
-    """Which model folder to export, in which format, and to which folder."""
+@dataclasses.dataclass(frozen=True, init=False)
+class ExportConfig(TakesOptions):
+    """Which model folder to export, in which format, and to which folder.
 
-    model: str = setting("", "Model folder to export.")
-    format: str = setting("saved_model", "Format: saved_model, tflite or onnx.")
-    output_dir: str = setting(
-        "", "Folder to create; for TensorFlow Serving, such as models/NAME/1."
-    )
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.ExportConfig(model="model", output_dir="served/1").format
+        'saved_model'
+    """
+
+    model: str = setting("", "Model folder to export.", section="model")
     task: str = setting(
         "", "Task to export, such as features. Empty: the task of the training."
     )
+    output_dir: str = setting(
+        "",
+        "Folder to create; for TensorFlow Serving, such as models/NAME/1.",
+        section="output",
+    )
+    format: str = setting("saved_model", "Format: saved_model, tflite or onnx.")
     signatures: str = setting(
         "",
         "Signatures of a SavedModel, separated by commas, such as token_ids. "
@@ -49,8 +58,6 @@ class ExportConfig:
         "The TFLite file takes text instead of ids, which needs TensorFlow Text's "
         "operations on the device.",
     )
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
     parity_file: str = setting(
         "",
         "File of texts on which to compare the export with the model. Empty: 64 texts "
@@ -80,6 +87,12 @@ def export(config):
         ValueError, FileNotFoundError: a setting or a file is wrong.
         FileExistsError: the output folder exists.
         ArithmeticError: predictions differ by more than the format allows.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.ExportConfig(model="model", output_dir="served/1")
+        >>> bert_tf.export(config)["agreement"]
+        1.0
     """
     output_dir = pathlib.Path(config.output_dir)
     if output_dir.exists():
@@ -87,12 +100,7 @@ def export(config):
             f"output_dir exists: {output_dir}. Choose a new folder, such as the next "
             f"version, {_next_version(output_dir)}."
         )
-    model = Model(
-        config.model,
-        task=config.task,
-        max_seq_length=config.max_seq_length,
-        long_text=config.long_text,
-    )
+    model = Model(config.model, task=config.task, **config.options)
     inputs = parity.read_texts(model, config.parity_file)
     with replacing_folder(output_dir) as beside:
         report = _WRITERS[config.format](beside, model, inputs, config)
@@ -142,7 +150,7 @@ def _write_tflite(path, model, inputs, config):
     )
     ids, expected = padded.expected(model, inputs, config.dynamic_length)
     features = inputs if config.text_input else ids
-    report = parity.compare_arrays(path, "tflite", features, expected)
+    report = parity.compare_arrays(path, "tflite", model.task, features, expected)
     report = _describe(config) | report
     return _write_report(path, report)
 
@@ -155,7 +163,9 @@ def _write_onnx(path, model, inputs, config):
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
     ids, expected = padded.expected(model, inputs, dynamic_length=True)
-    report = _describe(config) | parity.compare_arrays(path, "onnx", ids, expected)
+    report = _describe(config) | parity.compare_arrays(
+        path, "onnx", model.task, ids, expected
+    )
     return _write_report(path, report)
 
 
@@ -174,7 +184,7 @@ def _write_files(folder, model):
     """
     folders.write_tokenizer(folder, model.folder)
     files = [folder / "vocab.txt"]
-    if labels := getattr(model.task, "labels", None):
+    if labels := model.task.labels:
         files.append(folder / "labels.txt")
         files[-1].write_text("".join(f"{x}\n" for x in labels), encoding="utf-8")
     return files

@@ -31,7 +31,7 @@ def write_saved_model(path, task, model, *, files, pairs, signatures=(), warm_up
 
     Args:
         path: folder to create.
-        task: one of `tasks.ANSWERING`.
+        task: `Task`.
         model: Keras model of the task.
         files: paths of files to store as assets, such as the vocabulary.
         pairs: True if a record is a pair of texts.

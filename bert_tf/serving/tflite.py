@@ -4,13 +4,12 @@ import tempfile
 
 import tensorflow as tf
 
+from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.padded import make_function, trace
 from bert_tf.serving.probe import import_interpreter
 from bert_tf.serving.saved_model import write_functions
 from bert_tf.serving.tflite_metadata import attach
 
-# Tasks that read two texts, which `text_input` does not support.
-_TWO_TEXTS = ("question_answering", "multiple_choice")
 # Input of the signature: its name in the metadata.
 _IN_METADATA = {
     "input_word_ids": "ids",
@@ -26,7 +25,7 @@ def write_tflite(
 
     Args:
         path: `pathlib.Path` of the file.
-        task: one of `tasks.TASKS`.
+        task: `Task`.
         model: Keras model of the task.
         length: S, tokens of a padded example; None for any number without padding.
         quantize: "int8" for 8-bit weights (dynamic range), "float16" for 16-bit
@@ -38,7 +37,7 @@ def write_tflite(
     Raises:
         ValueError: the task cannot be written as TFLite, or not with `text_input`.
     """
-    if text_input and task.name in _TWO_TEXTS:
+    if text_input and not ADAPTERS[task.name].takes_one_text:
         raise ValueError(
             f"text_input takes a single text, but {task.name} reads two; leave it out."
         )

@@ -6,26 +6,27 @@ import pathlib
 from bert_tf.ground import require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving.signatures import make_signatures
+from bert_tf.tasks.options import TakesOptions
 
 
-@dataclasses.dataclass(frozen=True)
-class ServeConfig:
+@dataclasses.dataclass(frozen=True, init=False)
+class ServeConfig(TakesOptions):
     """Which model to serve, and at which address."""
 
-    model: str = setting("", "Model folder to serve.")
+    model: str = setting("", "Model folder to serve.", section="model")
     task: str = setting(
         "", "Task to serve, such as features. Empty: the task of the training."
     )
     name: str = setting(
-        "", "Name of the model in the REST paths. Empty: the folder's name."
+        "",
+        "Name of the model in the REST paths. Empty: the folder's name.",
+        section="server",
     )
     host: str = setting(
         "127.0.0.1",
         "Address to listen on; 0.0.0.0 accepts requests from other machines.",
     )
     port: int = setting(8501, "TCP port of the REST API, 1 to 65535.")
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
     bf16: bool = setting(False, "Compute in bfloat16 instead of float32.")
     gather: bool = setting(
         True, "Compute requests that wait at the same time as one batch."
@@ -53,16 +54,15 @@ def make_app(config):
     model = Model(
         config.model,
         task=config.task,
-        max_seq_length=config.max_seq_length,
-        long_text=config.long_text,
         bf16=config.bf16,
+        **config.options,
     )
     pairs = "text_pair" in (model.columns or {})
     signatures = make_signatures(model.task, model.keras_model, pairs=pairs)
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         signatures["serving_default"],
-        labels=getattr(model.task, "labels", ()),
+        labels=model.task.labels or (),
         gather=config.gather,
     )
 

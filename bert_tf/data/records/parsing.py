@@ -144,7 +144,7 @@ def parse_object_lines(lines, source, form):
     """Yields (where, dict) of lines of JSON.
 
     Args:
-        lines: strings, or UTF-8 bytes.
+        lines: strings, UTF-8 bytes, or dicts.
         source: name of the lines in error messages.
         form: example of a valid object, for error messages.
 
@@ -178,7 +178,9 @@ def refuse_columns(path, columns):
 
 
 def object_or_none(line):
-    """Returns the dict of a line that is a JSON object, or None for other text."""
+    """Returns the dict of a line that is one, or is a JSON object; None for other text."""
+    if isinstance(line, dict):
+        return line
     if not line.lstrip().startswith("{"):
         return None
     try:

@@ -111,7 +111,7 @@ def read_texts(lines, *, columns=None, source="standard input"):
     text, so that there is one prediction for each line.
 
     Args:
-        lines: strings, or UTF-8 bytes as from `sys.stdin.buffer`.
+        lines: strings, UTF-8 bytes as from `sys.stdin.buffer`, or dicts of fields.
         columns: `Table.columns` of the training file.
         source: name of the lines in error messages.
 
@@ -128,11 +128,12 @@ def read_texts(lines, *, columns=None, source="standard input"):
         where = f"{source}, line {number}"
         if isinstance(line, bytes):
             line = files.decode(line, source, number)
-        line = line.removesuffix("\n").removesuffix("\r")
-        if fields := parsing.object_or_none(line):
+        fields = parsing.object_or_none(line)
+        if fields or isinstance(line, dict):
             chosen = choose_fields(where, fields, request)
             records.append(read_object(where, fields, chosen))
             continue
+        line = line.removesuffix("\n").removesuffix("\r")
         parts = line.split("\t") if request.pairs else [line]
         if len(parts) != (2 if request.pairs else 1):
             raise ValueError(

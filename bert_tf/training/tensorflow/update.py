@@ -105,7 +105,7 @@ def _make_differentiate(model, task, variables):
         # Without watching, nothing is recorded for variables that do not train.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(list(variables.values()))
-            outputs = model(rows, training=True)
+            outputs = task.named(model(rows, training=True))
             weights = task.weights(rows)
             terms = {
                 # A term without any weight has a loss of 0, not of 0 / 0.
