@@ -422,7 +422,7 @@ BAD = {
     ),
     "weights cut in the numbers": (
         {"model": "cut_numbers"},
-        "cut_numbers/model.safetensors is cut short or corrupt: its header promises",
+        "cut_numbers/model.safetensors is cut short or corrupt: its header describes",
     ),
     "weights that are something else": (
         {"model": "garbled"},
