@@ -54,37 +54,25 @@ class BertConfig:
     """
 
     vocab_size: int = setting(
-        30522, "rows of the word table; may exceed the length of vocab.txt"
+        30522, "rows of the word table; at least those of vocab.txt"
     )
     hidden_size: int = setting(768, "values in the state of a token")
-    num_hidden_layers: int = setting(12, "number of encoder layers")
-    num_attention_heads: int = setting(
-        12, "attention heads of a layer; must divide hidden_size"
-    )
-    intermediate_size: int = setting(
-        3072, "values inside the feed-forward network; usually 4 times hidden_size"
-    )
+    num_hidden_layers: int = setting(12, "encoder layers")
+    num_attention_heads: int = setting(12, "attention heads; must divide hidden_size")
+    intermediate_size: int = setting(3072, "values inside the feed-forward network")
     hidden_act: str = setting(
-        "gelu", "activation: gelu (exact, as published), gelu_new (by tanh) or relu"
+        "gelu", "gelu (exact, as published), gelu_new (tanh) or relu"
     )
     hidden_dropout_prob: float = setting(
-        0.1, "dropout rate after the embeddings and after each half of a layer"
+        0.1, "dropout rate of embeddings and sublayers"
     )
-    attention_probs_dropout_prob: float = setting(
-        0.1, "dropout rate of the attention probabilities"
-    )
-    max_position_embeddings: int = setting(
-        512, "longest sequence in tokens; each position has a learned embedding"
-    )
+    attention_probs_dropout_prob: float = setting(0.1, "dropout rate of attention")
+    max_position_embeddings: int = setting(512, "longest sequence in tokens")
     type_vocab_size: int = setting(2, "number of segments: text A and text B")
-    initializer_range: float = setting(
-        0.02, "standard deviation of the truncated normal initial weights"
-    )
-    layer_norm_eps: float = setting(
-        1e-12, "number that LayerNorm adds to the variance; published models use 1e-12"
-    )
+    initializer_range: float = setting(0.02, "standard deviation of initial weights")
+    layer_norm_eps: float = setting(1e-12, "added to the variance in LayerNorm")
     classifier_dropout: float | None = setting(
-        None, "dropout rate before a task head; None means hidden_dropout_prob"
+        None, "dropout rate before a task head; None: hidden_dropout_prob"
     )
     extra: dict = dataclasses.field(default_factory=dict, hash=False)
 
@@ -214,8 +202,8 @@ def _check_arithmetic(values):
         if key in values and values[key] not in allowed:
             raise ValueError(
                 f"{key} must be {allowed[1]!r} or absent; received "
-                f"{_show(values[key])}. bert_tf computes only the published BERT "
-                "encoder; its outputs would be wrong for this model."
+                f"{_show(values[key])}. Choose a BERT model: bert_tf computes only the "
+                "encoder as published."
             )
 
 

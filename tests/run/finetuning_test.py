@@ -406,7 +406,7 @@ BAD = {
     ),
     "vocabulary too large": (
         {"model": "many_words"},
-        "the vocabulary in many_words has 22 pieces, the model only 21",
+        "the vocabulary in many_words has 22 tokens, but the model has only 21",
     ),
     "longer than the positions": (
         {"max_seq_length": 25},
