@@ -147,8 +147,8 @@ def load_weights(path, model, *, new_heads=False):
     if wrong.new or wrong.unexpected:
         hint = "Check that config.json belongs to these weights."
         if all(map(_is_head, wrong.new)) and not wrong.unexpected:
-            hint = "They have no such trained head: fine-tune them first, or pretrain "
-            hint += "them to predict masked words."
+            hint = "They have no such trained head: fine-tune them first; to predict "
+            hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
     weights.assign(model, arrays)
     if report.new:

@@ -229,5 +229,5 @@ class TestFolder:
         )
 
     def test_encoder_alone(self):
-        with pytest.raises(ValueError, match="for masked words, pretrain them"):
+        with pytest.raises(ValueError, match="to predict masked words, pretrain them"):
             self.ask(model="encoder", task="fill_mask")
