@@ -1,4 +1,4 @@
-"""The same weights, texts and batches give what transformers gives.
+"""Logits and training losses equal those of transformers.
 
 fixtures/make_huggingface.py computed the expected values.
 """

@@ -50,14 +50,16 @@ def test_logits_are_the_references(hidden_act):
     arguments = tiny.arrays(model), model.backbone.config
     outputs = model(padded())
     for number, (pieces, segments) in enumerate(zip(PIECES, SEGMENTS)):
-        guesses = reference.guess(
+        guesses = reference.predict_masked(
             *arguments, np.array(pieces), PLACES[number], np.array(segments)
         )
         received = outputs["masked_lm_logits"][2 * number : 2 * number + 2]
         np.testing.assert_allclose(received, guesses, atol=2e-5)
         np.testing.assert_allclose(
             outputs["next_sentence_logits"][number],
-            reference.follows(*arguments, np.array(pieces), np.array(segments)),
+            reference.predict_next_sentence(
+                *arguments, np.array(pieces), np.array(segments)
+            ),
             atol=1e-5,
         )
 

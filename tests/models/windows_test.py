@@ -1,4 +1,4 @@
-"""What a head says of windows becomes what it says of their text."""
+"""The outputs of windows are averaged to the outputs of their texts."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def test_the_mean_of_each_text():
     np.testing.assert_allclose(mean_of_windows(OUTPUTS, rows), [[3, 3], [0, 8]])
 
 
-def test_whole_texts_stay_as_they_are():
+def test_without_windows_outputs_are_unchanged():
     assert mean_of_windows(OUTPUTS, {}) is OUTPUTS
 
 
@@ -32,13 +32,13 @@ WINDOWS = [[5, 6, 7, 8, 9, 10], [10, 11, 12, 13, 14, 15], [15, 16, 17, 18, 19]]
 
 
 def rows_of(texts, long_text):
-    pieces = tf.RaggedTensor.from_row_lengths(
-        tf.constant([piece for text in texts for piece in text], tf.int32),
+    tokens = tf.RaggedTensor.from_row_lengths(
+        tf.constant([token for text in texts for token in text], tf.int32),
         [len(text) for text in texts],
     )
     return pack(
         frame_long(
-            [pieces],
+            [tokens],
             long_text=long_text,
             cls_id=tiny.CLS,
             sep_id=tiny.SEP,
@@ -47,7 +47,7 @@ def rows_of(texts, long_text):
     )
 
 
-def test_a_classifier_answers_with_the_mean_of_its_logits():
+def test_a_classifier_returns_the_mean_of_its_logits():
     model = tiny.classifier()
     logits = model(rows_of(TEXTS, "windows"))
     assert logits.shape == (3, tiny.LABELS)
@@ -59,13 +59,14 @@ def test_a_classifier_answers_with_the_mean_of_its_logits():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_an_embedding_is_the_mean_of_those_of_windows_and_of_length_1(pooling):
+def test_an_embedding_is_the_normalised_mean_over_windows(pooling):
     backbone = tiny.backbone()
-    found = Embedder(backbone, pooling=pooling)(rows_of(TEXTS, "windows"))
-    assert found.shape == (3, 1, tiny.CONFIG.hidden_size)
+    embeddings = Embedder(backbone, pooling=pooling)(rows_of(TEXTS, "windows"))
+    assert embeddings.shape == (3, 1, tiny.CONFIG.hidden_size)
     raw = Embedder(backbone, pooling=pooling, normalize=False)
     mean = raw(rows_of(WINDOWS, "truncate")).numpy().mean(axis=(0, 1))
-    np.testing.assert_allclose(found[0, 0], mean / np.linalg.norm(mean), atol=1e-5)
+    expected = mean / np.linalg.norm(mean)
+    np.testing.assert_allclose(embeddings[0, 0], expected, atol=1e-5)
 
 
 def test_the_gradient_of_a_text_reaches_all_of_its_windows():
@@ -74,5 +75,5 @@ def test_the_gradient_of_a_text_reaches_all_of_its_windows():
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(rows)[:, 0])
     table = tape.gradient(loss, model.backbone.embeddings.word_table)
-    moved = np.flatnonzero(np.abs(tf.convert_to_tensor(table)).sum(axis=1))
-    assert set(range(5, 20)) <= set(moved)
+    ids = np.flatnonzero(np.abs(tf.convert_to_tensor(table)).sum(axis=1))
+    assert set(range(5, 20)) <= set(ids)

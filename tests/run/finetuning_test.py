@@ -407,7 +407,7 @@ BAD = {
     ),
     "vocabulary too large": (
         {"model": "many_words"},
-        "the vocabulary in many_words has 22 pieces, the model only 21",
+        "the vocabulary in many_words has 22 tokens, but the model has only 21",
     ),
     "longer than the positions": (
         {"max_seq_length": 25},
@@ -423,7 +423,7 @@ BAD = {
     ),
     "weights cut in the numbers": (
         {"model": "cut_numbers"},
-        "cut_numbers/model.safetensors is cut short or corrupt: its header promises",
+        "cut_numbers/model.safetensors is cut short or corrupt: its header describes",
     ),
     "weights that are something else": (
         {"model": "garbled"},

@@ -57,7 +57,9 @@ def guesses(weights, pieces, top_k):
     pieces = np.array(pieces)
     after = np.arange(len(pieces)) > np.argmax(pieces == 3)
     places = np.flatnonzero(pieces == 4)
-    logits = reference.guess(weights, tiny.CONFIG, pieces, places, after.astype(int))
+    logits = reference.predict_masked(
+        weights, tiny.CONFIG, pieces, places, after.astype(int)
+    )
     chances = reference.softmax(logits)
     # The word table has more rows than the vocabulary has pieces.
     order = np.argsort(-chances[:, : len(VOCAB)])[:, :top_k]
@@ -227,5 +229,5 @@ class TestFolder:
         )
 
     def test_encoder_alone(self):
-        with pytest.raises(ValueError, match="for masked words, pretrain them"):
+        with pytest.raises(ValueError, match="to predict masked words, pretrain them"):
             self.ask(model="encoder", task="fill_mask")
