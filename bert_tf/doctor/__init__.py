@@ -10,9 +10,6 @@ from bert_tf.ground import setting
 
 __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
-CLASSES = "classification"  # The only task that the checks of labels apply to.
-_TEXT_TASKS = (CLASSES, "regression", "multi_label")  # Data: texts with labels.
-
 
 @dataclasses.dataclass(frozen=True)
 class DoctorConfig:
@@ -73,13 +70,13 @@ def examine(config=DoctorConfig()):
                 config.model, config.max_seq_length
             )
             findings += of_model
-    task = config.task or (folder and folder.settings.get("task")) or CLASSES
-    read, options = read_table, {}
+    task = config.task or (folder and folder.settings.get("task")) or "classification"
+    # Without TensorFlow there are no tasks: the files are read as texts with a class.
+    read, options, label_type = read_table, {}, str
     if imported["level"] == "ok":
-        kind = importlib.import_module("bert_tf.predictor").find_task(task)
-        tasks = importlib.import_module("bert_tf.tasks")
-        read = kind.read
-        options = tasks.read_options(kind, folder.settings if folder else {})
+        kind = importlib.import_module("bert_tf.tasks").find_task(task)
+        read, label_type = kind.read, kind.label_type
+        options = kind.read_options(folder.settings if folder else {})
     of_files, train, evaluation = _read_tables(config, folder, read, options)
     findings += of_files
     table = train or evaluation
@@ -88,13 +85,12 @@ def examine(config=DoctorConfig()):
         findings += _module("texts").check(
             table.records, tokenizer, folder.config, length
         )
-    if task not in _TEXT_TASKS:  # The readers of other tasks check their labels.
+    if label_type is None:  # The readers of such tasks check their labels.
         return findings
     known = None
     if folder and not train and _module("model").has_head(folder):
         known = set((folder.config.extra.get("id2label") or {}).values())
-    # In regression a label is a number, in multi_label there are several.
-    return findings + labels.check(train, evaluation, known, classes=task == CLASSES)
+    return findings + labels.check(train, evaluation, known, classes=label_type is str)
 
 
 def _module(name):

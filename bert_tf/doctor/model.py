@@ -13,9 +13,9 @@ from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import from_error, note, ok, problem
 from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.predictor import check_length, find_task, make_tokenizer
-from bert_tf.run import FinetuneConfig
-from bert_tf.tasks import task_of
+from bert_tf.predictor import check_length, make_tokenizer
+from bert_tf.tasks import find_task, task_of
+from bert_tf.tasks.options import Options
 
 # Bytes a weight: the weight, its gradient and Adam's two moments in float32.
 TRAINING_BYTES = 16
@@ -63,7 +63,7 @@ def check(name, max_seq_length):
 def choose_length(max_seq_length, folder):
     """Returns max_seq_length; if it is 0, that of the model's training or the default."""
     trained = folder.settings.get("max_seq_length")
-    return max_seq_length or trained or FinetuneConfig.max_seq_length
+    return max_seq_length or trained or Options.max_seq_length
 
 
 def has_head(folder):
@@ -103,12 +103,8 @@ def check_weights(path, folder, tokenizer):
     try:
         model = BertBackbone(folder.config)
         if has_head(folder):
-            task = find_task(task_of(folder.config, folder.settings)).restore(
-                tokenizer,
-                folder.config,
-                folder.settings,
-                max_seq_length=folder.config.max_position_embeddings,
-            )
+            kind = find_task(task_of(folder.config, folder.settings))
+            task = kind.restore(tokenizer, folder.config, folder.settings)
             model = task.build(model)
         report = folders.load_weights(path, model, new_heads=not has_head(folder))
     except (OSError, ValueError) as error:

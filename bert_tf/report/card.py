@@ -23,7 +23,7 @@ with bert_tf. Both bert_tf and transformers can load it.
 ```python
 import bert_tf
 
-print(bert_tf.Model("{title}").predict([{example}]))
+print(bert_tf.Model("{title}").predict([{record}]))
 ```
 
 ## Training
@@ -78,8 +78,9 @@ def write_model_card(path, *, script, title, metrics, settings, **facts):
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
         facts: `start`, the initial model in Markdown; `examples`, the number of training
-            examples; for "finetune" also `task` and `pipeline`, the pipeline tag of
-            Hugging Face, such as "text-classification".
+            examples; for "finetune" also `task`, `pipeline`, the pipeline tag of
+            Hugging Face, such as "text-classification", and `record`, an example of
+            what the task predicts for, in Python.
     """
     rows = "\n".join(
         f"| {name.removeprefix('eval_')} | {value:.4f} |"

@@ -210,7 +210,7 @@ def _write(config, training, task, folder, settings, trained, metrics):
         start="random weights" if config.from_scratch else f"`{config.model}`",
         task=task.name,
         pipeline=task.pipeline,
-        example=task.card_example,
+        record=task.card_record,
         settings=changed(config) | changed(config.task_options) | changed(training),
     )
     session.finish(output_dir, metrics)

@@ -41,7 +41,7 @@ class Task:
         example_inputs: names of what `features` takes of `examples`; None for all.
         cuts_records: whether `examples` cuts a record into several examples.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
-        card_example: a record for the model card, as Python.
+        card_record: a record for the model card, as Python.
         Options: frozen dataclass of the task's options, see `option`.
     """
 
@@ -59,7 +59,7 @@ class Task:
     example_inputs = None
     cuts_records = False
     keeps_special_tokens = False
-    card_example = '"…"'
+    card_record = '"…"'
     Options = Options
 
     # From a user's files to records.

@@ -23,7 +23,7 @@ class MultipleChoice(Task):
     architecture = "BertForMultipleChoice"
     pipeline = "multiple-choice"
     metric = "accuracy"
-    card_example = '{"question": "…", "choices": ["…", "…"]}'
+    card_record = '{"question": "…", "choices": ["…", "…"]}'
     Options = TextOptions
     read = staticmethod(read_choices)
     read_lines = staticmethod(read_choice_lines)

@@ -39,7 +39,7 @@ class QuestionAnswering(Task):
     architecture = "BertForQuestionAnswering"
     pipeline = "question-answering"
     metric = "f1"
-    card_example = '{"question": "…", "context": "…"}'
+    card_record = '{"question": "…", "context": "…"}'
     example_inputs = ("first", "second", "label")
     cuts_records = True
     read = staticmethod(read_questions)
