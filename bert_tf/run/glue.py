@@ -134,7 +134,7 @@ def find_tasks(data_dir, tasks=""):
             raise ValueError(
                 f"tasks must be among {', '.join(GLUE)}; received {name!r}."
             )
-    root, found = pathlib.Path(data_dir), {}
+    root, available = pathlib.Path(data_dir), {}
     if not root.is_dir():
         raise FileNotFoundError(f"data_dir: there is no folder {data_dir}.")
     folders = {_plain(path.name): path for path in root.iterdir() if path.is_dir()}
@@ -143,18 +143,18 @@ def find_tasks(data_dir, tasks=""):
         train = folder and _first(folder, files.train)
         if train:
             other = files.other and _first(folder, [files.other])
-            found[name] = train, _first(folder, files.evaluation), other or None
+            available[name] = train, _first(folder, files.evaluation), other or None
         elif names:
             raise FileNotFoundError(
                 f"{root}: no folder {name} with {' or '.join(files.train)}."
             )
         else:
             _log.info("skipped %s, which is not in %s.", name, root)
-    if not found:
+    if not available:
         raise FileNotFoundError(
             f"{root}: no folder of a GLUE task ({', '.join(GLUE)})."
         )
-    return found
+    return available
 
 
 def as_table(result):
