@@ -68,11 +68,14 @@ class Model:
                     f"{value!r}. The options are {', '.join(allowed)}."
                 )
         self.batch_size = batch_size
-        self._predictor = make_predictor(self.keras_model, self.task.named)
+        self._predictor = make_predictor(self._compute)
         # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
         )
+
+    def _compute(self, rows, training):
+        return self.task.named(self.keras_model(rows, training=training))
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
