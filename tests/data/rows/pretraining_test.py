@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from tiny_store import SPECIAL, write
 
-from bert_tf.data.corpus.masking import Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.tasks.pretraining import Pretraining
@@ -20,7 +19,7 @@ def made(tmp_path_factory):
         random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
     ]
     store = write(tmp_path_factory.mktemp("store") / "s", documents)
-    task = Pretraining(Masking(store.vocab), cls_id=CLS, sep_id=SEP, max_seq_length=24)
+    task = Pretraining(store.vocab, Pretraining.Options(max_seq_length=24))
     return Examples(store, max_seq_length=24, seed=3), row_maker(task.features)
 
 
@@ -89,13 +88,8 @@ def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
 
 def test_without_next_sentence_there_is_one_segment(made):
     examples, _ = made
-    task = Pretraining(
-        Masking(examples.store.vocab),
-        cls_id=CLS,
-        sep_id=SEP,
-        max_seq_length=24,
-        next_sentence=False,
-    )
+    options = Pretraining.Options(max_seq_length=24, nsp=False)
+    task = Pretraining(examples.store.vocab, options)
     single = Examples(examples.store, max_seq_length=24, seed=3, next_sentence=False)
     rows = next(iter(pretraining_rows(single, row_maker(task.features), batch_size=4)))
     assert int(tf.reduce_max(rows["segment_ids"])) == 0
