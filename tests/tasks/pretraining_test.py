@@ -1,5 +1,7 @@
 """Losses of both tasks, and scores from sums, worked by hand; phases of lengths."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -53,3 +55,37 @@ def test_without_next_sentence():
     assert set(alone.losses(ROWS, OUTPUTS)) == {"masked_lm"}
     sums = alone.measure(ROWS, OUTPUTS)
     assert set(alone.score({}, sums)) == {"masked_lm_loss", "masked_lm_accuracy"}
+
+
+class TestOptions:
+    def test_phases(self):
+        options = Pretraining.Options(phases="24:5, 48:2")
+        assert options.parse_phases() == [(24, 5), (48, 2)]
+        assert Pretraining(VOCAB, options).longest == 48
+        assert Pretraining.Options(max_seq_length=9).parse_phases() == [(9, None)]
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"phases": "24"}, "phases must be lengths and updates .* received '24'"),
+            ({"phases": "24:0"}, "received '24:0'"),
+            (
+                {"masking": "letter"},
+                "masking must be one of piece, word, span; received",
+            ),
+            (
+                {"masked_lm_prob": 1.0},
+                r"masked_lm_prob must be in \(0, 1\); received 1.0",
+            ),
+            ({"max_eval_steps": -1}, "max_eval_steps must be at least 0; received -1"),
+        ],
+    )
+    def test_a_value_out_of_its_range_is_an_error(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            Pretraining.Options(**options)
+
+    @pytest.mark.parametrize("missing", VOCAB[:3])
+    def test_a_vocabulary_without_a_special_token_is_an_error(self, missing):
+        vocab = [token for token in VOCAB if token != missing]
+        with pytest.raises(ValueError, match=re.escape(missing)):
+            Pretraining(vocab)
