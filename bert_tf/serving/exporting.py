@@ -111,7 +111,7 @@ def _write_tflite(path, model, inputs, config):
         path / "model.tflite",
         model.task,
         model.keras_model,
-        length=None if config.dynamic_length else model.task.options.max_seq_length,
+        length=None if config.dynamic_length else model.task.max_seq_length,
         quantize=config.quantize,
         vocabulary=files[0],
         labels=files[1] if files[1:] else None,
@@ -120,9 +120,7 @@ def _write_tflite(path, model, inputs, config):
     asked, expected = padded.expected(model, inputs, config.dynamic_length)
     if config.text_input:
         asked = inputs
-    report = _of(config) | parity.compare_arrays(
-        path, "tflite", model.task, asked, expected
-    )
+    report = _of(config) | parity.compare_arrays(path, "tflite", asked, expected)
     return _write_report(path, report)
 
 
@@ -134,9 +132,7 @@ def _write_onnx(path, model, inputs, config):
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
     asked, expected = padded.expected(model, inputs, dynamic_length=True)
-    report = _of(config) | parity.compare_arrays(
-        path, "onnx", model.task, asked, expected
-    )
+    report = _of(config) | parity.compare_arrays(path, "onnx", asked, expected)
     return _write_report(path, report)
 
 
@@ -154,7 +150,7 @@ def _write_files(folder, model):
     """
     folders.write_tokenizer(folder, model.folder)
     files = [folder / "vocab.txt"]
-    if labels := model.task.labels:
+    if labels := getattr(model.task, "labels", None):
         files.append(folder / "labels.txt")
         files[-1].write_text("".join(f"{x}\n" for x in labels), encoding="utf-8")
     return files

@@ -29,7 +29,7 @@ def write_saved_model(path, task, model, *, files, pairs, signatures=(), warm_up
 
     Args:
         path: of it.
-        task: of `tasks.TASKS`.
+        task: of `tasks.ANSWERING`.
         model: Keras model of it.
         files: that go along as assets: the vocabulary, the labels.
         pairs: whether the texts are pairs.

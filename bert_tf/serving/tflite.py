@@ -4,7 +4,6 @@ import tempfile
 
 import tensorflow as tf
 
-from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.padded import make_function, trace
 from bert_tf.serving.probe import interpreters
 from bert_tf.serving.saved_model import write_functions
@@ -36,7 +35,7 @@ def write_tflite(
     Raises:
         ValueError: a task that has no such form.
     """
-    if text_input and (length is None or not ADAPTERS[task.name].takes_one_text):
+    if text_input and (length is None or task.name in _OF_TWO_TEXTS):
         raise ValueError(
             "text_input takes a single text of a fixed length; drop dynamic_length, and "
             f"with {task.name} give ids."
@@ -87,6 +86,9 @@ def _trace_text(task, model, length):
 
     spec = tf.TensorSpec([1], tf.string, name="text")
     return tf.function(from_text, input_signature=[spec], autograph=False)
+
+
+_OF_TWO_TEXTS = ("question_answering", "multiple_choice")
 
 
 def _names(path, side):

@@ -49,7 +49,7 @@ def make_app(config):
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         signatures["serving_default"],
-        labels=model.task.labels or (),
+        labels=getattr(model.task, "labels", ()),
         gather=config.gather,
     )
 
