@@ -74,6 +74,9 @@ class Model:
             self.task.features, reduce_retracing=True, autograph=False
         )
 
+    def _compute(self, rows, training):
+        return self.task.named(self.keras_model(rows, training=training))
+
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
         model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))

@@ -13,7 +13,7 @@ from bert_tf import Model, run
 from bert_tf.data.records.readers import read_table
 from bert_tf.data.records.squad import read_questions
 from bert_tf.data.records.tagged import read_tagged
-from bert_tf.tasks import TASKS, examples_of
+from bert_tf.tasks import TASKS
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.token_classification import TokenClassification
@@ -33,9 +33,9 @@ def test_answers_of_cmrc_align_with_tokens(tokenizer, caplog):
     table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
     assert "answers are not where the file says" in caplog.text
     assert len(table.records) == 3219
-    task = QuestionAnswering(tokenizer, max_seq_length=384)
+    task = QuestionAnswering(tokenizer, QuestionAnswering.Options(max_seq_length=384))
     columns = task.columns(table)
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     assert examples["first"].nrows() > 3219  # Long contexts have several windows.
     exact, aligned = 0, set()
     first = examples["first"].row_lengths().numpy()
@@ -59,9 +59,10 @@ def test_answers_of_cmrc_align_with_tokens(tokenizer, caplog):
 def test_perfect_answers_to_cmrc_score_one(tokenizer):
     """Logits that point at the labels give these answers, also through windows."""
     table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
-    task = QuestionAnswering(tokenizer, max_seq_length=512, max_answer_length=400)
+    options = QuestionAnswering.Options(max_seq_length=512, max_answer_length=400)
+    task = QuestionAnswering(tokenizer, options)
     columns = {name: array[:300] for name, array in task.columns(table).items()}
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     outputs = []
     for number, label in enumerate(examples["label"]):
         length = (
@@ -71,6 +72,10 @@ def test_perfect_answers_to_cmrc_score_one(tokenizer):
         # A window without the answer must give a higher score to "no answer".
         logits[label, [0, 1]] = 30 if label[0] else 60
         outputs.append(logits)
+    outputs = {
+        "start_logits": [logits[:, 0] for logits in outputs],
+        "end_logits": [logits[:, 1] for logits in outputs],
+    }
     scores = task.score(columns, task.collect(columns, examples, outputs))
     assert scores["exact_match"] > 0.97
     assert scores["f1"] > 0.99
@@ -80,12 +85,13 @@ def test_each_character_of_msra_has_its_tag(tokenizer):
     table = read_tagged(DATA / "msra_ner/dev.txt")
     assert len(table.records) == 2318
     tags = {tag for record in table.records for tag in record["tags"]}
-    task = TokenClassification(tokenizer, sorted(tags), max_seq_length=64)
+    options = TokenClassification.Options(max_seq_length=64)
+    task = TokenClassification(tokenizer, options, labels=sorted(tags))
     columns = task.columns(table)
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     assert examples["pieces"].nrows() > 2318
     outputs = [30.0 * np.eye(len(tags))[ids] for ids in examples["label"].to_list()]
-    predictions = task.collect(columns, examples, outputs)
+    predictions = task.collect(columns, examples, {"logits": outputs})
     scores = task.score(columns, predictions)
     assert scores["f1"] == scores["accuracy"] == 1.0
     assert set(scores["per_type"]) == {"LOC", "ORG", "PER"}
@@ -105,7 +111,7 @@ def test_each_character_of_msra_has_its_tag(tokenizer):
 def test_labelled_texts(tokenizer, path, rows, labels, pairs):
     table = read_table(DATA / path)
     assert len(table.records) == rows
-    task = Classification.learn(tokenizer, table, max_seq_length=128)
+    task = Classification.learn(tokenizer, table, Classification.Options())
     assert task.labels == labels
     columns = task.columns(table)
     assert ("text_pair" in columns) == pairs

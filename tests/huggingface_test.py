@@ -34,7 +34,8 @@ HEAD = (0.05 * np.sin(np.arange(384 * 3))).reshape(384, 3)
 def task_and_model():
     start = folders.resolve("minilm")
     folder = folders.read(start)
-    task = Classification(BertTokenizer(folder.vocab), "abc", max_seq_length=128)
+    options = Classification.Options(max_seq_length=128)
+    task = Classification(BertTokenizer(folder.vocab), options, labels="abc")
     config = dataclasses.replace(
         folder.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )

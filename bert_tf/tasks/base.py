@@ -127,9 +127,9 @@ class Task:
             settings: dict of what `settings` returned, perhaps with options of the
                 prediction at hand.
         """
-        labels = restore_labels(config) if cls.has_labels else None
+        labels = {"labels": restore_labels(config)} if cls.has_labels else {}
         options = cls.Options(**kept(cls.Options, settings))
-        return cls(tokenizer, options, labels=labels)
+        return cls(tokenizer, options, **labels)
 
     def describe(self):
         """Returns the keys of config.json that transformers needs for the same head."""
@@ -235,7 +235,7 @@ class Task:
 
         Args:
             rows: dict of a batch of packed rows.
-            outputs: {name: tensor} of the model.
+            outputs: what the model returns, by name or as a single tensor.
         """
         raise NotImplementedError
 

@@ -111,7 +111,7 @@ class Classification(Task):
         by the weights of the true labels alone. The caller multiplies each loss by the
         weight of its label, so that term is divided by it here.
         """
-        logits = outputs["logits"]
+        logits = self.named(outputs)["logits"]
         losses = keras.losses.sparse_categorical_crossentropy(
             rows["label"], logits, from_logits=True
         )

@@ -43,7 +43,7 @@ class FillMask(Task):
             5, "Predictions for each [MASK], the best first.", use="prediction"
         )
 
-    def __init__(self, tokenizer, options=None, *, labels=None):
+    def __init__(self, tokenizer, options=None):
         super().__init__(tokenizer, options)
         if tokenizer.mask_id is None:
             raise ValueError(

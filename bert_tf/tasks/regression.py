@@ -67,7 +67,8 @@ class Regression(Task):
         return {"regression": example_weights(rows)}
 
     def losses(self, rows, outputs):
-        return {"regression": ops.square(outputs["logits"][:, 0] - rows["label"])}
+        numbers = self.named(outputs)["logits"][:, 0]
+        return {"regression": ops.square(numbers - rows["label"])}
 
     def predict(self, outputs, columns):
         """Returns {"score": number} of each record.

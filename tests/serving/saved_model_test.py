@@ -123,7 +123,7 @@ def test_strings(name, folders, through_c):
     outputs = through_c[name, "serving_default"]
     assert "error" not in outputs
     for ours, theirs in zip(
-        expected, parity.as_answers(outputs, model.task.name), strict=True
+        expected, parity.as_predictions(outputs, model.task), strict=True
     ):
         words, numbers = parity.leaves(ours)
         their_words, their_numbers = parity.leaves(theirs)
@@ -145,25 +145,28 @@ def test_token_ids(name, folders, through_c):
         "places": places,
         "mask_places": np.where(batch["input_ids"] == 4, places, np.int32(-1)),
     }
-    outputs = model(batch).numpy()
+    named = task.named(model(batch))
+    outputs = {output: array.numpy() for output, array in named.items()}
     if name == "question_answering":
-        found = np.stack([found["start_logits"], found["end_logits"]], axis=-1)
-        np.testing.assert_allclose(found[places >= 0], outputs[places >= 0], atol=1e-5)
+        for side in ("start_logits", "end_logits"):
+            logits = np.array(found[side])[places >= 0]
+            np.testing.assert_allclose(logits, outputs[side][places >= 0], atol=1e-5)
     elif name == "fill_mask":
         probabilities = np.array(found["probabilities"])
-        np.testing.assert_allclose(probabilities, outputs[:, :, 1], atol=1e-5)
-        assert (
-            found["tokens"][1][2][0] == task.tokenizer.vocab[int(outputs[1, 2, 0, 0])]
-        )
+        np.testing.assert_allclose(probabilities, outputs["probabilities"], atol=1e-5)
+        best = outputs["ids"][1, 2, 0]
+        assert found["tokens"][1][2][0] == task.tokenizer.vocab[best]
     elif name == "features":
-        found = np.array(found["layer_-1"])[places >= 0]
-        np.testing.assert_allclose(found, outputs[:, :, 0][places >= 0], atol=1e-5)
+        states = np.array(found["layer_-1"])[places >= 0]
+        expected = outputs["hidden_states"][:, :, 0][places >= 0]
+        np.testing.assert_allclose(states, expected, atol=1e-5)
     elif name == "similarity":
-        np.testing.assert_allclose(found["embedding"], outputs[:, 0], atol=1e-5)
+        expected = outputs["embeddings"][:, 0]
+        np.testing.assert_allclose(found["embedding"], expected, atol=1e-5)
     elif name == "regression":
-        np.testing.assert_allclose(found["score"], outputs[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found["score"], outputs["logits"][:, 0], atol=1e-5)
     else:
-        np.testing.assert_allclose(found["logits"], outputs, atol=1e-5)
+        np.testing.assert_allclose(found["logits"], outputs["logits"], atol=1e-5)
 
 
 def test_an_empty_batch(through_c):

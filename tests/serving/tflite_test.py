@@ -11,8 +11,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from bert_tf import Model
 from bert_tf.serving import exporting, padded
+from bert_tf.serving.adapters import ADAPTERS
 
-OTHERS = padded.OUTPUTS.keys() - {"classification", "question_answering"}
+TASKS = {name for name, adapter in ADAPTERS.items() if adapter.padded}
+OTHERS = TASKS - {"classification", "question_answering"}
 
 
 def export(folder, path, **options):

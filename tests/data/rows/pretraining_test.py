@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from tiny_store import SPECIAL, write
 
-from bert_tf.data.corpus.masking import Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.tasks.pretraining import Pretraining
@@ -20,7 +19,7 @@ def made(tmp_path_factory):
         random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
     ]
     store = write(tmp_path_factory.mktemp("store") / "s", documents)
-    task = Pretraining(Masking(store.vocab), cls_id=CLS, sep_id=SEP, max_seq_length=24)
+    task = Pretraining(store.vocab, Pretraining.Options(max_seq_length=24))
     return Examples(store, max_seq_length=24, seed=3), row_maker(task.features)
 
 
@@ -91,14 +90,45 @@ def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
 
 def test_without_next_sentence_there_is_one_segment(made):
     examples, _ = made
-    task = Pretraining(
-        Masking(examples.store.vocab),
-        cls_id=CLS,
-        sep_id=SEP,
-        max_seq_length=24,
-        next_sentence=False,
-    )
+    options = Pretraining.Options(max_seq_length=24, nsp=False)
+    task = Pretraining(examples.store.vocab, options)
     single = Examples(examples.store, max_seq_length=24, seed=3, next_sentence=False)
     rows = next(iter(pretraining_rows(single, row_maker(task.features), batch_size=4)))
     assert int(tf.reduce_max(rows["segment_ids"])) == 0
     assert set(task.weights(rows)) == {"masked_lm"}
+
+
+def test_phases_follow_each_other_and_any_step_can_be_the_first(tmp_path):
+    random = np.random.default_rng(5)
+    documents = [
+        random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
+    ]
+    store = write(tmp_path / "s", documents)
+    plan = {"batch_size": 4, "micro_batches": 2, "seed": 3}
+
+    def rows_of(start_step=0, share=(1, 0), **options):
+        task = Pretraining(store.vocab, Pretraining.Options(**options))
+        return task.training_rows(store, **plan, start_step=start_step, share=share)
+
+    phases = {"phases": "16:3,24:2"}
+    whole = as_arrays(rows_of(**phases).take(12))
+    equal(whole[:6], as_arrays(rows_of(max_seq_length=16).take(6)))
+    equal(whole[6:], as_arrays(rows_of(start_step=3, max_seq_length=24).take(6)))
+    for step in (2, 3, 4):
+        equal(whole[2 * step :], as_arrays(rows_of(step, **phases).take(12 - 2 * step)))
+    for worker in range(2):
+        part = rows_of(1, share=(2, worker), **phases).take(5)
+        equal(whole[2 + worker :: 2], as_arrays(part))
+
+
+def test_evaluation_draws_the_same_examples_each_time(tmp_path):
+    store = write(tmp_path / "s", [[3, 4, 5], [6, 2], [4, 4]] * 9)
+    options = Pretraining.Options(phases="16:3,24:2", max_eval_steps=2)
+    first, second = (
+        as_arrays(
+            Pretraining(store.vocab, options).evaluation_rows(store, batch_size=3)
+        )
+        for _ in range(2)
+    )
+    assert [len(rows["first_token"]) for rows in first] == [3, 3]
+    equal(first, second)
