@@ -8,7 +8,7 @@ class Clock:
     short run. A resumed run continues with the time that is left.
 
     Args:
-        limit: seconds to train.
+        limit: seconds to train; 0 for a run that ends by updates, whose clock stands still.
         now: function() -> seconds.
         spent: seconds that earlier parts of the run took.
 
@@ -21,8 +21,8 @@ class Clock:
         self._now, self._start = now, None
 
     def start(self):
-        """Starts the clock, if it stands still."""
-        if self._start is None:
+        """Starts to count, if there is a limit and the clock does not count yet."""
+        if self.limit and self._start is None:
             self._start = self._now() - self.seconds
 
     def read(self):

@@ -67,11 +67,11 @@ def train(
     ended, reason = policy.ended(step), policy.best.why_stop()
     with _stop_signals() as received, policy.progress(step) as bar:
         while not ended and not reason:
-            recorder.add(engine.update(policy.seconds()))
+            recorder.add(engine.update(policy.clock.read()))
             stopped = engine.stop_signals(received)
             step += 1
             bar.update()
-            policy.start_clock()
+            policy.clock.start()
             ended = policy.ended(step)
             evaluates = evaluate and (ended or policy.evaluates(step))
             saves = evaluates or ended or stopped or policy.saves(step)

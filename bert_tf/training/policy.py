@@ -14,11 +14,12 @@ class Policy:
         config: `TrainConfig`.
         steps_per_epoch: updates of an epoch.
         metric: name of the score that decides which weights are best.
-        now: function() -> seconds; called only in runs of `train_minutes`.
+        now: function() -> seconds; only a run of `train_minutes` calls it.
         numbers: what `numbers` returned in the interrupted run; {} for a new run.
 
     Attributes:
         best: `Best` evaluation so far.
+        clock: `Clock` of the training time.
         of_total: " of 100" in a run of 100 updates, "" in a run of `train_minutes`.
     """
 
@@ -30,32 +31,22 @@ class Policy:
             threshold=config.early_stopping_threshold,
             numbers=numbers,
         )
-        self._clock = None
-        if config.train_minutes:
-            spent = numbers.get("seconds", 0.0)
-            self._clock = Clock(60 * config.train_minutes, now, spent)
+        spent = numbers.get("seconds", 0.0)
+        self.clock = Clock(60 * config.train_minutes, now, spent)
         self._total_steps = config.total_steps(steps_per_epoch)
         every = {"epoch": steps_per_epoch, "steps": config.eval_steps}
         self._eval_steps = every.get(config.eval_strategy, sys.maxsize)
-        self.of_total = "" if self._clock else f" of {self._total_steps}"
+        self.of_total = "" if config.train_minutes else f" of {self._total_steps}"
 
     def numbers(self):
         """Returns {name: number}, what a checkpoint must hold beside the tensors."""
-        time = {"seconds": self._clock.read()} if self._clock else {}
-        return self.best.numbers() | time
-
-    def start_clock(self):
-        """Starts to count the training time, if it is not counted yet."""
-        if self._clock:
-            self._clock.start()
-
-    def seconds(self):
-        """Returns the training time; 0 in a run that ends by updates."""
-        return self._clock.read() if self._clock else 0.0
+        return self.best.numbers() | {"seconds": self.clock.read()}
 
     def ended(self, step):
         """Returns whether all updates are made, or the time is up."""
-        return not self._clock.left() if self._clock else step >= self._total_steps
+        if self.clock.limit:
+            return not self.clock.left()
+        return step >= self._total_steps
 
     def logs(self, step):
         """Returns whether a log line is due; the first shows at once that training runs."""
@@ -71,17 +62,19 @@ class Policy:
 
     def warmup_end(self, step):
         """Returns the update at which the warm-up ends, estimated in a run by time."""
-        if self._clock:
-            return self.config.warmup_ratio * self._clock.estimate_steps(step)
+        if self.clock.limit:
+            return self.config.warmup_ratio * self.clock.estimate_steps(step)
         return self.config.warmup_steps(self._total_steps)
 
     def progress(self, step):
         """Returns a progress bar over the updates that starts at `step`."""
-        total = None if self._clock else self._total_steps
+        total = None if self.clock.limit else self._total_steps
         return progress(
             description="training", initial=step, total=total, unit="step", delay=0
         )
 
     def time_left(self):
         """Returns ", 3.5 minutes left" in a run that ends by time, else ""."""
-        return f", {self._clock.left() / 60:.1f} minutes left" if self._clock else ""
+        if not self.clock.limit:
+            return ""
+        return f", {self.clock.left() / 60:.1f} minutes left"

@@ -15,11 +15,8 @@ class Recorder:
     """Sums up the updates since the last log line, the window, into the next line.
 
     Args:
-        engine: `Engine`.
-        log: `Log`.
-        policy: `Policy`.
-        matmul_share: function(tokens per second) -> fraction of the machine's matmul
-            peak, or None.
+        engine, log, policy: `Engine`, `Log` and `Policy`.
+        matmul_share: as in `loop.train`.
     """
 
     def __init__(self, engine, log, policy, matmul_share=None):
