@@ -10,15 +10,15 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import run
+    import bert_tf
     from bert_tf.tasks import TASKS
 
-flags.define(run.EvaluateConfig)
-flags.define_options(run.EvaluateConfig, TASKS, "prediction")
+flags.define(bert_tf.EvaluateConfig)
+flags.define_options(bert_tf.EvaluateConfig, TASKS, "prediction")
 
 
 def main(_):
-    print(json.dumps(run.evaluate(flags.parse(run.EvaluateConfig))))
+    print(json.dumps(bert_tf.evaluate(flags.parse(bert_tf.EvaluateConfig))))
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import run
+    import bert_tf
     from bert_tf.tasks import TASKS
 
-flags.define(run.FinetuneConfig)
-flags.define_options(run.FinetuneConfig, TASKS, "training")
-flags.define(run.TrainConfig)
+flags.define(bert_tf.FinetuneConfig)
+flags.define_options(bert_tf.FinetuneConfig, TASKS, "training")
+flags.define(bert_tf.TrainConfig)
 
 
 def main(_):
-    config, training = flags.parse(run.FinetuneConfig), flags.parse(run.TrainConfig)
-    print(json.dumps(run.finetune(config, training)))
+    config = flags.parse(bert_tf.FinetuneConfig)
+    print(json.dumps(bert_tf.finetune(config, flags.parse(bert_tf.TrainConfig))))
 
 
 if __name__ == "__main__":

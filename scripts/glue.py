@@ -12,7 +12,8 @@ import sys
 import flags
 
 with flags.quiet_imports():
-    from bert_tf.run import TrainConfig, glue
+    from bert_tf.run import glue
+    from bert_tf.training.config import TrainConfig
 
 flags.define(glue.GlueConfig)
 flags.define(TrainConfig)

@@ -15,20 +15,22 @@ import sys
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import run
+    import bert_tf
+    from bert_tf.run.prediction import as_line
     from bert_tf.tasks import TASKS
 
-flags.define(run.PredictConfig)
-flags.define_options(run.PredictConfig, TASKS, "prediction")
+flags.define(bert_tf.PredictConfig)
+flags.define_options(bert_tf.PredictConfig, TASKS, "prediction")
 
 
 def main(arguments):
-    config, lines, source = flags.parse(run.PredictConfig), arguments[1:], "arguments"
+    config = flags.parse(bert_tf.PredictConfig)
+    lines, source = arguments[1:], "arguments"
     if not lines and not config.input_file:
         lines, source = sys.stdin.buffer, "standard input"
-    predictions = run.predict(config, lines, source)
+    predictions = bert_tf.predict(config, lines, source)
     if not config.output_file:
-        sys.stdout.writelines(map(run.as_line, predictions))
+        sys.stdout.writelines(map(as_line, predictions))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf.run import TrainConfig, demo, pretraining
+    from bert_tf.run import demo, pretraining
     from bert_tf.tasks.pretraining import Pretraining
+    from bert_tf.training.config import TrainConfig
 
 flags.define(demo.DemoConfig)
 flags.define(pretraining.PretrainConfig)

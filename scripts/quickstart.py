@@ -13,7 +13,7 @@ import pathlib
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import report, run
+    from bert_tf import FinetuneConfig, Model, TrainConfig, finetune, report
     from bert_tf.ground import setting
 
 DATA = pathlib.Path(__file__).parent / "customer_messages"
@@ -53,14 +53,14 @@ def word_count_accuracy():
 
 def main(_):
     output_dir = flags.parse(QuickstartConfig).output_dir
-    metrics = run.finetune(
-        run.FinetuneConfig(
+    metrics = finetune(
+        FinetuneConfig(
             model="minilm",
             train_file=str(DATA / "train.csv"),
             eval_file=str(DATA / "test.csv"),
             output_dir=output_dir,
         ),
-        run.TrainConfig(
+        TrainConfig(
             num_train_epochs=8,
             per_device_train_batch_size=16,
             learning_rate=1e-4,
@@ -73,7 +73,7 @@ def main(_):
     print(f"\ntest accuracy          {scores['accuracy']:.3f}")
     print(f"TF-IDF + log. regr.    {word_count_accuracy():.3f}")
     print(f"\nsaved in {output_dir}: the model, confusion_matrix.png, loss.png\n")
-    predictions = run.Model(output_dir).predict(MESSAGES)
+    predictions = Model(output_dir).predict(MESSAGES)
     for message, prediction in zip(MESSAGES, predictions):
         probability = prediction["scores"][prediction["label"]]
         print(f"{prediction['label']:18} {probability:4.0%}  {message}")

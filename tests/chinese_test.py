@@ -9,7 +9,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf import Model, run
+import bert_tf
+from bert_tf import Model
 from bert_tf.data.records.readers import read_table
 from bert_tf.data.records.squad import read_questions
 from bert_tf.data.records.tagged import read_tagged
@@ -141,7 +142,7 @@ def test_tags_and_answers_can_be_memorized(chinese):
     squad = json.loads((DATA / "cmrc2018/cmrc2018_dev.json").read_text("utf-8"))
     squad["data"] = squad["data"][:6]
     pathlib.Path("answers.json").write_text(json.dumps(squad))
-    training = run.TrainConfig(
+    training = bert_tf.TrainConfig(
         num_train_epochs=60,
         per_device_train_batch_size=8,
         learning_rate=1e-3,
@@ -151,8 +152,8 @@ def test_tags_and_answers_can_be_memorized(chinese):
         ("token_classification", "words.txt"),
         ("question_answering", "answers.json"),
     ):
-        metrics = run.finetune(
-            run.FinetuneConfig(
+        metrics = bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=chinese,
                 from_scratch=True,
                 task=task,

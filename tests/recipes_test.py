@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from bert_tf import run
+import bert_tf
 from bert_tf.config import read_config
 
 RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
@@ -25,7 +25,7 @@ def test_flagfile_of_finetune(path):
     # A flag without "=" is a boolean that is switched on.
     given = {name: value or True for name, value in given.items()}
     given |= {"train_file": "train", "output_dir": "out"}
-    for config in (run.FinetuneConfig, run.TrainConfig):
+    for config in (bert_tf.FinetuneConfig, bert_tf.TrainConfig):
         fields = {field.name: field.type for field in dataclasses.fields(config)}
         values = {name: given.pop(name) for name in fields.keys() & given.keys()}
         config(**{name: fields[name](value) for name, value in values.items()})

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from bert_tf import run as verbs
+import bert_tf as verbs
 from bert_tf.ground import setting
 from bert_tf.tasks.options import Options, TakesOptions, option
 from bert_tf.training.loop import Stopped

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import Model, run
+import bert_tf
+from bert_tf import Model
 
 pytestmark = pytest.mark.slow
-TRAINING = run.TrainConfig(
+TRAINING = bert_tf.TrainConfig(
     max_steps=3,
     per_device_train_batch_size=4,
     learning_rate=1e-2,
@@ -57,7 +58,7 @@ def home(tmp_path_factory):
             suffix = ".jsonl" if content[0] == "{" else ".tsv"
             path = pathlib.Path(task).with_suffix(suffix)
             path.write_text(content)
-            config = run.FinetuneConfig(
+            config = bert_tf.FinetuneConfig(
                 model="start",
                 task=task,
                 train_file=str(path),
@@ -65,7 +66,7 @@ def home(tmp_path_factory):
                 output_dir=task,
                 label_separator="|" if task == "multi_label" else "",
             )
-            run.finetune(config, TRAINING)
+            bert_tf.finetune(config, TRAINING)
         yield pathlib.Path.cwd()
 
 

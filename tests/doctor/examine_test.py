@@ -8,7 +8,8 @@ import sys
 import pytest
 import tiny_folder
 
-from bert_tf import doctor, run
+import bert_tf
+from bert_tf import doctor
 from bert_tf.training.loop import TrainConfig
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -105,7 +106,7 @@ def test_columns_by_name():
 def test_a_fine_tuned_model_and_its_labels():
     tiny_folder.write("start")
     write("train.csv", make_rows(4), header="words,kind")
-    config = run.FinetuneConfig(
+    config = bert_tf.FinetuneConfig(
         model="start",
         train_file="train.csv",
         output_dir="model",
@@ -113,7 +114,7 @@ def test_a_fine_tuned_model_and_its_labels():
         text_column="words",
         label_column="kind",
     )
-    run.finetune(config, TrainConfig(max_steps=1))
+    bert_tf.finetune(config, TrainConfig(max_steps=1))
     write("eval.csv", [("so bad", "neg"), ("is it", "neutral")], header="words,kind")
     found = examine(model="model", eval_file="eval.csv")
     assert found["model/labels"]["says"] == "2 labels: 'neg', 'pos'"

@@ -12,7 +12,7 @@ import tensorflow as tf
 import tiny
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import dialects, folder, formats, layouts, tf1
 from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.config import read_config
@@ -169,9 +169,9 @@ def test_classifier_gets_googles_names_and_predicts_the_same():
         written["output_bias"], np.asarray(model.classifier.bias.value)
     )
     texts = ["the film was very good .", "a bad film", "it is"]
-    assert run.Model("tf1").predict(texts) == run.Model("start").predict(texts)
+    assert bert_tf.Model("tf1").predict(texts) == bert_tf.Model("start").predict(texts)
     convert_folder("tf1", "back")
-    assert run.Model("back").predict(texts) == run.Model("start").predict(texts)
+    assert bert_tf.Model("back").predict(texts) == bert_tf.Model("start").predict(texts)
 
 
 def read_config_with(extra):
@@ -192,8 +192,8 @@ def test_fine_tuning_starts_from_every_layout_alike():
     rows = "text\tlabel\nthe film\tgood\nit was\tbad\na very\tgood\nis it\tbad\n"
     pathlib.Path("train.tsv").write_text(rows)
     metrics = {
-        start: run.finetune(
-            run.FinetuneConfig(
+        start: bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=start,
                 train_file="train.tsv",
                 eval_file="train.tsv",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder, formats, names
 from bert_tf.tasks.classification import Classification
 from bert_tf.training.loop import Stopped, TrainConfig
@@ -44,7 +44,7 @@ def finetune(training=TRAINING, **changes):
         "max_seq_length": 16,
         **COLUMNS,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), training)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), training)
 
 
 def write(name, content):
@@ -82,7 +82,7 @@ def work_beside(home, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def model(home):
-    return run.Model(home / "learnt")
+    return bert_tf.Model(home / "learnt")
 
 
 class TestFinetune:
@@ -122,7 +122,7 @@ class TestFinetune:
 
     def test_flags_are_a_flagfile(self, home):
         lines = (home / "model" / "flags.txt").read_text().splitlines()
-        fields = [*dataclasses.fields(run.FinetuneConfig)]
+        fields = [*dataclasses.fields(bert_tf.FinetuneConfig)]
         fields += dataclasses.fields(TrainConfig)
         assert len(lines) == len(fields) + 1
         assert re.fullmatch("# data: [0-9a-f]{64}", lines[-1])
@@ -185,7 +185,7 @@ class TestFinetune:
             TRAINING, lora_rank=2, lora_alpha=8.0, learning_rate=0.1
         )
         metrics = finetune(training, eval_file="train.tsv", output_dir="adapted")
-        scores = run.Model("adapted").evaluate("train.tsv")
+        scores = bert_tf.Model("adapted").evaluate("train.tsv")
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
         start = formats.read_safetensors("start/model.safetensors")
         learnt = formats.read_safetensors("adapted/model.safetensors")
@@ -243,7 +243,7 @@ class TestFinetune:
         scored = int(np.sum(metrics["eval_confusion_matrix"]))
         assert 0 < scored < 20
         assert metrics["train_examples"] == 20 - scored
-        weights = run.Model("out").keras_model.backbone.get_weights()
+        weights = bert_tf.Model("out").keras_model.backbone.get_weights()
         # A normal of deviation 0.3, truncated at 0.6, has 0.88 of it. The first rate is 0.
         assert np.std(weights[0]) == pytest.approx(0.264, abs=0.03)
         assert "from random weights on" in pathlib.Path("out/README.md").read_text()
@@ -268,7 +268,7 @@ class TestFinetune:
         assert not pathlib.Path("out/confusion_matrix.png").exists()
         assert pathlib.Path("out/loss.png").read_bytes().startswith(b"\x89PNG")
 
-        pair = run.Model("out")
+        pair = bert_tf.Model("out")
         assert pair.columns == {"text": 0, "text_pair": 1, "label": 2}
         assert sum(map(sum, pair.evaluate("pairs.tsv")["eval_confusion_matrix"])) == 20
         film = {"text": "a film", "text_pair": "good"}
@@ -290,7 +290,7 @@ class TestModel:
 
     def test_bfloat16_predicts_nearly_the_same(self, home, model):
         texts = ["the film is good .", "it was a bad film"]
-        half = run.Model(home / "learnt", bf16=True)
+        half = bert_tf.Model(home / "learnt", bf16=True)
         assert half.keras_model.dtype_policy.compute_dtype == "bfloat16"
         for exact, rounded in zip(model.predict(texts), half.predict(texts)):
             assert exact["label"] == rounded["label"]
@@ -341,7 +341,7 @@ class TestModel:
     )
     def test_settings_of_another_task_are_refused(self, home, asked, says):
         with pytest.raises(ValueError, match=says):
-            run.Model(home / "model", **asked)
+            bert_tf.Model(home / "model", **asked)
 
     def test_a_string_is_not_a_list(self, model):
         with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
@@ -499,28 +499,28 @@ class TestBadModelFolder:
 
     def test_length_over_the_positions(self):
         with pytest.raises(ValueError, match="25, but the model has only 24 positions"):
-            run.Model("model", max_seq_length=25)
+            bert_tf.Model("model", max_seq_length=25)
 
     def test_length_too_small_for_any_text(self):
         with pytest.raises(ValueError, match="max_seq_length is 2, but .* raise it"):
-            run.Model("model", max_seq_length=2)
+            bert_tf.Model("model", max_seq_length=2)
 
     def test_unknown_label(self):
         write("dev.tsv", "review\tverdict\nit\tpos\nfilm\tmeh\n")
         with pytest.raises(
             ValueError, match=r"dev.tsv, line 3: label 'meh' is not one"
         ):
-            run.evaluate(run.EvaluateConfig(model="model", eval_file="dev.tsv"))
+            bert_tf.evaluate(bert_tf.EvaluateConfig(model="model", eval_file="dev.tsv"))
 
     def test_truncated_weights(self):
         weights = pathlib.Path("model/model.safetensors")
         weights.write_bytes(weights.read_bytes()[:-1])
         with pytest.raises(ValueError, match=r"model.safetensors is cut short or corr"):
-            run.Model("model")
+            bert_tf.Model("model")
 
     def test_encoder_without_a_head(self):
         with pytest.raises(ValueError, match=r"in start do not fit.*fine-tune them"):
-            run.Model("start")
+            bert_tf.Model("start")
 
     def test_unknown_task(self):
         path = pathlib.Path("model/config.json")
@@ -528,15 +528,15 @@ class TestBadModelFolder:
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
         with pytest.raises(ValueError, match=r"fill_mask, features; received 'poetry'"):
-            run.Model("model")
+            bert_tf.Model("model")
 
     def test_texts_from_one_place_only(self):
-        config = run.PredictConfig(model="model", input_file="train.tsv")
+        config = bert_tf.PredictConfig(model="model", input_file="train.tsv")
         with pytest.raises(ValueError, match=r"input_file \(train.tsv\) or from argum"):
-            run.predict(config, ["good"])
+            bert_tf.predict(config, ["good"])
 
-    @pytest.mark.parametrize("config", [run.EvaluateConfig, run.PredictConfig])
+    @pytest.mark.parametrize("config", [bert_tf.EvaluateConfig, bert_tf.PredictConfig])
     def test_no_batch(self, config):
-        files_ = {"eval_file": "x"} if config is run.EvaluateConfig else {}
+        files_ = {"eval_file": "x"} if config is bert_tf.EvaluateConfig else {}
         with pytest.raises(ValueError, match="at least 1; received 0"):
             config(model="model", per_device_eval_batch_size=0, **files_)

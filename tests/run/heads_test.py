@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import formats
 from bert_tf.predictor import Model
 from bert_tf.run import searching
@@ -37,7 +37,7 @@ def finetune(name, task, content, **changes):
         "max_seq_length": 20,
         "output_dir": path.stem,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), TRAINING)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -95,7 +95,9 @@ def scores_of(metrics):
 
 
 def evaluated(name, file):
-    return scores_of(run.evaluate(run.EvaluateConfig(model=name, eval_file=file)))
+    return scores_of(
+        bert_tf.evaluate(bert_tf.EvaluateConfig(model=name, eval_file=file))
+    )
 
 
 class TestTokenClassification:
@@ -107,14 +109,14 @@ class TestTokenClassification:
         assert evaluated("tagged", "tagged.txt") == pytest.approx(
             scores_of(tagged), abs=1e-4
         )
-        config = run.PredictConfig(model="tagged")
-        first, second = run.predict(config, ["It was very  good.", "the film"])
+        config = bert_tf.PredictConfig(model="tagged")
+        first, second = bert_tf.predict(config, ["It was very  good.", "the film"])
         (entity,) = first["entities"]
         assert entity["text"] == "very  good"
         assert (entity["start"], entity["end"], entity["type"]) == (7, 17, "up")
         assert 0.3 < entity["score"] <= 1
         assert second == {"entities": []}
-        (third,) = run.predict(
+        (third,) = bert_tf.predict(
             config, ['{"tokens": ["it", "was", "very", "bad", "."]}']
         )
         assert [e["text"] for e in third["entities"]] == ["very bad"]
@@ -155,14 +157,14 @@ class TestQuestionAnswering:
         )
         context = "It was  Poor, it is."
         question = {"question": "is it ?", "context": context}
-        (prediction,) = run.predict(
-            run.PredictConfig(model="answered"), [json.dumps(question)]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="answered"), [json.dumps(question)]
         )
         start, end = prediction["start"], prediction["end"]
         assert prediction["answer"] == context[start:end] == "Poor"
         assert 0 < prediction["score"] <= 1
-        config = run.PredictConfig(model="answered", top_k=3)
-        (prediction,) = run.predict(config, [json.dumps(question)])
+        config = bert_tf.PredictConfig(model="answered", top_k=3)
+        (prediction,) = bert_tf.predict(config, [json.dumps(question)])
         assert len(prediction["n_best"]) == 3
         assert prediction["n_best"][0]["answer"] == "Poor"
 
@@ -175,8 +177,8 @@ class TestQuestionAnswering:
         assert not any("pooler" in name for name in names)
 
     def test_questions_are_predicted_from_their_file(self, answered):
-        config = run.PredictConfig(model="answered", input_file="answered.json")
-        predictions = run.predict(config)
+        config = bert_tf.PredictConfig(model="answered", input_file="answered.json")
+        predictions = bert_tf.predict(config)
         assert len(predictions) == 16
         assert predictions[0]["answer"] == "good"
 
@@ -190,8 +192,8 @@ class TestMultipleChoice:
             scores_of(chosen), abs=1e-4
         )
         question = {"question": "it is", "choices": ["bad", "poor", "fine"]}
-        (prediction,) = run.predict(
-            run.PredictConfig(model="chosen"), [json.dumps(question)]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="chosen"), [json.dumps(question)]
         )
         assert prediction["choice"] == "fine"
         assert sum(prediction["scores"]) == pytest.approx(1)
@@ -228,8 +230,8 @@ class TestSimilarity:
         assert evaluated("alike", "alike.tsv") == pytest.approx(
             scores_of(alike), abs=1e-4
         )
-        config = run.PredictConfig(model="alike")
-        first, second = run.predict(config, ["it was fine\ta very good", "a\tpoor"])
+        config = bert_tf.PredictConfig(model="alike")
+        first, second = bert_tf.predict(config, ["it was fine\ta very good", "a\tpoor"])
         assert first["similarity"] > 0.5
         lines = ['{"text": "it was fine"}', '{"text": "a very good"}']
         table = [
@@ -265,7 +267,7 @@ class TestSimilarity:
 
     def test_micro_batches_are_refused(self):
         training = dataclasses.replace(TRAINING, gradient_accumulation_steps=2)
-        config = run.FinetuneConfig(
+        config = bert_tf.FinetuneConfig(
             model="start",
             task="similarity",
             similarity_loss="negatives",
@@ -274,7 +276,7 @@ class TestSimilarity:
             output_dir="parts",
         )
         with pytest.raises(ValueError, match="drop gradient_accumulation_steps"):
-            run.finetune(config, training)
+            bert_tf.finetune(config, training)
 
     def test_searches(self, alike):
         pathlib.Path("corpus.txt").write_text(
@@ -297,7 +299,7 @@ class TestSimilarity:
 
 
 def test_tagged_words_do_not_come_from_tfds():
-    config = run.FinetuneConfig(
+    config = bert_tf.FinetuneConfig(
         model="start",
         tfds="glue/sst2",
         task="token_classification",
@@ -305,7 +307,7 @@ def test_tagged_words_do_not_come_from_tfds():
         output_dir="no",
     )
     with pytest.raises(ValueError, match="this task needs more"):
-        run.finetune(config, dataclasses.replace(TRAINING))
+        bert_tf.finetune(config, dataclasses.replace(TRAINING))
     assert not pathlib.Path("no").exists()
 
 
@@ -313,4 +315,4 @@ def test_an_option_of_questions_is_not_for_others():
     with pytest.raises(
         ValueError, match="doc_stride is an option of question_answering"
     ):
-        run.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)
+        bert_tf.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)

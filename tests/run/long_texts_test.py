@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.predictor import Model
+from bert_tf.run.prediction import as_line
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
@@ -47,7 +48,7 @@ def finetune(long_text, **changes):
         "long_text": long_text,
         "output_dir": long_text,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +64,12 @@ class TestClassification:
     def test_the_folder_remembers(self, windows):
         config = json.loads(pathlib.Path("windows/config.json").read_text())
         assert config["bert_tf"]["long_text"] == "windows"
-        metrics = run.evaluate(
-            run.EvaluateConfig(model="windows", eval_file="long.tsv")
+        metrics = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="windows", eval_file="long.tsv")
         )
         assert metrics["eval_loss"] == pytest.approx(windows["eval_loss"], abs=1e-4)
         options = {"model": "windows", "long_text": "truncate"}
-        cut = run.evaluate(run.EvaluateConfig(eval_file="long.tsv", **options))
+        cut = bert_tf.evaluate(bert_tf.EvaluateConfig(eval_file="long.tsv", **options))
         assert abs(cut["eval_loss"] - windows["eval_loss"]) > 1e-3
 
     def test_the_batch_size_changes_no_prediction(self, windows):
@@ -97,8 +98,10 @@ class TestFeatures:
     def test_npz_holds_the_predictions(self):
         pathlib.Path("texts.txt").write_text("it was good\n\na film\n")
         options = {"model": "start", "task": "features", "input_file": "texts.txt"}
-        config = run.PredictConfig(layers="-1,0", output_file="states.npz", **options)
-        predictions = run.predict(config)
+        config = bert_tf.PredictConfig(
+            layers="-1,0", output_file="states.npz", **options
+        )
+        predictions = bert_tf.predict(config)
         assert [len(prediction["tokens"]) for prediction in predictions] == [5, 2, 4]
         with np.load("states.npz", allow_pickle=False) as arrays:
             np.testing.assert_array_equal(arrays["row_splits"], [0, 5, 7, 11])
@@ -109,23 +112,23 @@ class TestFeatures:
         assert not list(pathlib.Path().glob(".states*"))
 
     def test_as_lines(self):
-        (prediction,) = run.predict(
-            run.PredictConfig(model="start", task="features"), ["a"]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="start", task="features"), ["a"]
         )
-        line = json.loads(run.as_line(prediction))
+        line = json.loads(as_line(prediction))
         assert np.shape(line["layers"]["-1"]) == (3, 12)
 
     def test_labels_cannot_be_written_as_arrays(self, windows):
-        config = run.PredictConfig(model="windows", output_file="a.npz")
+        config = bert_tf.PredictConfig(model="windows", output_file="a.npz")
         with pytest.raises(ValueError, match="no arrays; name output_file a.jsonl"):
-            run.predict(config, ["good"])
+            bert_tf.predict(config, ["good"])
 
     def test_another_ending_is_an_error(self):
         with pytest.raises(ValueError, match="must end in .jsonl or .npz; rec"):
-            run.PredictConfig(model="start", output_file="a.csv")
+            bert_tf.PredictConfig(model="start", output_file="a.csv")
 
     def test_predictions_go_to_a_file(self, windows):
-        config = run.PredictConfig(model="windows", output_file="a.jsonl")
-        predictions = run.predict(config, ["good", "bad"])
+        config = bert_tf.PredictConfig(model="windows", output_file="a.jsonl")
+        predictions = bert_tf.predict(config, ["good", "bad"])
         lines = pathlib.Path("a.jsonl").read_text().splitlines()
         assert list(map(json.loads, lines)) == predictions

@@ -20,11 +20,11 @@ from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.predictor import Model
-from bert_tf.run import TrainConfig
 from bert_tf.run.pretraining import TRAINING, PretrainConfig, phased_rows, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization import write_vocab
+from bert_tf.training.config import TrainConfig
 from bert_tf.training.journal import Log
 
 TEXT = """The film is good. It is very fine.

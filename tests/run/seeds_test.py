@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.run import seeds
 from bert_tf.tasks.classification import Classification
 from bert_tf.training.loop import Stopped, TrainConfig
@@ -28,8 +28,9 @@ def finetune(seed=3, **changes):
         "max_seq_length": 8,
         "seeds": 2,
     }
-    return run.finetune(
-        run.FinetuneConfig(**config | changes), dataclasses.replace(TRAINING, seed=seed)
+    return bert_tf.finetune(
+        bert_tf.FinetuneConfig(**config | changes),
+        dataclasses.replace(TRAINING, seed=seed),
     )
 
 
@@ -153,7 +154,7 @@ def test_a_worker_that_does_not_write_summarises_too(tmp_path):
     def stand_in(config, training):
         return {"eval_accuracy": float(training.seed)}
 
-    config = run.FinetuneConfig(
+    config = bert_tf.FinetuneConfig(
         model="start", train_file="data.csv", output_dir=str(tmp_path / "out"), seeds=2
     )
     training = dataclasses.replace(TRAINING, seed=3)

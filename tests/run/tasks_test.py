@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 import tiny_folder
 import tiny_tfds
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder
 from bert_tf.run import finetuning
 from bert_tf.training.loop import TrainConfig
@@ -28,7 +28,7 @@ ENDS = {"good .": 5.0, "fine": 4.0, "poor": 0.5, "bad ,": 0.0}
 
 def finetune(training=TRAINING, **changes):
     config = {"model": "start", "max_seq_length": 16, "output_dir": "out"}
-    return run.finetune(run.FinetuneConfig(**config | changes), training)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), training)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -79,13 +79,13 @@ class TestRegression:
         assert "| pearson | " in card
 
     def test_evaluates_and_predicts(self, regression):
-        config = run.EvaluateConfig(model="r", eval_file="sts.csv")
-        scores = run.evaluate(config)
+        config = bert_tf.EvaluateConfig(model="r", eval_file="sts.csv")
+        scores = bert_tf.evaluate(config)
         assert scores == pytest.approx(
             {k: v for k, v in regression.items() if k.startswith("eval_")}, abs=1e-5
         )
-        good, bad = run.predict(
-            run.PredictConfig(model="r"), ["it was\tgood .", "a\tbad ,"]
+        good, bad = bert_tf.predict(
+            bert_tf.PredictConfig(model="r"), ["it was\tgood .", "a\tbad ,"]
         )
         assert good.keys() == bad.keys() == {"score"}
         assert good["score"] > bad["score"] + 2
@@ -138,17 +138,21 @@ class TestMultiLabel:
         assert model.config.extra["id2label"] == {"0": "good", "1": "strong"}
 
     def test_evaluates_with_the_threshold_of_training(self, multi_label):
-        scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="train.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="m", eval_file="train.tsv")
+        )
         assert scores["eval_micro_f1"] == multi_label["eval_micro_f1"]
         # It is kept for other data, for which another threshold is better.
         write_tagged("none.tsv", lambda labels: "")
-        scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="none.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="m", eval_file="none.tsv")
+        )
         assert scores["eval_threshold"] == multi_label["eval_threshold"]
         assert scores["eval_micro_f1"] == 0.0
 
     def test_predicts(self, multi_label):
         texts = ["film : good .", "it was bad ,", "the film is poor"]
-        predictions = run.predict(run.PredictConfig(model="m"), texts)
+        predictions = bert_tf.predict(bert_tf.PredictConfig(model="m"), texts)
         for prediction in predictions:
             assert list(prediction) == ["labels", "scores"]
             assert prediction["labels"] == [
@@ -180,7 +184,9 @@ class TestMultiLabel:
         assert metrics["eval_per_class"]["rude"]["support"] == 0
         columns = folder.read("c").settings["columns"]
         assert columns == {"text": "text", "label": ["good", "rude"]}
-        scores = run.evaluate(run.EvaluateConfig(model="c", eval_file="marks.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="c", eval_file="marks.tsv")
+        )
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
 
 
@@ -270,7 +276,7 @@ def test_tfds_instead_of_files(home):
     )
     assert metrics["train_examples"] == 20
     assert np.sum(metrics["eval_confusion_matrix"]) == 8
-    (prediction,) = run.Model("t").predict(["it was good ."])
+    (prediction,) = bert_tf.Model("t").predict(["it was good ."])
     assert list(prediction["scores"]) == ["bad", "good"]
     # The features of the data set are the columns of a file.
     pathlib.Path("films.tsv").write_text(
@@ -279,5 +285,5 @@ def test_tfds_instead_of_files(home):
             f"{e['sentence']}\t{e['label'] and 'good' or 'bad'}\n" for e in examples[:8]
         )
     )
-    scores = run.evaluate(run.EvaluateConfig(model="t", eval_file="films.tsv"))
+    scores = bert_tf.evaluate(bert_tf.EvaluateConfig(model="t", eval_file="films.tsv"))
     assert scores["eval_confusion_matrix"] == metrics["eval_confusion_matrix"]

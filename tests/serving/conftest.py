@@ -5,9 +5,9 @@ import json
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 
-TRAINING = run.TrainConfig(
+TRAINING = bert_tf.TrainConfig(
     max_steps=8,
     per_device_train_batch_size=4,
     learning_rate=2e-2,
@@ -51,8 +51,8 @@ def folders(tmp_path_factory):
         path = (home / f"{name}_data").with_suffix(suffix)
         path.write_text(content, encoding="utf-8")
         task = "classification" if name == "pairs" else name
-        run.finetune(
-            run.FinetuneConfig(
+        bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=str(home / "start"),
                 task=task,
                 train_file=str(path),

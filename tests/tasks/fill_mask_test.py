@@ -9,7 +9,7 @@ import reference
 import tiny
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig
 from bert_tf.data.records.readers import Table
@@ -188,7 +188,7 @@ class TestTask:
 
     def test_fine_tuning_refuses_it(self):
         with pytest.raises(ValueError, match="one of .*; received 'fill_mask'"):
-            run.FinetuneConfig(
+            bert_tf.FinetuneConfig(
                 task="fill_mask", model="x", train_file="x", output_dir="x"
             )
 
@@ -226,8 +226,8 @@ class TestFolder:
         pathlib.Path("x.jsonl").write_text(
             '{"text": "it [MASK] a", "text_pair": "film [MASK]"}\n'
         )
-        (prediction,) = run.predict(
-            run.PredictConfig(input_file="x.jsonl", top_k=4, **config)
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(input_file="x.jsonl", top_k=4, **config)
         )
         return prediction["tokens"]
 
@@ -248,7 +248,9 @@ class TestFolder:
     def test_evaluation_is_refused(self):
         pathlib.Path("labelled.tsv").write_text("text\tlabel\na\tb\nit\tc\n")
         with pytest.raises(ValueError) as caught:
-            run.evaluate(run.EvaluateConfig(model="bert", eval_file="labelled.tsv"))
+            bert_tf.evaluate(
+                bert_tf.EvaluateConfig(model="bert", eval_file="labelled.tsv")
+            )
         assert str(caught.value) == (
             "the model's task is fill_mask, which has no labels to score predictions "
             "with. Fine-tune the model first; masked tokens are scored by pretrain.py "

@@ -112,13 +112,15 @@ def test_phases_follow_each_other_and_any_step_can_be_the_first(tmp_path):
 
     phases = {"phases": "16:3,24:2"}
     whole = as_arrays(rows_of(**phases).take(12))
-    equal(whole[:6], as_arrays(rows_of(max_seq_length=16).take(6)))
-    equal(whole[6:], as_arrays(rows_of(start_step=3, max_seq_length=24).take(6)))
+    assert_equal(whole[:6], as_arrays(rows_of(max_seq_length=16).take(6)))
+    assert_equal(whole[6:], as_arrays(rows_of(start_step=3, max_seq_length=24).take(6)))
     for step in (2, 3, 4):
-        equal(whole[2 * step :], as_arrays(rows_of(step, **phases).take(12 - 2 * step)))
+        assert_equal(
+            whole[2 * step :], as_arrays(rows_of(step, **phases).take(12 - 2 * step))
+        )
     for worker in range(2):
         part = rows_of(1, share=(2, worker), **phases).take(5)
-        equal(whole[2 + worker :: 2], as_arrays(part))
+        assert_equal(whole[2 + worker :: 2], as_arrays(part))
 
 
 def test_evaluation_draws_the_same_examples_each_time(tmp_path):
@@ -131,4 +133,4 @@ def test_evaluation_draws_the_same_examples_each_time(tmp_path):
         for _ in range(2)
     )
     assert [len(rows["first_token"]) for rows in first] == [3, 3]
-    equal(first, second)
+    assert_equal(first, second)
