@@ -15,7 +15,8 @@ with flags.quiet_imports():
     from bert_tf.tasks import TASKS
 
 flags.define(bert_tf.FinetuneConfig)
-flags.define_options(bert_tf.FinetuneConfig, TASKS, "training")
+trained = {name: task for name, task in TASKS.items() if task.scored}
+flags.define_options(bert_tf.FinetuneConfig, trained, "training")
 flags.define(bert_tf.TrainConfig)
 
 

@@ -16,7 +16,8 @@ def format_help(description, sections, width=100):
     longest = max((len(flag) for _, rows in sections for flag, _ in rows), default=0)
     column = min(_COLUMN, longest + 4)
     lines = [(description or "").strip(), ""]
-    for heading, rows in sections:
+    # What is written comes last, whichever dataclass says it.
+    for heading, rows in sorted(sections, key=lambda section: section[0] == "output"):
         if heading or lines[-1]:
             lines.append(heading.upper())
         for flag, text in rows:

@@ -6,6 +6,7 @@ Shapes: B examples, R rows, S tokens a row, K tokens asked of an example, H hidd
 import keras
 from keras import ops
 
+from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.windows import mean_of_windows
@@ -38,8 +39,9 @@ class Classifier(keras.Model):
     def __init__(self, backbone, num_labels, *, name="classification"):
         super().__init__(dtype=backbone.dtype_policy, name=name)
         self.backbone = backbone
-        self.dropout = _dropout(backbone)
-        self.classifier = _dense(backbone, num_labels, "classifier")
+        rate = backbone.config.head_dropout_prob
+        self.dropout = Dropout(rate, dtype=self.dtype_policy, name="dropout")
+        self.classifier = _head(backbone, num_labels, "classifier")
         self.built = True
 
     def call(self, batch, training=None):
@@ -79,7 +81,7 @@ class ChoiceScorer(Classifier):
         return {"logits": ops.reshape(scores, (-1, batch["num_choices"]))}
 
 
-class TokenClassifier(keras.Model):
+class TokenClassifier(Classifier):
     """Dropout and one dense layer over the state of each token.
 
     Args:
@@ -107,11 +109,7 @@ class TokenClassifier(keras.Model):
     unused_scopes = ("bert/pooler/",)
 
     def __init__(self, backbone, num_labels, *, name="token_classification"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
-        self.dropout = _dropout(backbone)
-        self.classifier = _dense(backbone, num_labels, "classifier")
-        self.built = True
+        super().__init__(backbone, num_labels, name=name)
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
@@ -150,7 +148,7 @@ class SpanPredictor(keras.Model):
     def __init__(self, backbone, *, name="question_answering"):
         super().__init__(dtype=backbone.dtype_policy, name=name)
         self.backbone = backbone
-        self.qa_outputs = _dense(backbone, 2, "qa_outputs")
+        self.qa_outputs = _head(backbone, 2, "qa_outputs")
         self.built = True
 
     def call(self, batch, training=None):
@@ -242,19 +240,11 @@ def _token_states(backbone, rows, training):
     return ops.reshape(states, (-1, backbone.config.hidden_size))
 
 
-def _dropout(backbone):
-    rate = backbone.config.head_dropout_prob
-    return Dropout(rate, dtype=backbone.dtype_policy, name="dropout")
-
-
-def _dense(backbone, size, name):
-    layer = keras.layers.Dense(
-        size,
-        kernel_initializer=keras.initializers.TruncatedNormal(
-            stddev=backbone.config.initializer_range
-        ),
-        dtype=backbone.dtype_policy,
-        name=name,
+def _head(backbone, size, name):
+    """Returns a built dense layer from hidden states to `size` numbers."""
+    config = backbone.config
+    layer = dense(
+        size, config.initializer_range, dtype=backbone.dtype_policy, name=name
     )
-    layer.build((None, backbone.config.hidden_size))
+    layer.build((None, config.hidden_size))
     return layer

@@ -36,7 +36,7 @@ class FinetuneConfig(TakesOptions):
         "", "Evaluation file, in the same formats. Empty: no evaluation."
     )
     eval_fraction: float = setting(
-        0.0, "Fraction of train_file to hold out for evaluation, by its texts. 0: none."
+        0.0, "Fraction of train_file to hold out for evaluation. 0: none."
     )
     text_column: str = setting(
         "", "Column of the text: a name, or a position from 0. Empty: detect it."
@@ -56,13 +56,11 @@ class FinetuneConfig(TakesOptions):
         "Model folder, minilm, or a published name such as bert-base-uncased.",
         section="model",
     )
-    from_scratch: bool = setting(
-        False, "Start from random weights, with the model's sizes and vocabulary."
-    )
+    from_scratch: bool = setting(False, "Start from random weights.")
     task: str = setting("classification", "Task; its options are below.")
     output_dir: str = setting(
         "",
-        "Folder to write. An interrupted run in it is resumed.",
+        "Folder to write; an interrupted run in it is resumed.",
         section="output",
     )
     seeds: int = setting(
@@ -121,12 +119,7 @@ def finetune(config, training=None):
         0.91
     """
     training = training or TrainConfig()
-    flags = {
-        name: value
-        for part in (config, config.task_options, training)
-        for name, value in dataclasses.asdict(part).items()
-        if name != "options"
-    }
+    flags = session.collect_flags(config, training)
 
     def work(strategy):
         if config.seeds == 1:

@@ -94,9 +94,7 @@ def pretrain(config, training=None):
         training.
 
     Raises:
-        ValueError, FileNotFoundError: bad input, before anything is written.
-        loop.Stopped: on SIGTERM; the same call resumes.
-        ConnectionError: one of several workers is lost; the same calls resume.
+        As `finetune`.
 
     Example:
         >>> import bert_tf
@@ -116,12 +114,7 @@ def pretrain(config, training=None):
             )
         total = sum(steps for _, steps in options.parse_phases())
         training = dataclasses.replace(training, max_steps=total)
-    flags = {
-        name: value
-        for part in (config, options, training)
-        for name, value in dataclasses.asdict(part).items()
-        if name != "options"
-    }
+    flags = session.collect_flags(config, training)
     return session.unless_finished(
         config.output_dir,
         flags,

@@ -62,6 +62,15 @@ class Trained:
     examples_per_update: int
 
 
+def collect_flags(config, training):
+    """Returns {flag: value} of a verb's configuration, its options and a `TrainConfig`."""
+    flags = {}
+    for part in (config, config.task_options, training):
+        flags |= dataclasses.asdict(part)
+    del flags["options"]  # Those given; all of them are in `task_options`.
+    return flags
+
+
 def unless_finished(output_dir, flags, distribution, work):
     """Returns what `work` returns, or the metrics of a run that has finished already.
 

@@ -159,13 +159,11 @@ class Adapter:
 
 ADAPTERS = {
     "classification": Adapter(
-        outputs.of_labels,
-        padded=lambda named: {"probability": tf.nn.softmax(named["logits"])},
-        chooses=("probability",),
+        outputs.of_labels, padded=outputs.softmax, chooses=("probability",)
     ),
     "multi_label": Adapter(
         outputs.of_many_labels,
-        padded=lambda named: {"probability": tf.sigmoid(named["logits"])},
+        padded=outputs.sigmoid,
         chooses=("probability",),
         prediction=outputs.without_padded_labels,
     ),
@@ -176,7 +174,7 @@ ADAPTERS = {
         outputs.of_labels,
         signatures=serve_words,
         complete=add_places,
-        padded=lambda named: {"probability": tf.nn.softmax(named["logits"])},
+        padded=outputs.softmax,
         chooses=("probability",),
         prediction=outputs.as_entities,
     ),

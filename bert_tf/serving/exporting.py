@@ -142,7 +142,7 @@ def _write_tflite(path, model, inputs, config):
         path / "model.tflite",
         model.task,
         model.keras_model,
-        length=None if config.dynamic_length else model.task.max_seq_length,
+        length=None if config.dynamic_length else model.task.options.max_seq_length,
         quantize=config.quantize,
         vocabulary=files[0],
         labels=files[1] if files[1:] else None,

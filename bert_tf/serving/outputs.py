@@ -27,6 +27,16 @@ def compute(task, model, columns):
     return run(task, model, task.features(columns))
 
 
+def softmax(named):
+    """Returns `probability` of `logits` of labels that exclude each other."""
+    return {"probability": tf.nn.softmax(named["logits"])}
+
+
+def sigmoid(named):
+    """Returns `probability` of `logits` of labels that do not exclude each other."""
+    return {"probability": tf.sigmoid(named["logits"])}
+
+
 def of_labels(task, named):
     """Returns `logits`, `scores` and `label`, the most probable, of `logits` [B, C]."""
     logits = named["logits"]

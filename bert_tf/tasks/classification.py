@@ -42,12 +42,11 @@ class Classification(Task):
     class Options(TextOptions):
         class_weights: str = option(
             "",
-            "Weights of labels in the loss: balanced (inverse frequency), or "
-            "label=2.5,label=1. Empty: all 1.",
+            "Weights of labels: balanced, or label=2.5,label=1. Empty: all 1.",
         )
         label_smoothing: float = option(
             0.0,
-            "Fraction of the target that is spread evenly over all labels, in [0, 1).",
+            "Fraction of the target to spread over all labels, in [0, 1).",
         )
 
         def __post_init__(self):
@@ -111,7 +110,7 @@ class Classification(Task):
         by the weights of the true labels alone. The caller multiplies each loss by the
         weight of its label, so that term is divided by it here.
         """
-        logits = self.named(outputs)["logits"]
+        logits = outputs["logits"]
         losses = keras.losses.sparse_categorical_crossentropy(
             rows["label"], logits, from_logits=True
         )

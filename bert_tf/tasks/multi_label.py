@@ -104,7 +104,7 @@ class MultiLabel(Task):
         truth = ops.cast(rows["label"], "float32")
         return {
             "multi_label": keras.losses.binary_crossentropy(
-                truth, self.named(outputs)["logits"], from_logits=True
+                truth, outputs["logits"], from_logits=True
             )
         }
 

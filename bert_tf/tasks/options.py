@@ -29,16 +29,17 @@ class Options:
     )
 
 
+_LONG_TEXT = (
+    "Of texts beyond max_seq_length read only the beginning (truncate), both ends "
+    "(head_tail), or all in overlapping windows (windows)."
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class TextOptions(Options):
     """Options of tasks that read a text, or a pair of texts, as a whole."""
 
-    long_text: str = option(
-        "truncate",
-        "Texts beyond max_seq_length: truncate keeps the beginning, head_tail both "
-        "ends, windows reads all of it in overlapping windows and averages the outputs.",
-        use="both",
-    )
+    long_text: str = option("truncate", _LONG_TEXT, use="both")
 
     def __post_init__(self):
         one_of("long_text", self.long_text, LONG_TEXTS)
@@ -46,14 +47,9 @@ class TextOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class WindowOptions(Options):
-    """Options of tasks that predict something about words or places of a text."""
+    """Options of tasks that predict something about words or places; no head_tail."""
 
-    long_text: str = option(
-        "windows",
-        "Texts beyond max_seq_length: windows reads all of it in overlapping windows, "
-        "truncate only the beginning.",
-        use="both",
-    )
+    long_text: str = option("windows", _LONG_TEXT, use="both")
 
     def __post_init__(self):
         one_of("long_text", self.long_text, ("windows", "truncate"))

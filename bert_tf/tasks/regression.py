@@ -67,8 +67,7 @@ class Regression(Task):
         return {"regression": example_weights(rows)}
 
     def losses(self, rows, outputs):
-        numbers = self.named(outputs)["logits"][:, 0]
-        return {"regression": ops.square(numbers - rows["label"])}
+        return {"regression": ops.square(outputs["logits"][:, 0] - rows["label"])}
 
     def predict(self, outputs, columns):
         """Returns {"score": number} of each record.

@@ -64,13 +64,12 @@ class Similarity(Task):
     class Options(TextOptions):
         pooling: str = option(
             "mean",
-            "How a text's token states become one vector: mean of all, or cls, the "
-            "first one.",
+            "How token states become one vector: mean, or cls, the first one.",
         )
         similarity_loss: str = option(
             "cosine",
-            "cosine: squared difference of cosine and label. negatives: pairs without "
-            "labels, the other pairs of the batch are wrong (Henderson et al., 2017).",
+            "cosine: squared difference of cosine and label; negatives: pairs without "
+            "labels, told from the other pairs of the batch.",
         )
 
         def __post_init__(self):

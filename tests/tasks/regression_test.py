@@ -84,8 +84,6 @@ def test_loss_is_the_squared_error_and_each_example_weighs_one(task):
     outputs = {"logits": tf.constant([[3.0], [-2.5]])}
     losses = task.losses(rows, outputs)["regression"]
     assert losses.numpy().tolist() == [4.0, 0.25]
-    unnamed = task.losses(rows, outputs["logits"])["regression"]
-    assert unnamed.numpy().tolist() == [4.0, 0.25]
     assert task.weights(rows)["regression"].numpy().tolist() == [1.0, 1.0]
 
 
