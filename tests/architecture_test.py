@@ -1,7 +1,6 @@
 """Who imports whom: the walls of the house, read from the sources."""
 
 import ast
-import doctest
 import pathlib
 import subprocess
 import sys
@@ -174,17 +173,6 @@ def test_importing_the_package_waits_for_nothing():
         check=True,
     )
     assert done.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("name", bert_tf.__all__)
-def test_public_names_have_an_example_that_runs(name):
-    public = getattr(bert_tf, name)
-    (found,) = doctest.DocTestFinder(recurse=False).find(public, name, globs={})
-    assert found.examples, f"the docstring of {name} has no example"
-    runner = doctest.DocTestRunner(
-        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    )
-    assert runner.run(found).failed == 0
 
 
 def test_other_names_are_refused():

@@ -7,6 +7,7 @@ import pytest
 
 import bert_tf
 from bert_tf.config import read_config
+from bert_tf.tasks import TASKS
 
 RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
 
@@ -25,8 +26,10 @@ def test_flagfile_of_finetune(path):
     # A flag without "=" is a boolean that is switched on.
     given = {name: value or True for name, value in given.items()}
     given |= {"train_file": "train", "output_dir": "out"}
-    for config in (bert_tf.FinetuneConfig, bert_tf.TrainConfig):
-        fields = {field.name: field.type for field in dataclasses.fields(config)}
+    task = TASKS[given.get("task", "classification")]
+    options = dataclasses.fields(task.Options)
+    for config, extra in ((bert_tf.FinetuneConfig, options), (bert_tf.TrainConfig, ())):
+        fields = {f.name: f.type for f in (*dataclasses.fields(config), *extra)}
         values = {name: given.pop(name) for name in fields.keys() & given.keys()}
         config(**{name: fields[name](value) for name, value in values.items()})
     assert not given

@@ -69,7 +69,8 @@ class ChoiceScorer(Classifier):
         >>> from bert_tf import BertBackbone, BertConfig, ChoiceScorer
         >>> model = ChoiceScorer(BertBackbone(BertConfig.from_size("tiny")))
         >>> ids = np.array([[101, 7592, 102], [101, 2088, 102]])
-        >>> model({"input_ids": ids, "num_choices": 2})["logits"].shape
+        >>> batch = {"input_ids": ids, "num_choices": np.array(2)}
+        >>> model(batch)["logits"].shape
         TensorShape([1, 2])
     """
 

@@ -126,7 +126,7 @@ class MaskFiller(keras.Model):
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        places = ops.convert_to_tensor(rows["mask_places"])
+        places = ops.convert_to_tensor(rows["mask_places"], dtype="int32")
         positions = ops.reshape(places + rows["first_token"][:, None], (-1,))
         (masked,) = ops.nonzero(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
         logits = self.pretrainer(

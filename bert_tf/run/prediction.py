@@ -12,7 +12,13 @@ from bert_tf.run.needs import ModelConfig, columns_asked
 
 @dataclasses.dataclass(frozen=True, init=False)
 class EvaluateConfig(ModelConfig):
-    """Which model to evaluate, on which records."""
+    """Which model to evaluate, on which records.
+
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.EvaluateConfig(model="model", eval_file="dev.csv").bf16
+        False
+    """
 
     eval_file: str = setting(
         "", "TSV, CSV or JSONL file with texts and labels.", section="data"
@@ -29,13 +35,27 @@ class EvaluateConfig(ModelConfig):
 
 
 def evaluate(config):
-    """Returns the scores of a model folder on a labelled file, {"eval_…": value}."""
+    """Returns the scores of a model folder on a labelled file, {"eval_…": value}.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.EvaluateConfig(model="model", eval_file="dev.csv")
+        >>> bert_tf.evaluate(config)["eval_accuracy"]
+        1.0
+    """
     return config.load_model().evaluate(config.eval_file, **columns_asked(config))
 
 
 @dataclasses.dataclass(frozen=True, init=False)
 class PredictConfig(ModelConfig):
-    """Which model predicts, for which records."""
+    """Which model predicts, for which records.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.PredictConfig(model="bert", task="fill_mask", top_k=3)
+        >>> config.options
+        {'top_k': 3}
+    """
 
     task: str = setting(
         "",
@@ -68,6 +88,13 @@ def predict(config, lines=(), source="arguments"):
 
     Raises:
         ValueError, FileNotFoundError: bad input.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.PredictConfig(model="bert", task="fill_mask", top_k=1)
+        >>> (prediction,) = bert_tf.predict(config, ["the [MASK] is good"])
+        >>> len(prediction["tokens"])
+        1
     """
     if config.input_file and lines:
         raise ValueError(

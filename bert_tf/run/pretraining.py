@@ -40,6 +40,13 @@ class PretrainConfig(TakesOptions):
 
     The options of pretraining (`tasks.pretraining.Pretraining.Options`) are given by
     keyword, too.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.PretrainConfig(
+        ...     data_dir="store", size="tiny", output_dir="pretrained", masking="word")
+        >>> config.task_options.masked_lm_prob
+        0.15
     """
 
     data_dir: str = setting(
@@ -99,10 +106,11 @@ def pretrain(config, training=None):
     Example:
         >>> import bert_tf
         >>> config = bert_tf.PretrainConfig(
-        ...     data_dir="store", eval_data_dir="held_out", size="small",
-        ...     output_dir="model", max_seq_length=64)
-        >>> bert_tf.pretrain(config)["eval_masked_lm_loss"]  # doctest: +SKIP
-        3.67
+        ...     data_dir="store", eval_data_dir="store", size="tiny",
+        ...     output_dir="pretrained", max_seq_length=16)
+        >>> training = bert_tf.TrainConfig(max_steps=2)
+        >>> bert_tf.pretrain(config, training)["train_steps"]
+        2
     """
     training = training or TrainConfig(**TRAINING)
     options = config.task_options

@@ -82,8 +82,8 @@ class Task:
         for name, value in given.items():
             if name not in known:
                 raise ValueError(
-                    f"{name} is not an option of {cls.name}; received {value!r}. "
-                    f"Its options are {', '.join(known)}."
+                    f"{name} is not an option of {cls.name}; received {value!r}. Drop "
+                    f"it; the options are {', '.join(known)}."
                 )
         return cls.Options(**given)
 

@@ -32,6 +32,7 @@ class BertTokenizer:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
 
     Example:
+        >>> from bert_tf import BertTokenizer
         >>> tokenizer = BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##b"])
         >>> tokenizer.tokenize(["Ab a", ""]).to_list()
         [[4, 5, 4], []]

@@ -9,7 +9,13 @@ from bert_tf.training.selection import parse_freeze
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How to train; names and meanings are those of Hugging Face's TrainingArguments."""
+    """How to train; names and meanings are those of Hugging Face's TrainingArguments.
+
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.TrainConfig(bf16=True).dtype_policy
+        'mixed_bfloat16'
+    """
 
     num_train_epochs: float = setting(
         3.0, "Passes over the training data.", section="training: length"

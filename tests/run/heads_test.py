@@ -313,6 +313,6 @@ def test_tagged_words_do_not_come_from_tfds():
 
 def test_an_option_of_questions_is_not_for_others():
     with pytest.raises(
-        ValueError, match="doc_stride is an option of question_answering"
+        ValueError, match="doc_stride is not an option of classification"
     ):
         bert_tf.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)

@@ -13,14 +13,11 @@ import tiny_folder
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
 from bert_tf.config import write_config
-from bert_tf.data.corpus.masking import Masking
-from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
-from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.predictor import Model
-from bert_tf.run.pretraining import TRAINING, PretrainConfig, phased_rows, pretrain
+from bert_tf.run.pretraining import TRAINING, PretrainConfig, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization import write_vocab
@@ -275,20 +272,13 @@ def test_an_interrupted_run_is_resumed_bitwise(finished, monkeypatch):
 
 
 def test_rows_can_start_at_any_step_of_any_phase():
-    phases, plan = [(12, 2), (20, 3)], {"batch_size": 3, "micro_batches": 2}
     store = Store("store")
-    made = [Examples(store, max_seq_length=length, seed=1) for length, _ in phases]
-    makers = [
-        row_maker(
-            Pretraining(
-                Masking(store.vocab), cls_id=2, sep_id=3, max_seq_length=length
-            ).features
-        )
-        for length, _ in phases
-    ]
+    task = Pretraining(store.vocab, Pretraining.Options(phases="12:2,20:3"))
 
     def stream(step, name="input_ids", share=(1, 0)):
-        rows = phased_rows(phases, makers, made, step, 1, plan, share)
+        rows = task.training_rows(
+            store, batch_size=3, micro_batches=2, seed=1, start_step=step, share=share
+        )
         rows = rows.take((10 - 2 * step) // share[0])
         return [batch[name].numpy().tolist() for batch in rows]
 

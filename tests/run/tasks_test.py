@@ -12,7 +12,7 @@ import tiny_tfds
 
 import bert_tf
 from bert_tf.checkpoints import folder
-from bert_tf.run import finetuning
+from bert_tf.run import session
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
@@ -133,6 +133,7 @@ class TestMultiLabel:
             "max_seq_length": 16,
             "threshold": multi_label["eval_threshold"],
             "long_text": "truncate",
+            "label_separator": "|",
         }
         assert model.config.extra["problem_type"] == "multi_label_classification"
         assert model.config.extra["id2label"] == {"0": "good", "1": "strong"}
@@ -204,10 +205,10 @@ class TestClassificationOptions:
         class Started(Exception):
             pass
 
-        def train(model, task, *_, **__):
+        def start(model, task, *_, **__):
             raise Started(task)
 
-        monkeypatch.setattr(finetuning.loop, "train", train)
+        monkeypatch.setattr(session, "Engine", start)
         with pytest.raises(Started) as caught:
             finetune(
                 train_file="few.tsv",
@@ -218,26 +219,26 @@ class TestClassificationOptions:
         (task,) = caught.value.args
         assert task.labels == ["no", "yes"]  # 8 and 9 of them.
         assert task.class_weights == pytest.approx([17 / 16, 17 / 18])
-        assert task.label_smoothing == 0.1
+        assert task.options.label_smoothing == 0.1
 
     @pytest.mark.parametrize(
         ("options", "says"),
         [
-            ({"class_weights": "yess=2"}, "names 'yess', which is no label of the"),
+            ({"class_weights": "yess=2"}, "names 'yess', which is not a label of the"),
             ({"label_smoothing": 1.0}, "label_smoothing must be in [0, 1); received 1"),
             (
                 {"label_smoothing": 0.1, "task": "regression"},
-                "label_smoothing is an option of classification, not of regression;",
+                "label_smoothing is not an option of regression; received 0.1. Drop",
             ),
             (
                 {"class_weights": "balanced", "task": "multi_label"},
-                "class_weights is an option of classification, not of multi_label;",
+                "class_weights is not an option of multi_label; received 'balanced'.",
             ),
             (
                 {"label_separator": "|"},
-                "label_separator is an option of multi_label, not of classification;",
+                "label_separator is not an option of classification; received '|'.",
             ),
-            ({"tfds": "glue/sst2"}, "data come from tfds (glue/sst2) or from files"),
+            ({"tfds": "glue/sst2"}, "either from tfds (glue/sst2) or from files"),
             ({"eval_fraction": 1.5}, "eval_fraction must be in (0, 1); received 1.5"),
             (
                 {"eval_fraction": 0.1, "eval_file": "few.tsv"},

@@ -34,6 +34,10 @@ FILES = {
         {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
     ),
 }
+OPTIONS = {
+    "multi_label": {"label_separator": "|"},
+    "question_answering": {"doc_stride": 3},
+}
 
 
 @pytest.fixture(scope="session")
@@ -58,8 +62,7 @@ def folders(tmp_path_factory):
                 train_file=str(path),
                 max_seq_length=14,
                 output_dir=str(home / name),
-                label_separator="|" if task == "multi_label" else "",
-                **({"doc_stride": 3} if task == "question_answering" else {}),
+                **OPTIONS.get(task, {}),
             ),
             TRAINING,
         )

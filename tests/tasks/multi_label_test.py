@@ -94,9 +94,8 @@ def test_loss_is_the_mean_cross_entropy_over_labels():
         (math.log(4) + math.log(2)) / 2,
         (math.log(2) + math.log(4)) / 2,
     ]
-    for given in ({"logits": logits}, logits):
-        losses = make(labels="ab").losses(rows, given)["multi_label"]
-        np.testing.assert_allclose(losses, expected, rtol=1e-6)
+    losses = make(labels="ab").losses(rows, {"logits": logits})["multi_label"]
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
     assert make().weights(rows)["multi_label"].numpy().tolist() == [1.0, 1.0]
 
 

@@ -200,5 +200,5 @@ class TestFolder:
 
     def test_a_file_that_is_not_a_list_of_modules_is_an_error(self, tmp_path):
         (tmp_path / "modules.json").write_text("[3]")
-        with pytest.raises(ValueError, match="not the list of modules"):
+        with pytest.raises(ValueError, match="is not a list of modules"):
             sentence_transformers.read(tmp_path)
