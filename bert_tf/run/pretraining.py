@@ -75,7 +75,7 @@ class PretrainConfig(TakesOptions):
         chosen = [f for f in ("size", "config", "model") if getattr(self, f)]
         if len(chosen) != 1:
             raise ValueError(
-                "pass exactly one of size, config and model to say what to pretrain; "
+                "the model to pretrain is given by one of size, config and model; "
                 f"received {' and '.join(chosen) or 'none'}. Pass, say, --size=small."
             )
         one_of("size", self.size, ("", *SIZES))

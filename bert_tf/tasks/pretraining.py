@@ -90,6 +90,12 @@ class Pretraining(Task):
         self.masking = Masking(
             vocab, unit=options.masking, share=options.masked_lm_prob
         )
+        for token in ("[CLS]", "[SEP]"):
+            if token not in vocab:
+                raise ValueError(
+                    f"the vocabulary of {len(vocab)} tokens has no {token}, which frames "
+                    "examples. Use it in place of an unused token."
+                )
         self.cls_id, self.sep_id = vocab.index("[CLS]"), vocab.index("[SEP]")
         self.terms = ["masked_lm", *(["next_sentence"] if options.nsp else [])]
         self._row_makers = {

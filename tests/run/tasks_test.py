@@ -133,7 +133,7 @@ class TestMultiLabel:
             "max_seq_length": 16,
             "threshold": multi_label["eval_threshold"],
             "long_text": "truncate",
-            "label_separator": "|",
+            "label_separator": "",
         }
         assert model.config.extra["problem_type"] == "multi_label_classification"
         assert model.config.extra["id2label"] == {"0": "good", "1": "strong"}

@@ -105,7 +105,7 @@ class TestMakeOptions:
             TASKS[task].make_options({"max_seq_length": 9, name: value})
         message = str(caught.value)
         assert message.startswith(
-            f"{name} is not an option of {task}; received {value!r}. Its options are "
+            f"{name} is not an option of {task}; received {value!r}. Drop it; the options are "
             "max_seq_length"
         )
         assert len(message.splitlines()) == 1
