@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import pathlib
 
 import pytest
 
@@ -20,10 +21,17 @@ tf.config.set_logical_device_configuration(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
+GROWTH = 100 * 2**20  # Bytes that may stay from test to test before they are freed.
+held = 0
+
+
+@pytest.fixture(autouse=True)
 def memory():
-    """Frees what a file leaves behind, since a worker runs a hundred of them."""
+    """Frees what tests leave behind, since a worker runs a thousand of them."""
+    global held
     yield
+    if resident() < held + GROWTH:
+        return
     # TensorFlow registers each custom gradient for ever, and with it the graph that it is
     # of, and with that the weights of the model.
     registry = ops.gradient_registry._registry
@@ -32,3 +40,13 @@ def memory():
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc's.
         ctypes.CDLL(None).malloc_trim(0)
+    held = resident()
+
+
+def resident():
+    """Returns the bytes of memory that this process holds; 0 if Linux does not say."""
+    try:
+        pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
