@@ -6,7 +6,15 @@ import pytest
 
 from bert_tf.ground import setting
 from bert_tf.tasks import TASKS
-from bert_tf.tasks.options import Options, TakesOptions, kept, names_of, option
+from bert_tf.tasks.options import (
+    Options,
+    TakesOptions,
+    TextOptions,
+    WindowOptions,
+    kept,
+    names_of,
+    option,
+)
 from bert_tf.tasks.pretraining import Pretraining
 
 
@@ -137,3 +145,16 @@ class TestEveryTask:
 
     def test_defaults_are_valid(self, kind):
         assert kind.make_options({}) == kind.Options()
+
+
+@pytest.mark.parametrize(
+    ("options", "default", "allowed"),
+    [
+        (TextOptions, "truncate", "truncate, head_tail, windows"),
+        (WindowOptions, "windows", "windows, truncate"),
+    ],
+)
+def test_an_unknown_long_text_is_an_error(options, default, allowed):
+    assert options().long_text == default
+    with pytest.raises(ValueError, match=f"{allowed}; received 'x'"):
+        options(long_text="x")

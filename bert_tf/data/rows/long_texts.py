@@ -9,14 +9,8 @@ import tensorflow as tf
 
 from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.windows import cut, take
-from bert_tf.ground import one_of
 
 LONG_TEXTS = ("truncate", "head_tail", "windows")
-
-
-def check_long_text(long_text, choices=LONG_TEXTS):
-    """Checks and returns `long_text`; an empty one means the first of `choices`."""
-    return one_of("long_text", long_text or choices[0], choices)
 
 
 def frame_long(texts, *, long_text, max_seq_length, **special):

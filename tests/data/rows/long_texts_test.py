@@ -2,11 +2,10 @@
 
 import hypothesis
 import numpy as np
-import pytest
 import tensorflow as tf
 from hypothesis import strategies
 
-from bert_tf.data.rows.long_texts import check_long_text, cut_into_windows, frame_long
+from bert_tf.data.rows.long_texts import cut_into_windows, frame_long
 
 SPECIAL = {"cls_id": 101, "sep_id": 102}
 
@@ -122,9 +121,3 @@ class TestWindows:
             # As few windows as possible: each but the last is full.
             assert all(len(window) == room for window in own[:-1])
             assert len(own[-1]) <= room
-
-
-def test_an_unknown_long_text_is_an_error():
-    assert check_long_text("") == "truncate"
-    with pytest.raises(ValueError, match="truncate, head_tail, windows; received 'x'"):
-        check_long_text("x")
