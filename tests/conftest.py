@@ -4,6 +4,8 @@ import ctypes
 import gc
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +21,30 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
+
+
+_OWN = "BERT_TF_TEST_IN_OWN_PROCESS"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Runs a test that is marked `own_process` in a process of its own.
+
+    oneDNN keeps memory for each shape that it has computed, until its process ends.
+    """
+    if not pyfuncitem.get_closest_marker("own_process") or _OWN in os.environ:
+        return None
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "", pyfuncitem.nodeid]
+    done = subprocess.run(
+        command,
+        cwd=pyfuncitem.config.rootpath,
+        env=os.environ | {_OWN: "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    return True
 
 
 GROWTH = 100 * 2**20  # Bytes that may stay from test to test before they are freed.

@@ -45,6 +45,7 @@ def task_and_model():
     return task, model
 
 
+@pytest.mark.own_process
 def test_logits_of_64_sentences_in_rows_and_padded(task_and_model):
     task, model = task_and_model
     example = task.features({"text": tf.constant(EXPECTED["texts"])})
@@ -59,6 +60,7 @@ def test_logits_of_64_sentences_in_rows_and_padded(task_and_model):
         np.testing.assert_allclose(model(batch), EXPECTED["logits"], atol=2e-5, rtol=0)
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("steps", [16, pytest.param(50, marks=pytest.mark.slow)])
 def test_fine_tuning_losses(task_and_model, steps):
     task, model = task_and_model
