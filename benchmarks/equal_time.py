@@ -1,20 +1,21 @@
-"""What is learnt in equal time: bert_tf and Hugging Face pretrain, one after the other.
+"""Compares what bert_tf and Hugging Face learn when they pretrain for the same time.
 
     python benchmarks/equal_time.py --huggingface_python=PATH --data_dir=STORE \
         --eval_data_dir=HELD_OUT --results=FOLDER
 
-Both train a model of one size, each from its own random weights, for --minutes on all
-cores, with one optimizer, learning rate, batch and schedule; both meet the same examples
-in the same order, as far as they get, and are scored on the same hidden pieces. Ours is
-run by scripts/pretrain.py, as a user runs it: its evaluations and checkpoints are on its
-clock. Hugging Face's BertForPreTraining gets its examples ready-made and its evaluations
-for nothing.
+The engines run one after the other, each for --minutes on all cores. They train models
+of the same size with the same optimizer, learning rate, batch size and schedule, each
+from its own random weights. They read the same examples in the same order, as many as
+they get to, and are evaluated on the same masked tokens. scripts/pretrain.py trains
+bert_tf's model, so its time includes evaluations and checkpoints. Hugging Face's
+BertForPreTraining reads finished examples, and its evaluations do not count.
 
-Examples are short and many, and there is no dropout: with 32 examples of 128 pieces, of as
-many tokens, so small a model does not leave the plateau near the unigrams in half an hour.
+A batch has many short examples, and there is no dropout: with 32 examples of 128
+tokens, which are as many tokens, a model this small stays near the unigram baseline for
+half an hour.
 
-Prints the last losses and writes equal_time.png, loss against minutes. What has been run
-is kept under --results and not run again.
+Prints the last losses and writes equal_time.png, a plot of loss against minutes.
+Finished runs are kept under --results and are not repeated.
 """
 
 import json
@@ -27,58 +28,55 @@ import tensorflow as tf
 from absl import app, flags
 
 from bert_tf.config import SIZES, BertConfig
-from bert_tf.data.corpus.masking import Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
 from bert_tf.data.rows.pretraining import pretraining_rows
 from bert_tf.report.pictures import draw_curves
-from bert_tf.run.pretraining import HELD_OUT_SEED
-from bert_tf.tasks.pretraining import Pretraining
+from bert_tf.tasks.pretraining import HELD_OUT_SEED, Pretraining
 
 SEED = 1
-EXAMPLES_PER_MINUTE = 11_000  # More than Hugging Face uses.
-EVAL_EXAMPLES = 3_200  # As by default in scripts/pretrain.py.
+EXAMPLES_PER_MINUTE = 11_000  # Hugging Face is slower than that.
+EVAL_EXAMPLES = 3_200  # The default of scripts/pretrain.py.
 
-flags.DEFINE_string("data_dir", None, "Store to train on.", required=True)
-flags.DEFINE_string("eval_data_dir", None, "Store to score on.", required=True)
-flags.DEFINE_string("results", None, "Folder for model and reports.", required=True)
-flags.DEFINE_enum("size", "mini", list(SIZES), "Of the model; mini: 4 layers, H 256.")
-flags.DEFINE_float("minutes", 30, "For each.", lower_bound=0.1)
-flags.DEFINE_float("learning_rate", 1e-3, "Highest.")
-flags.DEFINE_integer("max_seq_length", 32, "Pieces of an example.")
-flags.DEFINE_integer("per_device_train_batch_size", 128, "Examples of an update.")
-flags.DEFINE_integer("eval_steps", 300, "Updates of ours between two evaluations.")
+flags.DEFINE_string("data_dir", None, "Store of documents to train on.", required=True)
+flags.DEFINE_string(
+    "eval_data_dir", None, "Store of held-out documents.", required=True
+)
+flags.DEFINE_string("results", None, "Folder for models and reports.", required=True)
+flags.DEFINE_enum(
+    "size", "mini", list(SIZES), "Size of the model; mini: 4 layers, H 256."
+)
+flags.DEFINE_float("minutes", 30, "Minutes of training per engine.", lower_bound=0.1)
+flags.DEFINE_float("learning_rate", 1e-3, "Highest learning rate.")
+flags.DEFINE_integer("max_seq_length", 32, "Tokens per example.")
+flags.DEFINE_integer("per_device_train_batch_size", 128, "Examples per update.")
+flags.DEFINE_integer("eval_steps", 300, "Updates of bert_tf between evaluations.")
 FLAGS = flags.FLAGS
 
 
 def write_examples(path, store, count, seed):
-    """Writes the first `count` examples of a store, as `contract.read_examples` has them."""
+    """Writes the first `count` examples of a store for `contract.read_examples`."""
     if path.exists():
         return
-    vocab = store.vocab
-    task = Pretraining(
-        Masking(vocab),
-        cls_id=vocab.index("[CLS]"),
-        sep_id=vocab.index("[SEP]"),
-        max_seq_length=FLAGS.max_seq_length,
-    )
+    options = Pretraining.Options(max_seq_length=FLAGS.max_seq_length)
+    task = Pretraining(store.vocab, options)
     features = tf.function(task.features, autograph=False)
-    drawn = Examples(store, max_seq_length=FLAGS.max_seq_length, seed=seed)
+    examples = Examples(store, max_seq_length=FLAGS.max_seq_length, seed=seed)
     beside = path.with_suffix(".part")
     with open(beside, "w", encoding="utf-8") as file:
-        # As many epochs as it takes, in the order in which ours sees them.
+        # Repeats the store as often as needed, in the order in which bert_tf reads it.
         size = FLAGS.per_device_train_batch_size
-        rows = pretraining_rows(drawn, features, batch_size=size)
+        rows = pretraining_rows(examples, features, batch_size=size)
         for batch in rows.take(-(-count // size)):
-            hidden = [
-                [(place, piece) for place, piece in enumerate(ids) if piece >= 0]
+            masked = [
+                [(n, token_id) for n, token_id in enumerate(ids) if token_id >= 0]
                 for ids in batch["masked_lm_ids"].to_list()
             ]
             columns = {
                 "input_ids": batch["input_ids"].to_list(),
                 "segment_ids": batch["segment_ids"].to_list(),
-                "positions": [[place for place, _ in one] for one in hidden],
-                "masked_ids": [[piece for _, piece in one] for one in hidden],
+                "positions": [[position for position, _ in x] for x in masked],
+                "masked_ids": [[token_id for _, token_id in x] for x in masked],
                 "next_sentence_labels": batch["next_sentence_labels"].numpy().tolist(),
             }
             file.write(json.dumps(columns) + "\n")
@@ -86,7 +84,7 @@ def write_examples(path, store, count, seed):
 
 
 def write_config(folder, vocab_size):
-    """Writes config.json of the model, for both; returns its path."""
+    """Writes the config.json that both engines use; returns its path."""
     config = BertConfig.from_size(
         FLAGS.size,
         vocab_size=vocab_size,
@@ -100,7 +98,7 @@ def write_config(folder, vocab_size):
 
 
 def train_ours(folder, config):
-    """Runs scripts/pretrain.py; returns [(minutes, loss)] and the baselines."""
+    """Runs scripts/pretrain.py; returns [(minutes, loss)], baselines and metrics."""
     if not (folder / "metrics.json").exists():
         command = [
             *(
@@ -122,10 +120,10 @@ def train_ours(folder, config):
         name.removesuffix("_loss"): metrics[name]
         for name in ("uniform_loss", "unigram_loss", "bigram_loss")
     }
-    return read_board(folder / "tensorboard"), baselines, metrics
+    return read_tensorboard(folder / "tensorboard"), baselines, metrics
 
 
-def read_board(folder):
+def read_tensorboard(folder):
     """Returns [(minutes since the first update, held-out loss)] of a run."""
     begin, points = None, []
     for record in tf.data.TFRecordDataset(sorted(map(str, folder.glob("*tfevents*")))):
@@ -140,18 +138,18 @@ def read_board(folder):
 
 
 def train_theirs(results, config, store, held_out):
-    """Trains Hugging Face's model; returns its report, read where it exists."""
+    """Trains Hugging Face's model unless its report exists; returns the report."""
     path = results / "huggingface.json"
     if not path.exists():
-        examples, scored = results / "examples.jsonl", results / "held_out.jsonl"
+        train_path, eval_path = results / "examples.jsonl", results / "held_out.jsonl"
         count = round(FLAGS.minutes * EXAMPLES_PER_MINUTE)
-        write_examples(examples, store, count, SEED)
-        write_examples(scored, held_out, EVAL_EXAMPLES, HELD_OUT_SEED)
+        write_examples(train_path, store, count, SEED)
+        write_examples(eval_path, held_out, EVAL_EXAMPLES, HELD_OUT_SEED)
         report = launch.run_module(
             FLAGS.huggingface_python,
             "benchmarks.engines.pretrain_huggingface",
             *(f"--model={config.parent}", "--from_scratch", f"--seed={SEED}"),
-            *(f"--examples={examples}", f"--held_out={scored}"),
+            *(f"--examples={train_path}", f"--held_out={eval_path}"),
             *(f"--minutes={FLAGS.minutes}", f"--learning_rate={FLAGS.learning_rate}"),
         )
         path.write_text(json.dumps(report))

@@ -1,19 +1,19 @@
-"""How fast BERT is fine-tuned: bert_tf beside Hugging Face and keras_hub, one table.
+"""Compares the speed of fine-tuning in bert_tf, Hugging Face and keras_hub.
 
     python benchmarks/finetune.py --huggingface_python=PATH
 
-Every engine trains the same rows of SST-2 in the same order, in batches of 32, in its
-own process, one at a time; the engines take turns over the rounds and medians over the
-rounds are printed. Run it on an idle machine.
+Every engine trains on the same rows of SST-2 in the same order, in batches of 32, in
+its own process. The engines run one at a time and take turns; the table shows medians
+over the rounds. Run it on an idle machine.
 
-The share of the matmul peak credits real tokens only, [CLS] and [SEP] counted: work on
-padding is waste, not merit. An example of n tokens takes forward
+The fraction of the matmul peak counts real tokens, with [CLS] and [SEP], and no
+padding. The forward pass of an example with n tokens needs
 
     layers · (n · (8·H² + 4·H·I) + 4·n²·H) + 2·H²  operations
 
-(query, key, value and output; the two feed-forward layers; scores and mixing; the
-pooler), and three times that with the backward pass. The peak is what tf.matmul reaches
-on the same machine at the same precision.
+(query, key, value and output; the two feed-forward layers; attention scores and
+weighted sums; the pooler). With the backward pass it is three times as much. The peak
+is the rate of tf.matmul on the same machine in the same precision.
 """
 
 import json
@@ -30,24 +30,24 @@ HEADER = [
     "examples/s",
     "ratio to Hugging Face",
     "memory growth, MiB",
-    "share of matmul peak",
+    "fraction of matmul peak",
 ]
 ENGINES = ["bert_tf", "huggingface", "keras_hub"]
 
-flags.DEFINE_list("engines", ENGINES, "Who takes part.")
-flags.DEFINE_list("precisions", ["fp32", "bf16"], "fp32, bf16 or both.")
-flags.DEFINE_integer("rounds", 3, "Turns of each engine.", lower_bound=1)
-flags.DEFINE_integer("steps", 30, "Timed updates a turn.", lower_bound=5)
-flags.DEFINE_integer("warmup_steps", 5, "Updates before them.", lower_bound=1)
+flags.DEFINE_list("engines", ENGINES, "Engines to run.")
+flags.DEFINE_list("precisions", ["fp32", "bf16"], "Precisions: fp32, bf16 or both.")
+flags.DEFINE_integer("rounds", 3, "Runs of each engine.", lower_bound=1)
+flags.DEFINE_integer("steps", 30, "Timed updates per run.", lower_bound=5)
+flags.DEFINE_integer("warmup_steps", 5, "Updates before the timed ones.", lower_bound=1)
 FLAGS = flags.FLAGS
 
 
 def operations(config, lengths):
-    """Returns the mean floating point operations of training on an example.
+    """Returns the mean number of operations to train on an example.
 
     Args:
-        config: dict of config.json.
-        lengths: real tokens of each example.
+        config: content of config.json.
+        lengths: tokens of each example, without padding.
     """
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     per_token = 8 * hidden**2 + 4 * hidden * inner
@@ -60,7 +60,7 @@ def operations(config, lengths):
 
 
 def measure(precision, batches):
-    """Runs all rounds at one precision; returns {engine: [report of each round]}."""
+    """Runs all rounds in one precision; returns {engine: [report of each round]}."""
     arguments = [
         f"--model={launch.model_folder()}",
         f"--batches={batches}",
@@ -75,7 +75,7 @@ def measure(precision, batches):
 
 
 def table(precision, reports, peak, config):
-    """Returns lines of Markdown, one for each engine."""
+    """Yields a Markdown table row for each engine."""
 
     def median(engine, key):
         return statistics.median(report[key] for report in reports[engine])
@@ -83,31 +83,31 @@ def table(precision, reports, peak, config):
     huggingface = reports.get("huggingface")
     for engine in reports:
         rate = median(engine, "examples_per_second")
-        ratio = share = "-"
-        if huggingface:  # It is what the others are compared with, and counts tokens.
+        ratio = fraction = "-"
+        if huggingface:  # It is the baseline and reports the lengths.
             work = operations(config, huggingface[0]["lengths"])
             ratio = f"{rate / median('huggingface', 'examples_per_second'):.2f}"
-            share = f"{rate * work / (peak * 1e9):.0%}"
+            fraction = f"{rate * work / (peak * 1e9):.0%}"
         memory = f"{median(engine, 'memory_growth_mb'):.0f}"
-        cells = [engine, precision, f"{rate:.1f}", ratio, memory, share]
+        cells = [engine, precision, f"{rate:.1f}", ratio, memory, fraction]
         yield launch.row(cells)
 
 
 def main(_):
     with open(launch.model_folder() / "config.json", encoding="utf-8") as file:
         config = json.load(file)
-    # GFLOP/s by precision.
+    # {precision: GFLOP/s}.
     peaks = launch.run_module(FLAGS.bert_tf_python, "benchmarks.engines.matmul_peak")
     with tempfile.TemporaryDirectory() as folder:
         batches = os.path.join(folder, "batches.jsonl")
         launch.write_batches(batches, FLAGS.warmup_steps + FLAGS.steps)
-        reports = {kind: measure(kind, batches) for kind in FLAGS.precisions}
+        reports = {x: measure(x, batches) for x in FLAGS.precisions}
 
     print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), sep="\n")
-    for kind, found in reports.items():
-        print(*table(kind, found, peaks[kind], config), sep="\n")
-    rates = ", ".join(f"{kind} {rate:.0f} GFLOP/s" for kind, rate in peaks.items())
-    print(f"\ntf.matmul peak on {FLAGS.threads} threads: {rates}.")
+    for precision, by_engine in reports.items():
+        print(*table(precision, by_engine, peaks[precision], config), sep="\n")
+    rates = ", ".join(f"{name} {rate:.0f} GFLOP/s" for name, rate in peaks.items())
+    print(f"\nPeak of tf.matmul with {FLAGS.threads} threads: {rates}.")
     for engine, (first, *_) in next(iter(reports.values())).items():
         print(f"{engine}:", ", ".join(f"{k} {v}" for k, v in first["versions"].items()))
 

@@ -1,14 +1,15 @@
-"""How fast strings become labels, once a model has left: one table, all engines.
+"""Compares the speed of exported models, from strings to labels, over all engines.
 
     python benchmarks/inference.py --model=FOLDER --huggingface_python=PATH \
         --input_files=dev.tsv,ag_news.csv --results=EXPORTS
 
-FOLDER is what scripts/finetune.py wrote; it is exported into EXPORTS first, where that is
-not done yet. Each engine runs in its own process, one at a time, on the texts in the
-file's order; engines take turns over the rounds and medians are printed. "padded" and
-TFLite of no other length compute --max_seq_length pieces of every text, others as many as
-the longest of a batch has. PATH is a Python with torch, transformers, onnx and
-onnxruntime; ours wants ai-edge-litert, too, for TFLite, and keras_hub.
+FOLDER is a model folder written by scripts/finetune.py. The script first exports it
+into EXPORTS, unless an export is already there. Each engine runs in its own process,
+one at a time, on the texts in file order. Engines take turns; the table shows medians.
+"padded" and TFLite without "any length" compute --max_seq_length tokens for every text;
+the others pad to the longest text of a batch. PATH is a Python executable that has
+torch, transformers, onnx and onnxruntime. The Python of bert_tf also needs
+ai-edge-litert and keras_hub.
 """
 
 import pathlib
@@ -29,22 +30,22 @@ HEADER = [
     "ratio",
     "p50, ms",
     "p99, ms",
-    "other labels",
+    "labels that differ",
 ]
 BASELINE = "huggingface fp32"
 
-flags.DEFINE_list("input_files", None, "Files of texts.", required=True)
-flags.DEFINE_string("results", None, "Folder for exports.", required=True)
-flags.DEFINE_list("batch_sizes", ["1", "32"], "Texts of a call.")
-flags.DEFINE_list("engines", None, "Some of them; all by default.")
-flags.DEFINE_integer("most", 872, "Texts of a file.", lower_bound=32)
-flags.DEFINE_integer("rounds", 3, "Turns of each engine.", lower_bound=1)
-flags.DEFINE_integer("max_seq_length", 128, "Pieces of a text.")
+flags.DEFINE_list("input_files", None, "Files of texts to predict.", required=True)
+flags.DEFINE_string("results", None, "Folder for the exports.", required=True)
+flags.DEFINE_list("batch_sizes", ["1", "32"], "Texts per call.")
+flags.DEFINE_list("engines", None, "Names of engines to run. Default: all.")
+flags.DEFINE_integer("most", 872, "Largest number of texts per file.", lower_bound=32)
+flags.DEFINE_integer("rounds", 3, "Runs of each engine.", lower_bound=1)
+flags.DEFINE_integer("max_seq_length", 128, "Largest number of tokens per text.")
 FLAGS = flags.FLAGS
 
 
-def engines(model, exports):
-    """Returns {name: (Python, module, arguments)}."""
+def list_engines(model, exports):
+    """Returns {name: (Python executable, module, arguments)}."""
     ours, theirs = FLAGS.bert_tf_python, FLAGS.huggingface_python
     saved, lite = "infer_saved_model", "infer_tflite"
     huggingface, onnx = "infer_huggingface", "infer_onnxruntime"
@@ -80,7 +81,7 @@ def engines(model, exports):
 
 
 def export(model, exports):
-    """Writes what is asked: a SavedModel of each precision, and a TFLite file."""
+    """Writes a SavedModel in each precision and two TFLite files unless they exist."""
     for name, options in {
         "float32": ["--format=saved_model"],
         "bfloat16": ["--format=saved_model", "--dtype=bfloat16"],
@@ -98,11 +99,11 @@ def export(model, exports):
 
 
 def rows(name, reports):
-    """Yields lines of Markdown, one for each engine and batch size."""
-    labels = {engine: turns[0]["labels"] for engine, turns in reports.items()}
+    """Yields a Markdown table row for each engine and batch size."""
+    labels = {engine: runs[0]["labels"] for engine, runs in reports.items()}
 
     def median(engine, size, figure):
-        return statistics.median(t["calls"][size][figure] for t in reports[engine])
+        return statistics.median(x["calls"][size][figure] for x in reports[engine])
 
     for size in FLAGS.batch_sizes:
         for engine in reports:
@@ -125,10 +126,10 @@ def main(_):
         pathlib.Path(FLAGS.results).resolve(),
     )
     export(model, exports)
-    chosen = engines(model, exports)
+    chosen = list_engines(model, exports)
     if FLAGS.engines:
         chosen = {name: chosen[name] for name in [*FLAGS.engines, BASELINE]}
-    found = []
+    lines = []
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(FLAGS.input_files):
             table = pathlib.Path(folder) / f"{number}.jsonl"
@@ -147,8 +148,8 @@ def main(_):
                             f"--max_seq_length={FLAGS.max_seq_length}",
                         )
                     )
-            found += rows(pathlib.Path(path).name, reports)
-    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *found, sep="\n")
+            lines += rows(pathlib.Path(path).name, reports)
+    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Is training here the same arithmetic as Hugging Face's? Losses compared, step by step.
+"""Compares the training losses of bert_tf and Hugging Face, step by step.
 
     python benchmarks/parity.py --huggingface_python=PATH
 
-Dropout 0, float32, the same initial weights (with the head), the same batches in the
-same order, so the losses may differ by rounding only.
+Both train in float32 without dropout, from the same weights (head included), on the
+same batches in the same order. So the losses may differ only by rounding.
 """
 
 import os
@@ -15,13 +15,13 @@ import tempfile
 import launch
 from absl import app, flags
 
-flags.DEFINE_integer("steps", 50, "Updates.", lower_bound=1)
-flags.DEFINE_float("tolerance", 1e-4, "Largest difference of a loss that passes.")
+flags.DEFINE_integer("steps", 50, "Number of updates.", lower_bound=1)
+flags.DEFINE_float("tolerance", 1e-4, "Largest difference between losses that passes.")
 FLAGS = flags.FLAGS
 
 
-def losses(engine, model, batches, *arguments):
-    """Returns the loss of every step."""
+def compute_losses(engine, model, batches, *arguments):
+    """Trains with an engine and returns the loss of every step."""
     report = launch.run(
         engine, f"--model={model}", f"--batches={batches}", "--dropout=0", *arguments
     )
@@ -34,19 +34,19 @@ def main(_):
         batches = os.path.join(folder, "batches.jsonl")
         launch.write_batches(batches, FLAGS.steps)
         initial = pathlib.Path(folder, "initial")
-        theirs = losses(
+        theirs = compute_losses(
             "huggingface", source, batches, f"--initial_folder={initial}"
-        )  # Draws the head, and leaves it for the other to start from.
+        )  # Writes its initial weights, from which bert_tf starts.
         for name in ("vocab.txt", "tokenizer_config.json"):
             shutil.copy(source / name, initial / name)
-        ours = losses("bert_tf", initial, batches)
+        ours = compute_losses("bert_tf", initial, batches)
 
     differences = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     for step, values in enumerate(zip(ours, theirs, differences), start=1):
         print("step {}: {:.6f} {:.6f}, difference {:.1e}".format(step, *values))
     worst = max(differences)
     print(f"{FLAGS.steps} losses, largest difference {worst:.1e}")
-    passed = all(value <= FLAGS.tolerance for value in differences)  # NaN does not.
+    passed = all(x <= FLAGS.tolerance for x in differences)  # NaN does not pass.
     sys.exit(not passed)
 
 

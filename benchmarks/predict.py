@@ -1,12 +1,14 @@
-"""How fast a fine-tuned BERT answers a file: bert_tf beside Hugging Face, one table.
+"""Compares the speed of prediction from a file in bert_tf and Hugging Face.
 
     python benchmarks/predict.py --model=FOLDER --huggingface_python=PATH \
         --input_files=dev.tsv,ag_news.csv
 
-FOLDER is what scripts/finetune.py wrote; both load it. Both go from texts in a file to
-the names of labels in its order, tokenization included, each in its own process, one at
-a time; engines take turns over the rounds and medians are printed. Run it on an idle
-machine. Labels that differ are counted: rounding may tip an even balance, no more.
+Both engines load FOLDER, a model folder written by scripts/finetune.py. Both read texts
+from a file and return names of labels in file order; the time includes tokenization.
+Each runs in its own process, one at a time. Engines take turns; the table shows
+medians. Run it on an idle machine. The table also counts labels that differ from
+Hugging Face's, which should happen only where rounding decides between two nearly equal
+scores.
 """
 
 import pathlib
@@ -25,16 +27,16 @@ HEADER = [
     "precision",
     "texts/s",
     "ratio to Hugging Face",
-    "start to first end, s",
+    "start to end of first prediction, s",
     "memory growth, MiB",
-    "other labels",
+    "labels that differ",
 ]
 ENGINES = ["bert_tf", "huggingface"]
 
-flags.DEFINE_list("input_files", None, "Files of texts.", required=True)
-flags.DEFINE_list("precisions", ["fp32", "bf16"], "fp32, bf16 or both.")
-flags.DEFINE_integer("rounds", 3, "Turns of each engine.", lower_bound=1)
-flags.DEFINE_integer("repeats", 3, "Timed answers a turn.", lower_bound=1)
+flags.DEFINE_list("input_files", None, "Files of texts to predict.", required=True)
+flags.DEFINE_list("precisions", ["fp32", "bf16"], "Precisions: fp32, bf16 or both.")
+flags.DEFINE_integer("rounds", 3, "Runs of each engine.", lower_bound=1)
+flags.DEFINE_integer("repeats", 3, "Timed predictions per run.", lower_bound=1)
 FLAGS = flags.FLAGS
 
 
@@ -54,13 +56,13 @@ def measure(table, precision):
 
 
 def rows(name, precision, reports):
-    """Returns lines of Markdown, one for each engine."""
+    """Yields a Markdown table row for each engine."""
     seconds = {
-        engine: statistics.median(time for turn in turns for time in turn["seconds"])
-        for engine, turns in reports.items()
+        engine: statistics.median(time for run in runs for time in run["seconds"])
+        for engine, runs in reports.items()
     }
-    labels = {engine: turns[0]["labels"] for engine, turns in reports.items()}
-    for engine, turns in reports.items():
+    labels = {engine: runs[0]["labels"] for engine, runs in reports.items()}
+    for engine, runs in reports.items():
         count = len(labels[engine])
         pairs = zip(labels[engine], labels["huggingface"], strict=True)
         yield launch.row(
@@ -71,8 +73,8 @@ def rows(name, precision, reports):
                 precision,
                 f"{count / seconds[engine]:.1f}",
                 f"{seconds['huggingface'] / seconds[engine]:.2f}",
-                f"{statistics.median(turn['start_seconds'] for turn in turns):.1f}",
-                f"{statistics.median(turn['memory_growth_mb'] for turn in turns):.0f}",
+                f"{statistics.median(run['start_seconds'] for run in runs):.1f}",
+                f"{statistics.median(run['memory_growth_mb'] for run in runs):.0f}",
                 str(sum(ours != theirs for ours, theirs in pairs)),
             ]
         )
@@ -80,18 +82,20 @@ def rows(name, precision, reports):
 
 def main(_):
     if FLAGS.model is None:
-        raise app.UsageError("--model is missing: the folder of a fine-tuned model.")
-    found = []
+        raise app.UsageError(
+            "--model is missing: pass the folder of a fine-tuned model."
+        )
+    lines = []
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(FLAGS.input_files):
             table = pathlib.Path(folder) / f"{number}.jsonl"
             records = read_table(path, with_labels=False).records
             launch.write_table(table, records)
             for precision in FLAGS.precisions:
-                found += rows(
+                lines += rows(
                     pathlib.Path(path).name, precision, measure(table, precision)
                 )
-    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *found, sep="\n")
+    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What gathering requests brings to the trial server, and whether it endures.
+"""Measures the trial server with and without gathering, and its behaviour over time.
 
     python benchmarks/serve.py --model=FOLDER --input_files=dev.tsv
 
-32 clients ask one text at a time, each the next as soon as it has its answer, on a server
-that gathers and on one that does not. Then 20,000 requests, one of a hundred malformed:
-wrong answers, failures, and what the server's memory does. The clients share the machine.
+First, 32 clients send requests of one text to a server that gathers requests and to one
+that does not; each client sends the next request when it has the response. Then 20,000
+requests follow, of which one in a hundred is malformed. The script reports wrong
+responses and the server's memory. The clients run on the same machine.
 """
 
 import concurrent.futures
@@ -32,15 +33,15 @@ MALFORMED = [
 ]
 PATH = "/v1/models/model:predict"
 
-flags.DEFINE_list("input_files", None, "File of texts.", required=True)
-flags.DEFINE_integer("clients", 32, "At once.", lower_bound=1)
-flags.DEFINE_float("seconds", 30, "Of each rate.")
-flags.DEFINE_integer("requests", 20_000, "Of the long run; 0 for none.")
+flags.DEFINE_list("input_files", None, "File of texts to send.", required=True)
+flags.DEFINE_integer("clients", 32, "Number of concurrent clients.", lower_bound=1)
+flags.DEFINE_float("seconds", 30, "Seconds per measured rate.")
+flags.DEFINE_integer("requests", 20_000, "Requests of the long run; 0: no long run.")
 FLAGS = flags.FLAGS
 
 
 class Server:
-    """scripts/serve.py in a process of its own."""
+    """Runs scripts/serve.py in a process of its own."""
 
     def __init__(self, *options):
         with socket.socket() as free:
@@ -53,23 +54,26 @@ class Server:
         self.process = subprocess.Popen(command, cwd=launch.ROOT)
         while True:
             try:
-                self.ask(self.connect(), b'{"instances": ["hello"]}')
+                self.request(self.connect(), b'{"instances": ["hello"]}')
                 return
             except OSError:
                 if self.process.poll() is not None:
-                    raise RuntimeError("the server ended") from None
+                    raise RuntimeError(
+                        f"scripts/serve.py ended with code {self.process.returncode}."
+                    ) from None
                 time.sleep(0.5)
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
-    def ask(self, connection, body):
-        """Returns status and JSON of one request on an open connection."""
+    def request(self, connection, body):
+        """Sends a request on an open connection; returns its status and JSON."""
         connection.request("POST", PATH, body)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
 
     def memory_mb(self):
+        """Returns the resident memory of the server, in MiB."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(x for x in status.splitlines() if x.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
@@ -79,53 +83,54 @@ class Server:
         self.process.wait()
 
 
-def body(text):
+def make_body(text):
     return json.dumps({"instances": [text]}).encode()
 
 
-def rate(server, texts):
-    """Returns requests a second, and the median and 99th percentile of one, in ms."""
-    stop, taken = time.perf_counter() + FLAGS.seconds, []
+def measure_rate(server, texts):
+    """Returns requests per second, and p50 and p99 of a request in milliseconds."""
+    stop, seconds = time.perf_counter() + FLAGS.seconds, []
     numbers = itertools.count()
 
     def client(_):
-        connection, own = server.connect(), []
+        connection, own_seconds = server.connect(), []
         while (start := time.perf_counter()) < stop:
-            status, _ = server.ask(connection, body(texts[next(numbers) % len(texts)]))
+            text = texts[next(numbers) % len(texts)]
+            status, _ = server.request(connection, make_body(text))
             assert status == 200
-            own.append(time.perf_counter() - start)
-        taken.extend(own)
+            own_seconds.append(time.perf_counter() - start)
+        seconds.extend(own_seconds)
 
     with concurrent.futures.ThreadPoolExecutor(FLAGS.clients) as pool:
         list(pool.map(client, range(FLAGS.clients)))
-    taken.sort()
-    p99 = taken[int(0.99 * len(taken))]
-    return len(taken) / FLAGS.seconds, 1e3 * statistics.median(taken), 1e3 * p99
+    seconds.sort()
+    p99 = seconds[int(0.99 * len(seconds))]
+    return len(seconds) / FLAGS.seconds, 1e3 * statistics.median(seconds), 1e3 * p99
 
 
-def endure(server, texts):
-    """Asks --requests times; returns what went wrong, and memory at each tenth."""
+def run_long(server, texts):
+    """Sends --requests; returns the wrong responses and the memory at each tenth."""
     connection = server.connect()
-    expected = [server.ask(connection, body(text))[1] for text in texts]
+    expected = [server.request(connection, make_body(text))[1] for text in texts]
     numbers, lock, wrong, memory = iter(range(FLAGS.requests)), threading.Lock(), [], []
 
     def client(_):
         connection = server.connect()
-        for number in numbers_of():
+        for number in take_numbers():
             if number % 100 == 7:
                 malformed = MALFORMED[number // 100 % len(MALFORMED)]
-                status, found = server.ask(connection, malformed)
-                good = status == 400 and "error" in found
+                status, content = server.request(connection, malformed)
+                is_right = status == 400 and "error" in content
             else:
-                place = number % len(texts)
-                status, found = server.ask(connection, body(texts[place]))
-                good = status == 200 and same(found, expected[place])
-            if not good:
-                wrong.append((number, status, found))
+                index = number % len(texts)
+                status, content = server.request(connection, make_body(texts[index]))
+                is_right = status == 200 and is_same(content, expected[index])
+            if not is_right:
+                wrong.append((number, status, content))
             if number % (FLAGS.requests // 10) == 0:
                 memory.append(server.memory_mb())
 
-    def numbers_of():
+    def take_numbers():
         while True:
             with lock:
                 number = next(numbers, None)
@@ -138,27 +143,29 @@ def endure(server, texts):
     return wrong, memory
 
 
-def same(found, expected):
-    """The same label, and scores that rounding alone moves: batches are others."""
-    (a,), (b,) = found["predictions"], expected["predictions"]
+def is_same(content, expected):
+    """Returns True for equal labels and scores that differ only by rounding.
+
+    Scores may differ, because the server gathers requests into other batches.
+    """
+    (a,), (b,) = content["predictions"], expected["predictions"]
     close = all(abs(x - y) < 1e-4 for x, y in zip(a["scores"], b["scores"]))
     return a["label"] == b["label"] and close
 
 
 def main(_):
     texts = [
-        r["text"] for r in read_table(FLAGS.input_files[0], with_labels=False).records
+        record["text"]
+        for record in read_table(FLAGS.input_files[0], with_labels=False).records
     ]
     print(launch.row(["server", "requests/s", "p50, ms", "p99, ms"]))
     print(launch.row(["---"] * 4))
     for name, options in (("alone", ["--nogather"]), ("gathered", [])):
         server = Server(*options)
-        rate_, p50, p99 = rate(server, texts)
-        print(
-            launch.row([name, f"{rate_:.1f}", f"{p50:.0f}", f"{p99:.0f}"]), flush=True
-        )
+        rate, p50, p99 = measure_rate(server, texts)
+        print(launch.row([name, f"{rate:.1f}", f"{p50:.0f}", f"{p99:.0f}"]), flush=True)
         if name == "gathered" and FLAGS.requests:
-            wrong, memory = endure(server, texts)
+            wrong, memory = run_long(server, texts)
             print(
                 f"{FLAGS.requests:,} requests: {len(wrong)} wrong {wrong[:3]}; memory at "
                 f"each tenth, MiB: {' '.join(f'{size:.0f}' for size in memory)}"

@@ -1,27 +1,41 @@
-"""BERT in TensorFlow and Keras: from text to a fine-tuned model, and out of the house."""
+"""BERT in TensorFlow and Keras: from text to a fine-tuned model, exported for serving."""
 
 import importlib
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "BertConfig": "config",
-    "BertTokenizer": "tokenization",
     "BertBackbone": "models.backbone",
+    "BertConfig": "config",
     "BertPretrainer": "models.pretraining",
+    "BertTokenizer": "tokenization",
+    "ChoiceScorer": "models.finetuning",
     "Classifier": "models.finetuning",
     "ConvertConfig": "run.converting",
-    "FinetuneConfig": "run",
-    "TrainConfig": "run",
+    "Embedder": "models.finetuning",
+    "EvaluateConfig": "run.prediction",
+    "ExportConfig": "serving.exporting",
+    "FinetuneConfig": "run.finetuning",
+    "MaskFiller": "models.pretraining",
     "Model": "predictor",
+    "PredictConfig": "run.prediction",
+    "PretrainConfig": "run.pretraining",
+    "SpanPredictor": "models.finetuning",
+    "TokenClassifier": "models.finetuning",
+    "TokenStates": "models.features",
+    "TrainConfig": "training.config",
     "convert": "run.converting",
-    "finetune": "run",
+    "evaluate": "run.prediction",
+    "export": "serving.exporting",
+    "finetune": "run.finetuning",
+    "predict": "run.prediction",
+    "pretrain": "run.pretraining",
 }
 __all__ = list(_PUBLIC)
 
 
 def __getattr__(name):
-    # Lazily: whoever wants the version should not wait for TensorFlow.
+    # Imported on first use: `import bert_tf` alone does not wait for TensorFlow.
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.{_PUBLIC[name]}")

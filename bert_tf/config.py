@@ -1,4 +1,4 @@
-"""What a BERT is made of: the keys of Google's `bert_config.json`, checked.
+"""The configuration of a BERT: the keys of Google's `bert_config.json`, checked.
 
 Devlin et al., 2019 (arXiv:1810.04805); the small sizes are from Turc et al., 2019
 (arXiv:1908.08962).
@@ -9,9 +9,11 @@ import json
 import math
 import pathlib
 
-ACTIVATIONS = ("gelu", "gelu_new", "relu")  # Exact (erf), by tanh, rectifier.
+from bert_tf.ground import one_of, setting
 
-SIZES = {  # Name: (num_hidden_layers, hidden_size); a head is always 64 wide.
+ACTIVATIONS = ("gelu", "gelu_new", "relu")  # GELU by erf, GELU by tanh, ReLU.
+
+SIZES = {  # {name: (num_hidden_layers, hidden_size)}; an attention head is 64 wide.
     "tiny": (2, 128),
     "mini": (4, 256),
     "small": (4, 512),
@@ -22,7 +24,7 @@ SIZES = {  # Name: (num_hidden_layers, hidden_size); a head is always 64 wide.
 
 CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Google's.
 
-# Keys that change the arithmetic, and the values under which it stays BERT's.
+# Keys that change what the model computes: {key: values that mean plain BERT}.
 _ARITHMETIC = {
     "model_type": (None, "bert"),
     "is_decoder": (None, False),
@@ -35,37 +37,49 @@ _ARITHMETIC = {
 
 @dataclasses.dataclass(frozen=True)
 class BertConfig:
-    """The shape and constants of a BERT; the defaults are bert-base-uncased.
+    """Sizes and constants of a BERT; the defaults are those of bert-base-uncased.
 
-    Wrong values are a ValueError that names key, value and remedy.
+    Keys of config.json that are no fields stand in `extra`, unchanged.
 
-    >>> BertConfig.from_size("tiny", vocab_size=100).num_attention_heads
-    2
+    Raises:
+        ValueError: a value is out of range; the message names the key and the value.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.BertConfig.from_size("tiny", vocab_size=100)
+        >>> config.num_hidden_layers, config.hidden_size, config.num_attention_heads
+        (2, 128, 2)
+        >>> bert_tf.BertConfig.from_dict(config.to_dict()) == config
+        True
     """
 
-    vocab_size: int = 30522  # Rows of the word table; may exceed vocab.txt.
-    hidden_size: int = 768  # H; width of every position between layers.
-    num_hidden_layers: int = 12  # Encoder layers.
-    num_attention_heads: int = 12  # N; divides H, 64 wide each in all published sizes.
-    intermediate_size: int = 3072  # Width inside the feed-forward part, 4·H as a rule.
-    hidden_act: str = "gelu"  # One of ACTIVATIONS; exact GELU as published.
-    hidden_dropout_prob: float = 0.1  # After embeddings and sublayers.
-    attention_probs_dropout_prob: float = 0.1  # Removes whole links between tokens.
-    max_position_embeddings: int = 512  # Longest sequence; positions are learned.
-    type_vocab_size: int = 2  # Segments: sentence A and B.
-    initializer_range: float = 0.02  # Deviation of the truncated normal at the start.
-    layer_norm_eps: float = 1e-12  # As published; 1e-5 would change the outputs.
-    classifier_dropout: float | None = None  # Before a head; None: as the hidden one.
-    extra: dict = dataclasses.field(default_factory=dict, hash=False)  # Kept as found.
+    vocab_size: int = setting(
+        30522, "rows of the word table; at least those of vocab.txt"
+    )
+    hidden_size: int = setting(768, "values in the state of a token")
+    num_hidden_layers: int = setting(12, "encoder layers")
+    num_attention_heads: int = setting(12, "attention heads; must divide hidden_size")
+    intermediate_size: int = setting(3072, "values inside the feed-forward network")
+    hidden_act: str = setting(
+        "gelu", "gelu (exact, as published), gelu_new (tanh) or relu"
+    )
+    hidden_dropout_prob: float = setting(
+        0.1, "dropout rate of embeddings and sublayers"
+    )
+    attention_probs_dropout_prob: float = setting(0.1, "dropout rate of attention")
+    max_position_embeddings: int = setting(512, "longest sequence in tokens")
+    type_vocab_size: int = setting(2, "number of segments: text A and text B")
+    initializer_range: float = setting(0.02, "standard deviation of initial weights")
+    layer_norm_eps: float = setting(1e-12, "added to the variance in LayerNorm")
+    classifier_dropout: float | None = setting(
+        None, "dropout rate before a task head; None: hidden_dropout_prob"
+    )
+    extra: dict = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             _check(field.name, field.type, getattr(self, field.name))
-        if self.hidden_act not in ACTIVATIONS:
-            raise ValueError(
-                f"hidden_act must be one of {', '.join(ACTIVATIONS)}; "
-                f"received {self.hidden_act!r}."
-            )
+        one_of("hidden_act", self.hidden_act, ACTIVATIONS)
         if self.hidden_size % self.num_attention_heads:
             head_size = max(1, self.hidden_size // self.num_attention_heads)
             raise ValueError(
@@ -77,19 +91,20 @@ class BertConfig:
 
     @property
     def head_dropout_prob(self):
-        """Dropout between the encoder and a task head."""
+        """The dropout rate between the encoder and a task head."""
         if self.classifier_dropout is None:
             return self.hidden_dropout_prob
         return self.classifier_dropout
 
     @classmethod
     def from_size(cls, size, **overrides):
-        """A published size by name: tiny, mini, small, medium, base, large."""
-        if size not in SIZES:
-            raise ValueError(
-                f"size must be one of {', '.join(SIZES)}; received {size!r}."
-            )
-        layers, hidden = SIZES[size]
+        """Returns the configuration of a published size.
+
+        Args:
+            size: "tiny", "mini", "small", "medium", "base" or "large".
+            overrides: {field: value} that replace those of the size.
+        """
+        layers, hidden = SIZES[one_of("size", size, SIZES)]
         values = {
             "num_hidden_layers": layers,
             "hidden_size": hidden,
@@ -100,38 +115,46 @@ class BertConfig:
 
     @classmethod
     def from_dict(cls, values):
-        """From the keys of config.json; keys that are not ours are kept in `extra`."""
+        """Returns the configuration that a config.json holds.
+
+        Args:
+            values: the JSON object; keys that are no fields go to `extra`.
+        """
         _check("configuration", dict, values)
         _check_arithmetic(values)
         names = {field.name for field in dataclasses.fields(cls)} - {"extra"}
         known = {key: value for key, value in values.items() if key in names}
-        if known.get("hidden_act") == "gelu_pytorch_tanh":  # The same function.
+        if known.get("hidden_act") == "gelu_pytorch_tanh":  # Another name for it.
             known["hidden_act"] = "gelu_new"
-        skipped = names | {"model_type"}  # `to_dict` says model_type by itself.
+        skipped = names | {"model_type"}  # `to_dict` adds model_type.
         extra = {key: value for key, value in values.items() if key not in skipped}
         return cls(**known, extra=extra)
 
     def to_dict(self):
-        """As config.json holds it; `from_dict` of it is equal to this."""
+        """Returns the JSON object for config.json, the inverse of `from_dict`."""
         values = dataclasses.asdict(self)
         extra = values.pop("extra")
         return {"model_type": "bert", **values, **extra}
 
 
 def read_config(path):
-    """Reads config.json (or Google's bert_config.json) from a folder, or that file.
+    """Reads a configuration.
 
-    Errors name the file: FileNotFoundError where there is none, ValueError where it
-    is not JSON or asks for something that is not this BERT.
+    Args:
+        path: config.json or bert_config.json, or the folder that contains one of them.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not JSON, or describes another model than BERT.
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        found = [path / name for name in CONFIG_FILES if (path / name).is_file()]
-        if not found:
+        files = [path / name for name in CONFIG_FILES if (path / name).is_file()]
+        if not files:
             raise FileNotFoundError(f"{path} holds no {' and no '.join(CONFIG_FILES)}.")
-        path = found[0]
+        path = files[0]
     elif not path.is_file():
-        raise FileNotFoundError(f"there is no configuration {path}.")
+        raise FileNotFoundError(f"there is no configuration file {path}.")
     try:
         return BertConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except UnicodeDecodeError as error:
@@ -143,13 +166,13 @@ def read_config(path):
 
 
 def write_config(path, config):
-    """Writes `config` as the JSON file `path`, readable by `read_config`."""
+    """Writes a configuration as a JSON file, which `read_config` reads."""
     text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
     pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
 
 
 def _check(key, kind, value):
-    """Checks the type a field declares, and the range its name implies."""
+    """Checks that a value has the type of its field, and the range of its name."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in (str, dict):
         right, wanted = isinstance(value, kind), f"a {kind.__name__}"
@@ -159,7 +182,7 @@ def _check(key, kind, value):
     elif "dropout" in key:
         right = is_number and 0 <= value < 1 or (value is None and kind is not float)
         wanted = "a number of at least 0 and below 1"
-    else:  # A deviation or an epsilon.
+    else:
         right = is_number and 0 < value < math.inf
         wanted = "a positive number"
     if not right:
@@ -167,10 +190,10 @@ def _check(key, kind, value):
 
 
 def _check_extra(extra):
-    """`extra` is for other keys, so that a value has one home."""
+    """Checks that `extra` has no key that is a field: each value has one place."""
     taken = {field.name for field in dataclasses.fields(BertConfig)} | {"model_type"}
     if shadowed := sorted(taken & extra.keys()):
-        raise ValueError(f"extra holds {shadowed[0]!r}; pass it by its own name.")
+        raise ValueError(f"extra holds {shadowed[0]!r}; pass it as an argument.")
     _check_arithmetic(extra)
 
 
@@ -179,8 +202,8 @@ def _check_arithmetic(values):
         if key in values and values[key] not in allowed:
             raise ValueError(
                 f"{key} must be {allowed[1]!r} or absent; received "
-                f"{_show(values[key])}. This model computes the published BERT encoder "
-                "only, and would answer something else."
+                f"{_show(values[key])}. Choose a BERT model: bert_tf computes only the "
+                "encoder as published."
             )
 
 

@@ -40,8 +40,11 @@ def changed(config, defaults=None):
         config: dataclass.
         defaults: {field: value} that replace the dataclass's own defaults.
     """
-    default = {field.name: field.default for field in dataclasses.fields(config)}
-    default |= defaults or {}
+    default = {
+        field.name: field.default
+        for field in dataclasses.fields(config)
+        if field.default is not dataclasses.MISSING
+    } | (defaults or {})
     values = {name: getattr(config, name) for name in default}
     return {name: x for name, x in values.items() if x != default[name]}
 

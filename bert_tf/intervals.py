@@ -1,6 +1,6 @@
-"""How sure a number is: intervals over seeds and over examples, and an exact test."""
+"""Confidence intervals over seeds and over examples, and McNemar's exact test."""
 
-import math
+import warnings
 
 import numpy as np
 from scipy import stats
@@ -9,55 +9,59 @@ LEVEL = 0.95
 
 
 def student(values):
-    """Interval of the mean of a few runs (Student, 1908).
+    """Returns the interval of the mean of a few runs (Student, 1908).
+
+    Args:
+        values: one score a run.
 
     Returns:
         dict with `mean`, `standard_deviation` (n - 1 in the denominator) and
         `interval_95`, [low, high].
 
     Raises:
-        ValueError: fewer than two values tell nothing of their spread.
+        ValueError: there are fewer than two values.
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         raise ValueError(f"an interval needs two runs or more; received {len(values)}.")
-    deviation = values.std(ddof=1)
-    error = deviation / math.sqrt(len(values))
-    return {
-        "mean": float(values.mean()),
-        "standard_deviation": float(deviation),
-        "interval_95": _around(values.mean(), error, len(values) - 1),
-    }
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    # SciPy's interval of equal values is NaN.
+    interval = [mean, mean]
+    if deviation:
+        interval = _interval(stats.ttest_1samp, values, 0.0)
+    return {"mean": mean, "standard_deviation": deviation, "interval_95": interval}
 
 
 def welch(values, others):
-    """Interval of the difference of two means, of unequal spread (Welch, 1947).
+    """Returns the interval of the difference of two means (Welch, 1947).
+
+    The two may have unequal variances.
+
+    Args:
+        values, others: one score a run.
 
     Returns:
         [low, high] of mean(values) - mean(others).
     """
-    parts = [np.var(x, ddof=1) / len(x) for x in (values, others)]
-    difference = np.mean(values) - np.mean(others)
-    if not sum(parts):
-        return [float(difference)] * 2
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(x) - 1) for part, x in zip(parts, (values, others))
-    )
-    return _around(difference, math.sqrt(sum(parts)), freedom)
+    difference = float(np.mean(values) - np.mean(others))
+    if np.var(values, ddof=1) + np.var(others, ddof=1) == 0:
+        return [difference, difference]
+    return _interval(stats.ttest_ind, values, others, equal_var=False)
 
 
 def bootstrap_mean(differences, *, resamples=10_000, seed=1):
-    """Interval of a mean over examples drawn anew (Efron, 1979; percentiles).
+    """Returns the percentile interval of a mean over resampled examples (Efron, 1979).
 
     Args:
-        differences: float [N], one an example, paired: what one model gained there.
-        resamples: how often N examples are drawn, with replacement.
-        seed: of the draws.
+        differences: float [N], the score of one model minus that of another, by example.
+        resamples: number of samples of N examples, drawn with replacement.
+        seed: seed of the draws.
 
     Returns:
         [low, high].
     """
-    # Only how often each value is drawn matters, and there are few values.
+    # The mean depends only on how often each distinct value is drawn. There are few, so
+    # this is much faster than `scipy.stats.bootstrap`.
     values, counts = np.unique(differences, return_counts=True)
     total = counts.sum()
     drawn = np.random.default_rng(seed).multinomial(
@@ -67,30 +71,40 @@ def bootstrap_mean(differences, *, resamples=10_000, seed=1):
 
 
 def bootstrap_f1(counts, others, *, resamples=10_000, seed=1):
-    """The same for the difference of two F1 over all examples, means over runs.
+    """Returns the percentile interval of the difference of two micro-averaged F1.
+
+    Each side is the mean of its runs.
 
     Args:
-        counts, others: int [runs, N, 3]; how many each example adds to what is right,
-            was answered, is true.
+        counts, others: int [runs, N, 3]; for each example the number of correct
+            predictions, of all predictions, and of true labels.
         resamples, seed: as in `bootstrap_mean`.
+
+    Returns:
+        [low, high].
     """
     runs = np.concatenate([*counts, *others], axis=1)  # [N, 3 · all runs]
     rows, times = np.unique(runs, axis=0, return_counts=True)
     total = times.sum()
     drawn = np.random.default_rng(seed).multinomial(total, times / total, resamples)
-    right, answered, true = np.moveaxis((drawn @ rows).reshape(resamples, -1, 3), 2, 0)
-    f1 = 2 * right / np.maximum(answered + true, 1)
+    totals = np.moveaxis((drawn @ rows).reshape(resamples, -1, 3), 2, 0)
+    correct, predicted, true = totals
+    f1 = 2 * correct / np.maximum(predicted + true, 1)
     ours, theirs = f1[:, : len(counts)], f1[:, len(counts) :]
     return _percentiles(ours.mean(axis=1) - theirs.mean(axis=1))
 
 
 def bootstrap(difference, count, *, resamples=10_000, seed=1):
-    """The same for any score of a set of examples.
+    """Returns the percentile interval of any difference over resampled examples.
 
     Args:
-        difference: function(indices, int [count]) -> float, of the examples drawn.
-        count: examples.
+        difference: function(indices, int [count]) -> float, the difference of two scores
+            over the examples at these indices.
+        count: number of examples.
         resamples, seed: as in `bootstrap_mean`.
+
+    Returns:
+        [low, high].
     """
     random = np.random.default_rng(seed)
     drawn = (random.integers(0, count, count) for _ in range(resamples))
@@ -98,14 +112,14 @@ def bootstrap(difference, count, *, resamples=10_000, seed=1):
 
 
 def mcnemar(hits, others):
-    """Tests whether two classifiers err alike (McNemar, 1947; exact, two-sided).
+    """Tests whether two classifiers are equally accurate (McNemar, 1947; exact).
 
     Args:
-        hits, others: [N], 1 where the one and the other is right.
+        hits, others: [N], 1 where the model and the baseline predict correctly.
 
     Returns:
-        dict with `only_model` and `only_baseline`, how often just one is right, and
-        `p`, the chance of so uneven a split if both are equally good.
+        dict with `only_model` and `only_baseline`, the number of examples that just one
+        predicts correctly, and `p`, the two-sided p-value.
     """
     hits, others = np.asarray(hits, dtype=bool), np.asarray(others, dtype=bool)
     first, second = int((hits & ~others).sum()), int((others & ~hits).sum())
@@ -113,9 +127,12 @@ def mcnemar(hits, others):
     return {"only_model": first, "only_baseline": second, "p": float(p)}
 
 
-def _around(mean, error, freedom):
-    reach = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
-    return [float(mean - reach), float(mean + reach)]
+def _interval(test, *samples, **options):
+    with warnings.catch_warnings():
+        # SciPy warns of equal values, which are valid scores.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        interval = test(*samples, **options).confidence_interval(LEVEL)
+    return [float(bound) for bound in interval]
 
 
 def _percentiles(values):

@@ -1,27 +1,14 @@
-"""A trained model folder that answers: text in, answers out."""
+"""A trained model folder that predicts: text in, labels, spans, numbers or vectors out."""
 
-import json
 import logging
 
 import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
-from bert_tf.data.rows.pipeline import evaluation_rows
 from bert_tf.ground import progress
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.tasks import (
-    ANSWERING,
-    TASKS,
-    batching_of,
-    collect,
-    count_of,
-    examples_of,
-    inputs_of,
-    read_options,
-    refuse_foreign_settings,
-    task_of,
-)
-from bert_tf.tasks.fill_mask import FillMask
+from bert_tf.tasks import find_task, task_of
+from bert_tf.tasks.options import names_of
 from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.tensorflow.evaluation import make_predictor
 
@@ -29,176 +16,166 @@ _log = logging.getLogger(__name__)
 
 
 class Model:
-    """A trained model folder, ready to answer.
+    """A trained model folder, ready to predict.
 
     Args:
-        path: model folder; one made by transformers will do.
-        task: what to answer, of `tasks.ANSWERING`; "" for what the folder was trained
-            for.
-        max_seq_length: pieces of an example; 0 takes what the folder remembers.
+        path: model folder, made here or by transformers.
+        task: name of a task, of `tasks.TASKS`; "" for the one that the folder was
+            trained for.
         batch_size: examples computed at once.
-        bf16: compute in bfloat16, for processors that have it.
-        long_text: what happens to what is longer: "truncate", "head_tail" or "windows";
-            "" as in training.
-        top_k: guesses for each [MASK], 5 where 0; or answers to a question, 1 where 0.
-        layers: whose states `features` are, "-1" (the last) where empty; see `Features`.
+        bf16: whether to compute in bfloat16, for processors that support it.
+        options: options of the task that apply to predictions: `max_seq_length`,
+            `long_text`, and such as `top_k` or `layers`. An empty string or 0 means the
+            value that the folder remembers, or else the default.
+
+    Attributes:
+        task: `Task`.
+        folder: `ModelFolder`.
+        keras_model: the Keras model of the task with the folder's weights.
 
     Raises:
-        ValueError, FileNotFoundError: no such folder, one without a trained head, or a
-            setting of another task.
+        ValueError, FileNotFoundError: there is no such folder; it has no trained head;
+            an option of another task.
 
     Example:
-        >>> Model("model").predict(["Where is my parcel?"])  # doctest: +SKIP
-        [{'label': 'delivery', 'scores': {'billing': 0.01, 'delivery': 0.99}}]
+        >>> import bert_tf
+        >>> model = bert_tf.Model("model")
+        >>> model.predict(["it was good"])
+        [{'label': 'pos', 'scores': {'neg': 0.0..., 'pos': 0.9...}}]
     """
 
-    def __init__(
-        self,
-        path,
-        *,
-        task="",
-        max_seq_length=0,
-        batch_size=128,
-        bf16=False,
-        long_text="",
-        top_k=0,
-        layers="",
-    ):
-        start = folders.resolve(path)
-        self.folder = folders.read(start)
-        settings = self.folder.settings
-        if not max_seq_length:
-            longest = self.folder.config.max_position_embeddings
-            max_seq_length = settings.get("max_seq_length", longest)
-        check_length(max_seq_length, self.folder.config)
-        asked = {"long_text": long_text, "top_k": top_k, "layers": layers}
-        asked = {name: value for name, value in asked.items() if value}
-        kind = find_task(task or task_of(self.folder.config, settings), ANSWERING)
-        self.task = kind.restore(
-            make_tokenizer(self.folder, keep_special_tokens=kind is FillMask),
-            self.folder.config,
-            settings | asked,
-            max_seq_length=max_seq_length,
+    def __init__(self, path, *, task="", batch_size=128, bf16=False, **options):
+        self._path = folders.resolve(path)
+        self.folder = folders.read(self._path)
+        config, settings = self.folder.config, self.folder.settings
+        kind = find_task(task or task_of(config, settings))
+        given = {name: value for name, value in options.items() if value}
+        # An option of another task is refused below, after the weights.
+        allowed = names_of(kind.Options, "prediction", "both")
+        settings = {"max_seq_length": config.max_position_embeddings} | settings
+        settings |= {name: given[name] for name in given if name in allowed}
+        check_length(settings["max_seq_length"], config)
+        tokenizer = make_tokenizer(
+            self.folder, keep_special_tokens=kind.keeps_special_tokens
         )
-        self._start = start
+        self.task = kind.restore(tokenizer, config, settings)
         self.keras_model = self.build("mixed_bfloat16" if bf16 else "float32")
-        # After the weights: that a head is missing says more, and is said there.
-        refuse_foreign_settings(kind, asked)
+        # A missing head is the more useful error, and loading the weights raises it.
+        for name, value in given.items():
+            if name not in allowed:
+                raise ValueError(
+                    f"{name} is not an option of {kind.name} predictions; received "
+                    f"{value!r}. Drop it; the options are {', '.join(allowed)}."
+                )
         self.batch_size = batch_size
-        self._predictor = make_predictor(self.keras_model)
-        # Traced once, however many data sets it serves: most of a short answer's time.
+        self._predictor = make_predictor(self._compute)
+        # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
         )
 
+    def _compute(self, rows, training):
+        return self.task.named(self.keras_model(rows, training=training))
+
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
         model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
-        folders.load_weights(self._start, model)
+        folders.load_weights(self._path, model)
         return model
 
+    def _compute(self, rows, training):
+        return self.task.named(self.keras_model(rows, training=training))
+
     def evaluate(self, eval_file, **columns):
-        """Returns {name: value} on a labelled file; columns as in `read_table`."""
+        """Returns {"eval_…": value} on a labelled file; columns as in `read_table`."""
         data, outputs = self.outputs(eval_file, **columns)
         scores = self.task.score(data, outputs)
         return {f"eval_{name}": value for name, value in scores.items()}
 
     def outputs(self, eval_file, **columns):
-        """Returns a labelled file's columns and the model's outputs, as tasks score.
+        """Returns a labelled file's columns and the model's outputs, as `Task.score` takes them.
 
         Raises:
-            ValueError: the task has no labels, or what is wrong with the file.
+            ValueError: the task has no labels; or what is wrong with the file.
         """
-        if self.task.name not in TASKS:
+        if not self.task.scored:
             raise ValueError(
-                f"the model's task is {self.task.name}, which has no labels to score on. "
-                "Fine-tune the model first; masked words are scored by pretrain.py, "
-                "with eval_data_dir."
+                f"the model's task is {self.task.name}, which has no labels to score "
+                "predictions with. Fine-tune the model first; masked tokens are scored "
+                "by pretrain.py with eval_data_dir."
             )
-        options = read_options(self.task, self.folder.settings)
+        options = self.task.read_options(self.folder.settings)
         table = self.task.read(eval_file, columns=self.columns, **columns, **options)
         _log.info("%s", table.description)
         return self.outputs_of(table)
 
     def outputs_of(self, table):
-        """Returns the columns of a labelled `Table` and the model's outputs."""
-        data = self.task.columns(table)
-        return data, self._outputs(data)
+        """Returns the columns of a `Table` and the model's outputs for its records."""
+        columns = self.task.columns(table)
+        examples = self.task.examples(columns)
+        rows = self.task.evaluation_rows(
+            examples, batch_size=self.batch_size, features=self._features
+        )
+        outputs = self._predictor(rows, self.task.count(examples), show_progress)
+        return columns, self.task.collect(columns, examples, outputs)
 
     def predict(self, texts):
-        """Answers a list of texts, or of dicts with the task's fields.
+        """Predicts for a list of texts, or of dicts with the task's fields.
 
         Args:
             texts: strings, or dicts with `text` and, for pairs, `text_pair`; for
-                questions `question` and `context`.
+                questions `question` and `context`, or `question` and `choices`.
 
         Returns:
-            list of dicts, an answer a text, in order.
+            list of dicts, one for each text, in order.
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list; received {texts!r}. Put it in [].")
-        # As JSON, so that a text may hold whatever it likes.
-        lines = [
-            json.dumps(text if isinstance(text, dict) else {"text": text})
+        records = [
+            {name: list(x) if isinstance(x, tuple) else x for name, x in text.items()}
+            if isinstance(text, dict)
+            else {"text": text}
             for text in texts
         ]
-        return self.predict_lines(lines, "texts") if lines else []
+        return self.predict_lines(records, "texts") if records else []
 
     def predict_lines(self, lines, source="standard input"):
-        """Answers lines: each a text, "text TAB pair", or a JSON object of fields.
+        """Predicts for lines: each a text, "text TAB pair", or a JSON object of fields.
 
         Args:
-            lines: strings, or UTF-8 bytes as from `sys.stdin.buffer`.
-            source: what errors call the lines.
+            lines: strings; UTF-8 bytes, as from `sys.stdin.buffer`; or dicts of fields.
+            source: name of the lines in errors.
         """
         table = self.task.read_lines(lines, columns=self.columns, source=source)
-        return self.answer(table)
+        return self.predict_table(table)
 
     def predict_file(self, input_file):
-        """Answers the records of a TSV, CSV, JSONL or plain text file."""
+        """Predicts for the records of a TSV, CSV, JSONL or plain text file."""
         table = self.task.read(input_file, with_labels=False, columns=self.columns)
         _log.info("%s", table.description)
-        return self.answer(table)
+        return self.predict_table(table)
 
-    def answer(self, table):
-        """Answers the records of a `Table`, in order."""
+    def predict_table(self, table):
+        """Predicts for the records of a `Table`, in order."""
         if not table.records:
             return []
-        columns = self.task.columns(table)
-        return self.task.predict(self._outputs(columns), columns)
+        columns, outputs = self.outputs_of(table)
+        return self.task.predict(outputs, columns)
 
     @property
     def columns(self):
         """The columns of the training file, {"text": name, …}, or None."""
         return self.folder.settings.get("columns")
 
-    def _outputs(self, data):
-        examples = examples_of(self.task, data)
-        rows = evaluation_rows(
-            inputs_of(self.task, examples),
-            self._features,
-            batch_size=self.batch_size,
-            **batching_of(self.task),
-        )
-        count = count_of(self.task, examples)
-        outputs = self._predictor(rows, count, show_progress)
-        return collect(self.task, data, examples, outputs)
-
 
 def task_name(path):
-    """Returns which task a model folder was trained for, without reading its weights."""
+    """Returns the task that a model folder was trained for, without reading its weights."""
     folder = folders.read(folders.resolve(path))
     return task_of(folder.config, folder.settings)
 
 
-def find_task(name, tasks=TASKS):
-    if name not in tasks:
-        raise ValueError(f"task must be one of {', '.join(tasks)}; received {name!r}.")
-    return tasks[name]
-
-
 def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns a folder's `BertTokenizer`.
+    """Returns the `BertTokenizer` of a model folder.
 
     Args:
         folder: `ModelFolder`.
@@ -217,10 +194,11 @@ def make_tokenizer(folder, *, keep_special_tokens=False):
 
 
 def check_length(max_seq_length, config):
+    """Raises a ValueError if a model cannot read examples of so many tokens."""
     if max_seq_length < 4:
         raise ValueError(
-            f"max_seq_length is {max_seq_length}, but [CLS], [SEP] and [SEP] alone "
-            "take 3; raise it."
+            f"max_seq_length is {max_seq_length}, but [CLS] and two [SEP] alone take 3; "
+            "raise it."
         )
     if max_seq_length > config.max_position_embeddings:
         raise ValueError(
@@ -230,4 +208,5 @@ def check_length(max_seq_length, config):
 
 
 def show_progress(batches):
+    """Returns a progress bar over batches."""
     return progress(batches, "predicting", leave=False, unit="batch")

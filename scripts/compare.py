@@ -1,8 +1,8 @@
-"""Says whether one fine-tuned model is better than another, or whether it is luck.
+"""Tells whether one fine-tuned model is better than another, or whether it is chance.
 
 python scripts/compare.py --model=A --baseline=B --eval_file=test.tsv
 
-Either may be the folder of a --seeds run. Prints the figures as one JSON object.
+Either may be the folder of a run with several seeds. Prints one JSON object.
 """
 
 import json

@@ -4,7 +4,7 @@ python scripts/convert_checkpoint.py --input=uncased_L-12_H-768_A-12 --output=be
 python scripts/convert_checkpoint.py --input=bert --output=tf1 --format=google
 python scripts/convert_checkpoint.py --input=bert --output=more --add_tokens=covid,mrna
 
-Prints a JSON object: what was written, and how far both models' answers are apart.
+Prints what was written, and how much the outputs differ, as one JSON object.
 """
 
 import json

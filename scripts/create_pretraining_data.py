@@ -1,9 +1,9 @@
-"""Tokenises raw text into the store that pretraining reads.
+r"""Tokenises raw text into the store that pretraining reads.
 
 python scripts/create_pretraining_data.py --input_files='text/*.txt' \
   --vocab_file=vocab.txt --output_dir=store
 
-Prints what is in it as one JSON object.
+Prints the size of the store as one JSON object.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""Looks before a run and says what would go wrong.
+"""Finds problems before a run, and says how to solve them.
 
 python scripts/doctor.py
 python scripts/doctor.py --model=minilm --train_file=train.csv --eval_file=test.csv
 
-Prints the findings as one JSON object, and as a table on standard error. Exit status 1
-where there is a problem.
+Prints the findings as one JSON object, and as a table on standard error. The exit
+status is 1 if there is a problem.
 """
 
 import json
@@ -21,7 +21,7 @@ flags.define(doctor.DoctorConfig)
 
 def main(_):
     config = flags.parse(doctor.DoctorConfig)
-    with flags.quiet_imports():  # TensorFlow is imported as late as this.
+    with flags.quiet_imports():  # Here TensorFlow is imported, if it can be.
         findings = doctor.examine(config)
     problems, notes = doctor.count_levels(findings)
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)

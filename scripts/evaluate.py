@@ -1,4 +1,4 @@
-"""Scores a fine-tuned model on labelled text.
+"""Evaluates a fine-tuned model on labelled text.
 
 python scripts/evaluate.py --model=model --eval_file=test.tsv
 
@@ -10,13 +10,15 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import run
+    import bert_tf
+    from bert_tf.tasks import TASKS
 
-flags.define(run.EvaluateConfig)
+flags.define(bert_tf.EvaluateConfig)
+flags.define_options(bert_tf.EvaluateConfig, TASKS, "prediction")
 
 
 def main(_):
-    print(json.dumps(run.evaluate(flags.parse(run.EvaluateConfig))))
+    print(json.dumps(bert_tf.evaluate(flags.parse(bert_tf.EvaluateConfig))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fine-tunes a BERT on labelled text.
+r"""Fine-tunes a BERT on labelled text.
 
 python scripts/finetune.py --model=minilm --train_file=train.tsv --eval_file=dev.tsv \
   --output_dir=model
@@ -11,15 +11,18 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import run
+    import bert_tf
+    from bert_tf.tasks import TASKS
 
-flags.define(run.FinetuneConfig)
-flags.define(run.TrainConfig)
+flags.define(bert_tf.FinetuneConfig)
+trained = {name: task for name, task in TASKS.items() if task.scored}
+flags.define_options(bert_tf.FinetuneConfig, trained, "training")
+flags.define(bert_tf.TrainConfig)
 
 
 def main(_):
-    config, training = flags.parse(run.FinetuneConfig), flags.parse(run.TrainConfig)
-    print(json.dumps(run.finetune(config, training)))
+    config = flags.parse(bert_tf.FinetuneConfig)
+    print(json.dumps(bert_tf.finetune(config, flags.parse(bert_tf.TrainConfig))))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Flags from the dataclasses they fill, and a quiet, clear start and end for scripts."""
+"""Flags made from the dataclasses that they fill, and how a script starts and ends."""
 
 import contextlib
 import dataclasses
-import inspect
+import itertools
 import logging
 import os
-import re
+import shutil
 import sys
 import tempfile
 
+import flag_help
 from absl import app, flags
 from absl import logging as absl_logging
 
@@ -19,44 +20,76 @@ _DEFINE = {
     float: flags.DEFINE_float,
     str: flags.DEFINE_string,
 }
+_HELP = {"--help", "-help", "--helpshort", "-helpshort", "--h", "-h", "-?"}
+_sections = []  # Of the help, in the order in which flags are defined.
+_options = {}  # {config: names of the options of tasks that it takes}.
 
 
 def define(config, **defaults):
-    """Defines a flag for each field of a dataclass; its comment becomes the help.
+    """Defines a flag for each field of a dataclass that was declared by `setting`.
 
     Args:
-        config: dataclass whose fields are `name: type = default  # Help.`
-        defaults: other defaults.
+        config: dataclass.
+        defaults: {field: default} that replace the dataclass's own.
     """
-    # A field is one line, or is wrapped: its value and comment then stand further in.
-    field_comment = re.compile(
-        r"^ {4}(\w+): [^#\n]*(?:\n {8}[^#\n]*)?# (.*)$", re.MULTILINE
-    )
-    comments = dict(field_comment.findall(inspect.getsource(config)))
+    sections = [("", [])]
     for field in dataclasses.fields(config):
-        default = defaults.get(field.name, field.default)
-        # Of the script, so that its --help lists them.
-        _DEFINE[field.type](
-            field.name, default, comments[field.name], module_name=sys.argv[0]
-        )
+        if "help" in field.metadata:
+            default = defaults.get(field.name, field.default)
+            _define(field, default)
+            if field.metadata["section"]:
+                sections.append((field.metadata["section"], []))
+            sections[-1][1].append(flag_help.describe(field, default))
+    _sections.extend(section for section in sections if section[1])
+
+
+def define_options(config, tasks, use):
+    """Defines a flag for each option of tasks; `parse` takes only those that are given.
+
+    So an option of another task is refused even if its value equals the default.
+
+    Args:
+        config: dataclass that takes options, `bert_tf.tasks.options.TakesOptions`; an
+            option with the name of one of its fields is left out.
+        tasks: {name: class of the task}.
+        use: "training" or "prediction"; options for both are always defined.
+    """
+    fields_of_config = {field.name for field in dataclasses.fields(config)}
+    options = {}
+    for task, kind in tasks.items():
+        for field in dataclasses.fields(kind.Options):
+            used = field.metadata["use"] in (use, "both")
+            if used and field.name not in fields_of_config:
+                options.setdefault(field.name, {})[task] = field
+    for fields in options.values():
+        _define(next(iter(fields.values())), None)
+    _options[config] = list(options)
+    _sections.extend(flag_help.option_sections(options, list(tasks), use))
+
+
+def _define(field, default):
+    # --helpfull lists the flag under the name of the script.
+    _DEFINE[field.type](
+        field.name, default, field.metadata["help"], module_name=sys.argv[0]
+    )
 
 
 def parse(config):
-    """Returns the dataclass filled from the flags."""
-    return config(
-        **{field.name: FLAGS[field.name].value for field in dataclasses.fields(config)}
-    )
+    """Returns the dataclass, filled from the flags."""
+    names = [f.name for f in dataclasses.fields(config) if "help" in f.metadata]
+    names += [name for name in _options.get(config, ()) if FLAGS[name].present]
+    return config(**{name: FLAGS[name].value for name in names})
 
 
 @contextlib.contextmanager
 def quiet_imports():
-    """Hides what TensorFlow says about itself while it starts.
+    """Hides what TensorFlow prints while it is imported, unless the import fails.
 
-    It writes from C++ before its own log level is read; so the descriptor itself is
-    put aside. Where the import fails, everything is shown.
+    TensorFlow prints from C++ before it reads its own log level. So the file descriptor
+    of standard error is replaced.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves oneDNN's kernels off on x86 without AVX-512; they are faster there.
+    # TensorFlow turns oneDNN off on x86 without AVX-512, although it is faster there.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -75,40 +108,46 @@ def quiet_imports():
 
 
 def start(main, *, takes_arguments=False):
-    """Runs `main`; what a user can mend is one line on stderr, without a traceback.
+    """Runs `main`; an error that the user can correct is one line, without a traceback.
 
-    Exit status: 1 for bad input, 143 (128 + SIGTERM) for a run that was stopped and
-    will go on, 141 (128 + SIGPIPE) where nobody reads the output any more.
+    Exit status: 1 for bad input, 143 (128 + SIGTERM) for a run that was stopped and can
+    be resumed, 141 (128 + SIGPIPE) if nobody reads the output any more.
 
     Args:
-        main: function(arguments), the script's name first, as absl calls it; it may
-            return an exit status of its own.
-        takes_arguments: False where a word that is no flag is a mistake.
+        main: function(arguments) as absl calls it, with the name of the script first;
+            may return an exit status.
+        takes_arguments: whether arguments that are no flags are allowed.
     """
+    before_texts = itertools.takewhile(lambda argument: argument != "--", sys.argv[1:])
+    if _HELP & set(before_texts):
+        width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+        description = sys.modules[main.__module__].__doc__
+        print(flag_help.format_help(description, _sections, width))
+        sys.exit()
 
     def guarded(arguments):
-        # The package says what it recognised; other people's loggers stay at warnings.
+        # Other packages log warnings only.
         absl_logging.set_verbosity(absl_logging.WARNING)
         logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
         logging.getLogger("bert_tf").setLevel(logging.INFO)
         try:
             if arguments[1:] and not takes_arguments:
                 raise ValueError(
-                    f"{arguments[1]!r} is not a flag; write --name=value, and --name "
-                    "or --noname for what is on or off."
+                    f"{arguments[1]!r} is not a flag; write --name=value, or --name "
+                    "and --noname to turn a setting on and off."
                 )
             status = main(arguments)
             sys.stdout.flush()
             return status
         except BrokenPipeError:
-            # Python would try once more as it ends.
+            # Python flushes standard output again when it exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(141)
         except (ValueError, OSError, ArithmeticError) as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
         except Exception as stopped:
-            # Late: a script may have to say that TensorFlow does not load.
+            # Imported late: doctor.py must run where TensorFlow cannot be imported.
             from bert_tf.training.loop import Stopped
 
             if not isinstance(stopped, Stopped):

@@ -1,9 +1,9 @@
-"""Fine-tunes on all of GLUE that a folder holds, and prints one table.
+"""Fine-tunes on all tasks of GLUE in a folder, and prints one table.
 
 python scripts/glue.py --model=minilm --data_dir=glue --output_dir=results
 
-Folders and files as they are published: CoLA/train.tsv and dev.tsv, STS-B, MRPC and so
-on. What is interrupted goes on; a task that is finished is not run again.
+Folders and files have their published names, such as CoLA/train.tsv and CoLA/dev.tsv.
+The same command resumes an interrupted run; finished tasks are not run again.
 """
 
 import json
@@ -12,7 +12,8 @@ import sys
 import flags
 
 with flags.quiet_imports():
-    from bert_tf.run import TrainConfig, glue
+    from bert_tf.run import glue
+    from bert_tf.training.config import TrainConfig
 
 flags.define(glue.GlueConfig)
 flags.define(TrainConfig)

@@ -2,7 +2,7 @@
 
 python scripts/learn_vocabulary.py --input_files='text/*.txt' --output=vocab.txt
 
-Prints its size, and how it does on lines held out, as one JSON object.
+Prints its size, and its quality on held-out lines, as one JSON object.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Pretrains a BERT on a store of tokenised text.
+r"""Pretrains a BERT on a store of tokenised text.
 
 python scripts/pretrain.py --data_dir=store --eval_data_dir=held_out --size=small \
   --output_dir=model
@@ -12,32 +12,37 @@ import json
 import flags
 
 with flags.quiet_imports():
-    from bert_tf.run import TrainConfig, demo, pretraining
+    from bert_tf.run import demo, pretraining
+    from bert_tf.tasks.pretraining import Pretraining
+    from bert_tf.training.config import TrainConfig
 
 flags.define(demo.DemoConfig)
 flags.define(pretraining.PretrainConfig)
+flags.define_options(
+    pretraining.PretrainConfig, {Pretraining.name: Pretraining}, "training"
+)
 flags.define(TrainConfig, **pretraining.TRAINING)
 
 
-def show(output_dir):
+def show_demo(output_dir):
     result = demo.demonstrate(output_dir)
-    metrics = result["metrics"]
+    names = ("eval_masked_lm_loss", "unigram_loss", "bigram_loss")
+    loss, unigram, bigram = (f"{result['metrics'][name]:.2f}" for name in names)
     print(f"""
-Held out, a hidden piece costs {metrics["eval_masked_lm_loss"]:.2f} nats; knowing only how
-frequent pieces are, it would cost {metrics["unigram_loss"]:.2f}, knowing the left neighbour
-{metrics["bigram_loss"]:.2f}. A BERT of two layers after two minutes, on a quarter of a
-megabyte of Python's help: it shows that all parts work, and how little that teaches.
+The held-out loss is {loss} nats per hidden token. Token frequencies alone give
+{unigram}, knowing the left neighbour {bigram}. A BERT of two layers learnt for two minutes from a
+quarter of a megabyte of Python's help texts: all parts work, but that is little training.
 """)
-    for sentence, answer in result["filled"].items():
-        for guesses in answer["tokens"]:
-            best = ", ".join(f"{g['token']} {g['probability']:.0%}" for g in guesses)
-            print(f"{sentence}\n    {best}")
+    for sentence, prediction in result["filled"].items():
+        for tokens in prediction["tokens"]:
+            shown = [f"{token['token']} {token['probability']:.0%}" for token in tokens]
+            print(f"{sentence}\n    {', '.join(shown)}")
     print(f"\nThe model is in {output_dir}/model.")
 
 
 def main(_):
     if flags.parse(demo.DemoConfig).demo:
-        return show(flags.FLAGS.output_dir or "pretrain_demo")
+        return show_demo(flags.FLAGS.output_dir or "pretrain_demo")
     config = flags.parse(pretraining.PretrainConfig)
     print(json.dumps(pretraining.pretrain(config, flags.parse(TrainConfig))))
 

@@ -1,19 +1,20 @@
-"""Fine-tunes a real BERT on the shipped customer messages and answers three.
+"""Fine-tunes a real BERT on the customer messages beside it, and predicts for three.
 
 python scripts/quickstart.py
 
-Takes a minute or two on two cores; downloads nothing. The model folder, with its
-pictures, is quickstart_model/ (--output_dir).
+Takes a minute or two on two cores and downloads nothing. The model folder, with its
+pictures, is quickstart_model (--output_dir).
 """
 
 import csv
+import dataclasses
 import pathlib
 
 import flags
-from absl import flags as absl_flags
 
 with flags.quiet_imports():
-    from bert_tf import report, run
+    from bert_tf import FinetuneConfig, Model, TrainConfig, finetune, report
+    from bert_tf.ground import setting
 
 DATA = pathlib.Path(__file__).parent / "customer_messages"
 MESSAGES = (
@@ -22,17 +23,23 @@ MESSAGES = (
     "Does the small backpack fit under an airline seat?",
 )
 
-absl_flags.DEFINE_string("output_dir", "quickstart_model", "Folder to write.")
+
+@dataclasses.dataclass(frozen=True)
+class QuickstartConfig:
+    output_dir: str = setting("quickstart_model", "Model folder to write.")
 
 
-def read(name):
+flags.define(QuickstartConfig)
+
+
+def read_messages(name):
     with open(DATA / name, encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return [row["text"] for row in rows], [row["label"] for row in rows]
 
 
 def word_count_accuracy():
-    """Test accuracy of TF-IDF and logistic regression: words counted, not read."""
+    """Returns the test accuracy of logistic regression on TF-IDF, which counts words."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -41,23 +48,23 @@ def word_count_accuracy():
         TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
         LogisticRegression(C=10, max_iter=1000),
     )
-    return model.fit(*read("train.csv")).score(*read("test.csv"))
+    return model.fit(*read_messages("train.csv")).score(*read_messages("test.csv"))
 
 
 def main(_):
-    output_dir = flags.FLAGS.output_dir
-    metrics = run.finetune(
-        run.FinetuneConfig(
+    output_dir = flags.parse(QuickstartConfig).output_dir
+    metrics = finetune(
+        FinetuneConfig(
             model="minilm",
             train_file=str(DATA / "train.csv"),
             eval_file=str(DATA / "test.csv"),
             output_dir=output_dir,
         ),
-        run.TrainConfig(
+        TrainConfig(
             num_train_epochs=8,
             per_device_train_batch_size=16,
             learning_rate=1e-4,
-            # The test set is for the score alone: it does not choose the weights.
+            # The test set gives the score; it must not choose the weights.
             eval_strategy="no",
         ),
     )
@@ -66,9 +73,10 @@ def main(_):
     print(f"\ntest accuracy          {scores['accuracy']:.3f}")
     print(f"TF-IDF + log. regr.    {word_count_accuracy():.3f}")
     print(f"\nsaved in {output_dir}: the model, confusion_matrix.png, loss.png\n")
-    for message, answer in zip(MESSAGES, run.Model(output_dir).predict(MESSAGES)):
-        probability = answer["scores"][answer["label"]]
-        print(f"{answer['label']:18} {probability:4.0%}  {message}")
+    predictions = Model(output_dir).predict(MESSAGES)
+    for message, prediction in zip(MESSAGES, predictions):
+        probability = prediction["scores"][prediction["label"]]
+        print(f"{prediction['label']:18} {probability:4.0%}  {message}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 python scripts/search.py --model=minilm --corpus_file=texts.txt --query="Where is my parcel?"
 
-Prints a JSON object a text found, the best first: line, text, score (the cosine). Without
---query, each line of standard input is one, and a JSON list comes for each.
+Prints the nearest texts, best first, one JSON object each: line, text, score (cosine).
+Without --query it reads queries from standard input and prints one JSON list for each.
 """
 
 import json
@@ -13,19 +13,19 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf.run import searching
+    from bert_tf.tasks import TASKS
 
 flags.define(searching.SearchConfig)
+similarity = {"similarity": TASKS["similarity"]}
+flags.define_options(searching.SearchConfig, similarity, "prediction")
 
 
 def main(_):
     config = flags.parse(searching.SearchConfig)
     queries = [config.query] if config.query else sys.stdin.read().splitlines()
-    for found in searching.search(config, queries):
-        if config.query:
-            for text in found:
-                print(json.dumps(text, ensure_ascii=False))
-        else:
-            print(json.dumps(found, ensure_ascii=False))
+    results = searching.search(config, queries)
+    for result in results[0] if config.query else results:
+        print(json.dumps(result, ensure_ascii=False))
 
 
 if __name__ == "__main__":

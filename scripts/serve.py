@@ -1,10 +1,10 @@
-"""Serves a model folder for trial, on TensorFlow Serving's REST paths.
+"""Serves a model folder for trials, with the REST paths of TensorFlow Serving.
 
 python scripts/serve.py --model=model --port=8501
 curl -d '{"instances": ["Where is my parcel?"]}' localhost:8501/v1/models/model:predict
 
-A page to type into is at the address it prints. Needs pip install 'bert_tf[serve]'. For
-production take TensorFlow Serving: export.py writes what it loads.
+The address that it prints has a page to try the model. Needs pip install
+'bert_tf[serve]'. In production, use TensorFlow Serving with the output of export.py.
 """
 
 import pathlib
@@ -14,15 +14,17 @@ import flags
 
 with flags.quiet_imports():
     from bert_tf.serving import trial
+    from bert_tf.tasks import TASKS
 
 flags.define(trial.ServeConfig)
+flags.define_options(trial.ServeConfig, TASKS, "prediction")
 
 
 def main(_):
     config = flags.parse(trial.ServeConfig)
     name = config.name or pathlib.Path(config.model).name
     address = f"http://{config.host}:{config.port}"
-    print(f"{address}/ serves {name}; Ctrl-C ends it.", file=sys.stderr)
+    print(f"{address}/ serves {name}; press Ctrl-C to stop.", file=sys.stderr)
     trial.serve(config)
 
 

@@ -1,6 +1,6 @@
-"""Chinese: readers, pieces, offsets and answers on real files, with Google's vocabulary.
+"""Chinese: readers, tokens, offsets and answers on real files, with Google's vocabulary.
 
-Mechanics only: no published Chinese weights are at hand.
+Tests mechanics only, because no published Chinese weights are available here.
 """
 
 import json
@@ -9,11 +9,12 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf import Model, run
+import bert_tf
+from bert_tf import Model
 from bert_tf.data.records.readers import read_table
 from bert_tf.data.records.squad import read_questions
 from bert_tf.data.records.tagged import read_tagged
-from bert_tf.tasks import TASKS, examples_of
+from bert_tf.tasks import TASKS
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.token_classification import TokenClassification
@@ -29,15 +30,15 @@ def tokenizer():
     return BertTokenizer(read_vocab(DATA / "bert_vocabs/bert-base-chinese-vocab.txt"))
 
 
-def test_answers_of_cmrc_lie_on_pieces(tokenizer, caplog):
+def test_answers_of_cmrc_align_with_tokens(tokenizer, caplog):
     table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
     assert "answers are not where the file says" in caplog.text
     assert len(table.records) == 3219
-    task = QuestionAnswering(tokenizer, max_seq_length=384)
+    task = QuestionAnswering(tokenizer, QuestionAnswering.Options(max_seq_length=384))
     columns = task.columns(table)
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     assert examples["first"].nrows() > 3219  # Long contexts have several windows.
-    exact, found = 0, set()
+    exact, aligned = 0, set()
     first = examples["first"].row_lengths().numpy()
     for number, (begin, end) in enumerate(examples["label"]):
         if not begin:
@@ -46,31 +47,36 @@ def test_answers_of_cmrc_lie_on_pieces(tokenizer, caplog):
         spans = examples["spans"][number]
         shift = first[number] + 2
         start, after = spans[begin - shift, 0], spans[end - shift, 1]
-        held = columns["context"][record][start:after]
+        span = columns["context"][record][start:after]
         answer = next(a for a in columns["answers"][record] if a["start"] is not None)
-        # A piece may be larger than the answer: of a number, or of an English word.
-        assert answer["text"] in held
-        exact += held == answer["text"]
-        found.add(record)
-    assert len(found) > 0.995 * 3219
+        # A token, such as a number or an English word, may be longer than the answer.
+        assert answer["text"] in span
+        exact += span == answer["text"]
+        aligned.add(record)
+    assert len(aligned) > 0.995 * 3219
     assert exact > 0.98 * np.count_nonzero(examples["label"][:, 0])
 
 
 def test_perfect_answers_to_cmrc_score_one(tokenizer):
-    """Logits that point at the labels, through windows, n best and the text."""
+    """Logits that point at the labels give these answers, also through windows."""
     table = read_questions(DATA / "cmrc2018/cmrc2018_dev.json")
-    task = QuestionAnswering(tokenizer, max_seq_length=512, max_answer_length=400)
+    options = QuestionAnswering.Options(max_seq_length=512, max_answer_length=400)
+    task = QuestionAnswering(tokenizer, options)
     columns = {name: array[:300] for name, array in task.columns(table).items()}
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     outputs = []
     for number, label in enumerate(examples["label"]):
         length = (
             examples["first"][number].shape[0] + examples["second"][number].shape[0]
         )
         logits = np.zeros([length + 3, 2])
-        # A window that holds none says so, and not that its best piece is one.
+        # A window without the answer must give a higher score to "no answer".
         logits[label, [0, 1]] = 30 if label[0] else 60
         outputs.append(logits)
+    outputs = {
+        "start_logits": [logits[:, 0] for logits in outputs],
+        "end_logits": [logits[:, 1] for logits in outputs],
+    }
     scores = task.score(columns, task.collect(columns, examples, outputs))
     assert scores["exact_match"] > 0.97
     assert scores["f1"] > 0.99
@@ -80,17 +86,19 @@ def test_each_character_of_msra_has_its_tag(tokenizer):
     table = read_tagged(DATA / "msra_ner/dev.txt")
     assert len(table.records) == 2318
     tags = {tag for record in table.records for tag in record["tags"]}
-    task = TokenClassification(tokenizer, sorted(tags), max_seq_length=64)
+    options = TokenClassification.Options(max_seq_length=64)
+    task = TokenClassification(tokenizer, options, labels=sorted(tags))
     columns = task.columns(table)
-    examples = examples_of(task, columns)
+    examples = task.examples(columns)
     assert examples["pieces"].nrows() > 2318
-    outputs = [30.0 * np.eye(len(tags))[of] for of in examples["label"].to_list()]
-    answers = task.collect(columns, examples, outputs)
-    scores = task.score(columns, answers)
+    outputs = [30.0 * np.eye(len(tags))[ids] for ids in examples["label"].to_list()]
+    predictions = task.collect(columns, examples, {"logits": outputs})
+    scores = task.score(columns, predictions)
     assert scores["f1"] == scores["accuracy"] == 1.0
     assert set(scores["per_type"]) == {"LOC", "ORG", "PER"}
-    for text, answer in zip(columns["text"], task.predict(answers, columns)):
-        for entity in answer["entities"]:
+    predictions = task.predict(predictions, columns)
+    for text, prediction in zip(columns["text"], predictions):
+        for entity in prediction["entities"]:
             assert entity["text"] == text[entity["start"] : entity["end"]]
 
 
@@ -104,19 +112,19 @@ def test_each_character_of_msra_has_its_tag(tokenizer):
 def test_labelled_texts(tokenizer, path, rows, labels, pairs):
     table = read_table(DATA / path)
     assert len(table.records) == rows
-    task = Classification.learn(tokenizer, table, max_seq_length=128)
+    task = Classification.learn(tokenizer, table, Classification.Options())
     assert task.labels == labels
     columns = task.columns(table)
     assert ("text_pair" in columns) == pairs
     examples = task.features({name: array[:256] for name, array in columns.items()})
-    pieces = examples["input_ids"].values.numpy()
-    assert np.mean(pieces == tokenizer.vocab.index("[UNK]")) < 0.01
+    ids = examples["input_ids"].values.numpy()
+    assert np.mean(ids == tokenizer.vocab.index("[UNK]")) < 0.01
     assert np.max(examples["segment_ids"].values) == int(pairs)
 
 
 @pytest.fixture
 def chinese(tmp_path, monkeypatch):
-    """A folder with the recipe's small configuration and the vocabulary."""
+    """Returns a folder with the recipe's small configuration and the vocabulary."""
     monkeypatch.chdir(tmp_path)
     folder = pathlib.Path("start")
     folder.mkdir()
@@ -128,13 +136,13 @@ def chinese(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_words_and_answers_are_learnt_by_heart(chinese):
+def test_tags_and_answers_can_be_memorized(chinese):
     lines = (DATA / "msra_ner/dev.txt").read_text(encoding="utf-8").split("\n\n")[:32]
     pathlib.Path("words.txt").write_text("\n\n".join(lines) + "\n\n", encoding="utf-8")
     squad = json.loads((DATA / "cmrc2018/cmrc2018_dev.json").read_text("utf-8"))
     squad["data"] = squad["data"][:6]
     pathlib.Path("answers.json").write_text(json.dumps(squad))
-    training = run.TrainConfig(
+    training = bert_tf.TrainConfig(
         num_train_epochs=60,
         per_device_train_batch_size=8,
         learning_rate=1e-3,
@@ -144,8 +152,8 @@ def test_words_and_answers_are_learnt_by_heart(chinese):
         ("token_classification", "words.txt"),
         ("question_answering", "answers.json"),
     ):
-        found = run.finetune(
-            run.FinetuneConfig(
+        metrics = bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=chinese,
                 from_scratch=True,
                 task=task,
@@ -157,7 +165,7 @@ def test_words_and_answers_are_learnt_by_heart(chinese):
             training,
         )
         assert TASKS[task].metric == "f1"
-        assert found["eval_f1"] > 0.7
+        assert metrics["eval_f1"] > 0.7
     model = Model("question_answering")
     paragraph = squad["data"][0]["paragraphs"][0]
     question = {

@@ -1,4 +1,4 @@
-"""The configuration: what it accepts, refuses and remembers."""
+"""BertConfig: values it accepts and rejects, and the file it is stored in."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_overrides_win_over_the_size():
     assert BertConfig.from_size("tiny", intermediate_size=5).intermediate_size == 5
 
 
-def test_unknown_size_lists_the_known():
+def test_unknown_size_lists_the_known_sizes():
     with pytest.raises(ValueError, match="tiny, mini, .* received 'huge'"):
         BertConfig.from_size("huge")
 
@@ -64,7 +64,7 @@ def test_unknown_size_lists_the_known():
         ("initializer_range", float("nan"), "received nan"),
     ],
 )
-def test_wrong_value_is_named(key, value, message):
+def test_an_error_names_the_key_and_the_value(key, value, message):
     with pytest.raises(ValueError, match=message):
         BertConfig.from_dict({key: value})
 
@@ -80,14 +80,14 @@ def test_wrong_value_is_named(key, value, message):
         ("quantization_config", {"bits": 4}),
     ],
 )
-def test_another_arithmetic_is_refused_by_value(key, value):
+def test_models_that_are_not_bert_are_rejected(key, value):
     with pytest.raises(ValueError, match=f"{key} must be .* or absent; received"):
         BertConfig.from_dict({key: value})
 
 
-def test_harmless_values_of_those_keys_are_kept():
-    found = {"is_decoder": False, "position_embedding_type": "absolute"}
-    assert BertConfig.from_dict(found).extra == found
+def test_values_that_mean_plain_bert_are_kept():
+    values = {"is_decoder": False, "position_embedding_type": "absolute"}
+    assert BertConfig.from_dict(values).extra == values
 
 
 def test_extra_does_not_bypass_the_checks():
@@ -97,7 +97,7 @@ def test_extra_does_not_bypass_the_checks():
         BertConfig(extra={"hidden_size": 5})
 
 
-def test_head_dropout_defaults_to_the_hidden_one():
+def test_head_dropout_defaults_to_hidden_dropout():
     assert BertConfig(hidden_dropout_prob=0.3).head_dropout_prob == 0.3
     assert BertConfig(classifier_dropout=0.0).head_dropout_prob == 0.0
 
@@ -118,7 +118,7 @@ def test_file_round_trip_keeps_unknown_keys(tmp_path):
     assert "extra" not in written
 
 
-def test_googles_file_is_read(tmp_path):
+def test_bert_config_json_is_read(tmp_path):
     (tmp_path / "bert_config.json").write_text('{"vocab_size": 11, "pooler_type": "x"}')
     config = read_config(tmp_path)
     assert config == BertConfig(vocab_size=11, extra={"pooler_type": "x"})
@@ -139,8 +139,8 @@ def test_errors_name_the_file(tmp_path, content, message):
         read_config(tmp_path)
 
 
-def test_missing_file_is_said(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no config.json and no bert_config"):
         read_config(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no configuration .*absent.json"):
+    with pytest.raises(FileNotFoundError, match="no configuration file .*absent.json"):
         read_config(tmp_path / "absent.json")

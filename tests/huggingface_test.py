@@ -1,4 +1,4 @@
-"""The same weights, texts and batches give what transformers gives.
+"""Logits and training losses equal those of transformers.
 
 fixtures/make_huggingface.py computed the expected values.
 """
@@ -34,7 +34,8 @@ HEAD = (0.05 * np.sin(np.arange(384 * 3))).reshape(384, 3)
 def task_and_model():
     start = folders.resolve("minilm")
     folder = folders.read(start)
-    task = Classification(BertTokenizer(folder.vocab), "abc", max_seq_length=128)
+    options = Classification.Options(max_seq_length=128)
+    task = Classification(BertTokenizer(folder.vocab), options, labels="abc")
     config = dataclasses.replace(
         folder.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
@@ -44,6 +45,7 @@ def task_and_model():
     return task, model
 
 
+@pytest.mark.own_process
 def test_logits_of_64_sentences_in_rows_and_padded(task_and_model):
     task, model = task_and_model
     example = task.features({"text": tf.constant(EXPECTED["texts"])})
@@ -58,6 +60,7 @@ def test_logits_of_64_sentences_in_rows_and_padded(task_and_model):
         np.testing.assert_allclose(model(batch), EXPECTED["logits"], atol=2e-5, rtol=0)
 
 
+@pytest.mark.own_process
 @pytest.mark.parametrize("steps", [16, pytest.param(50, marks=pytest.mark.slow)])
 def test_fine_tuning_losses(task_and_model, steps):
     task, model = task_and_model

@@ -1,4 +1,4 @@
-"""The notebooks: small, whole, and they run from top to bottom."""
+"""The notebooks are small and run from top to bottom."""
 
 import ast
 import base64
@@ -23,7 +23,7 @@ def code(cells):
 
 
 def pictures(cell):
-    """The PNG files that a cell shows, as bytes."""
+    """Returns the PNG files that a cell shows, as bytes."""
     data = [output.get("data", {}) for output in cell["outputs"]]
     return [base64.b64decode(each["image/png"]) for each in data if "image/png" in each]
 
@@ -33,7 +33,7 @@ def printed(cell):
     return "".join("".join(output["text"]) for output in streams)
 
 
-def test_there_are_some():
+def test_the_notebook_exists():
     assert "finetune_your_own_csv" in [path.stem for path in NOTEBOOKS]
 
 
@@ -63,7 +63,7 @@ def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
     metrics = json.loads((tmp_path / "my_classifier/metrics.json").read_text())
     assert metrics["train_steps"] == 3
     output = "".join(map(printed, cells))
-    assert "420 examples to learn from, 175 to test on." in output
+    assert "420 training examples, 175 test examples." in output
     assert "  ✓ leakage       no text of the evaluation is in training" in output
     assert f"{metrics['eval_accuracy']:.0%} of the test texts" in output
     assert f"{'macro F1':17}  {metrics['eval_macro_f1']:9.3f}" in output

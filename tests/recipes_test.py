@@ -1,18 +1,19 @@
-"""The flagfiles of recipes/: flags that exist, values that are allowed, first lines kept."""
+"""The flagfiles of recipes/: existing flags, allowed values, a command and a time."""
 
 import dataclasses
 import pathlib
 
 import pytest
 
-from bert_tf import run
+import bert_tf
 from bert_tf.config import read_config
+from bert_tf.tasks import TASKS
 
 RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.flags")), ids=lambda p: p.stem)
-def test_is_a_flagfile_of_finetune(path):
+def test_flagfile_of_finetune(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
     assert f"scripts/finetune.py --flagfile=recipes/{path.name} " in " ".join(comments)
@@ -22,16 +23,18 @@ def test_is_a_flagfile_of_finetune(path):
         for line in lines
         if not line.startswith("#")
     )
-    # "" is the value of a flag that is on, or off, by its name alone.
+    # A flag without "=" is a boolean that is switched on.
     given = {name: value or True for name, value in given.items()}
     given |= {"train_file": "train", "output_dir": "out"}
-    for config in (run.FinetuneConfig, run.TrainConfig):
-        fields = {field.name: field.type for field in dataclasses.fields(config)}
+    task = TASKS[given.get("task", "classification")]
+    options = dataclasses.fields(task.Options)
+    for config, extra in ((bert_tf.FinetuneConfig, options), (bert_tf.TrainConfig, ())):
+        fields = {f.name: f.type for f in (*dataclasses.fields(config), *extra)}
         values = {name: given.pop(name) for name in fields.keys() & given.keys()}
         config(**{name: fields[name](value) for name, value in values.items()})
     assert not given
 
 
-def test_the_chinese_configuration_is_one():
+def test_the_chinese_configuration_is_valid():
     config = read_config(RECIPES / "bert_tiny_chinese")
     assert (config.vocab_size, config.num_hidden_layers) == (21128, 2)

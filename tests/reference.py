@@ -1,9 +1,9 @@
-"""BERT in NumPy, one example at a time: the answers that the library must give.
+"""BERT in NumPy, one example at a time: the expected values of the tests.
 
-Without rows, padding or masks, in float64. Weights are {published path: array}.
-Devlin et al., 2019; Vaswani et al., 2017; Hendrycks and Gimpel, 2016.
+It computes in float64, without rows, padding or masks. Weights are {published path:
+array}. Devlin et al., 2019; Vaswani et al., 2017; Hendrycks and Gimpel, 2016.
 
-Shapes: L pieces, N heads, D head size, H = N·D.
+Shapes: L tokens, N heads, D head size, H = N·D.
 """
 
 import math
@@ -25,7 +25,7 @@ def encode(weights, config, input_ids, segment_ids=None):
     Args:
         weights: {path: array}.
         config: `BertConfig`.
-        input_ids, segment_ids: int [L]; segments are 0 where absent.
+        input_ids, segment_ids: int [L]; segments are 0 by default.
 
     Returns:
         dict with `hidden_states` [layers + 1][L, H], `attention_probabilities`
@@ -61,7 +61,7 @@ def encode(weights, config, input_ids, segment_ids=None):
         + weights[f"{tables}/position_embeddings"][: len(input_ids)]
         + weights[f"{tables}/token_type_embeddings"][segment_ids],
     )
-    states, links = [hidden], []
+    states, attention = [hidden], []
     for number in range(config.num_hidden_layers):
         scope = f"bert/encoder/layer_{number}"
         context, probabilities = attend(f"{scope}/attention/self", hidden)
@@ -75,10 +75,10 @@ def encode(weights, config, input_ids, segment_ids=None):
         )
         hidden = layer_norm(f"{scope}/output/LayerNorm", shrunk + attended)
         states.append(hidden)
-        links.append(probabilities)
+        attention.append(probabilities)
     return {
         "hidden_states": states,
-        "attention_probabilities": links,
+        "attention_probabilities": attention,
         "sequence_output": hidden,
         "pooled_output": np.tanh(dense("bert/pooler/dense", hidden[0])),
     }
@@ -90,8 +90,8 @@ def classify(weights, config, input_ids, segment_ids=None):
     return pooled @ weights["classifier/kernel"] + weights["classifier/bias"]
 
 
-def guess(weights, config, input_ids, positions, segment_ids=None):
-    """Returns the logits of the pieces at some positions, [P, V], by the tied table."""
+def predict_masked(weights, config, input_ids, positions, segment_ids=None):
+    """Returns the logits of the words at some positions, [P, V], by the tied table."""
     states = encode(weights, config, input_ids, segment_ids)["sequence_output"]
     scope = "cls/predictions/transform"
     kernel, bias = (weights[f"{scope}/dense/{name}"] for name in ("kernel", "bias"))
@@ -102,8 +102,8 @@ def guess(weights, config, input_ids, positions, segment_ids=None):
     return transformed @ table.T + weights["cls/predictions/output_bias"]
 
 
-def follows(weights, config, input_ids, segment_ids=None):
-    """Returns the logits of "B follows A" and "B is from elsewhere", [2]."""
+def predict_next_sentence(weights, config, input_ids, segment_ids=None):
+    """Returns the logits of "B follows A" and "B does not follow A", [2]."""
     pooled = encode(weights, config, input_ids, segment_ids)["pooled_output"]
     scope = "cls/seq_relationship"
     return weights[f"{scope}/output_weights"] @ pooled + weights[f"{scope}/output_bias"]

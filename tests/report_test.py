@@ -1,4 +1,4 @@
-"""Pictures that show what they should, and a model card that others can read."""
+"""Pictures by their pixels, and the model card by its text."""
 
 import pathlib
 import re
@@ -29,7 +29,7 @@ SETTINGS = {"model": "minilm", "train_file": "my data/a'b.csv", "bf16": True}
 
 @pytest.fixture
 def picture(tmp_path):
-    """Draws by a function of `report` and returns the pixels, int [height, width, 3]."""
+    """Draws with a function of `report`; returns the pixels, int [height, width, 3]."""
 
     def picture(draw, *arguments):
         with warnings.catch_warnings():
@@ -57,14 +57,14 @@ class TestLossCurve:
         lines = [{"step": step, "eval_loss": 1 / step} for step in steps]
         assert count(picture(report.draw_loss_curve, TRAINED + lines), ORANGE) > 100
 
-    def test_a_single_line_is_seen(self, picture):
+    def test_a_single_line_is_visible(self, picture):
         pixels = picture(report.draw_loss_curve, TRAINED[:1])
-        # More than the stroke in the legend, which the longer curve has as well.
+        # More than the line in the legend alone.
         assert count(pixels, BLUE) > 100
 
 
 class TestConfusionMatrix:
-    def test_shares_of_a_row_are_its_colors(self, picture):
+    def test_colors_are_the_fractions_of_a_row(self, picture):
         pixels = picture(report.draw_confusion_matrix, [[3, 1], [0, 0]], ["no", "yes"])
         darkness = 255 - pixels[..., 0]
         height, width = darkness.shape
@@ -72,23 +72,23 @@ class TestConfusionMatrix:
         left, right = np.array_split(inside, 2, axis=1)
         assert np.median(left) > 150
         assert np.median(right) < 90
-        assert np.median(darkness[height // 2 : -height // 4]) < 20  # Nothing there.
+        assert np.median(darkness[height // 2 : -height // 4]) < 20  # An empty row.
 
     @pytest.mark.parametrize("number", [2, 7, 31, 101, 150])
-    def test_many_labels_stay_a_picture_of_moderate_size(self, picture, number):
+    def test_size_is_limited_with_many_labels(self, picture, number):
         matrix = np.eye(number, dtype=int).tolist()
         labels = [f"intent {i}" for i in range(number)]
         height, width, _ = picture(report.draw_confusion_matrix, matrix, labels).shape
         assert 300 < height < 2300
         assert 300 < width < 2300
 
-    def test_long_labels_are_cut(self, picture):
+    def test_long_labels_are_truncated(self, picture):
         def draw(label):
             return picture(report.draw_confusion_matrix, [[1, 0], [0, 1]], [label, "b"])
 
         assert draw("long " * 10).shape == draw("long " * 90).shape
 
-    def test_labels_are_no_formulas_and_may_be_chinese(self, picture):
+    def test_labels_with_tex_and_chinese_characters(self, picture):
         picture(report.draw_confusion_matrix, [[1, 0], [0, 1]], ["$\\frac{$", "体育"])
 
 
@@ -112,7 +112,7 @@ def test_table_of_classes():
     ]
 
 
-def test_a_pretrained_folder_shows_losses_between_baselines(tmp_path):
+def test_a_pretrained_folder_shows_losses_and_baselines(tmp_path):
     lines = [
         {"step": 1, "masked_lm": 6.0, "next_sentence": 0.7},
         {"step": 9, "masked_lm": 5.0, "next_sentence": 0.6},
@@ -132,7 +132,7 @@ def test_a_pretrained_folder_shows_losses_between_baselines(tmp_path):
     assert {file.name for file in folder.iterdir()} == {"README.md", "loss.png"}
     grey = (0x99, 0x99, 0x99)
     assert count(pixels[0], grey) + 450 < count(pixels[2], grey)
-    assert count(pixels[2], BLUE) > 20  # The point of what is held out.
+    assert count(pixels[2], BLUE) > 20  # The point of the held-out loss.
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "pipeline_tag: fill-mask" in card
     assert "from random weights with bert_tf, on 4,096 examples" in card
@@ -150,6 +150,7 @@ class TestModelCard:
             start="`minilm`",
             task="classification",
             pipeline="text-classification",
+            record='"…"',
             metrics=METRICS,
             settings=SETTINGS,
             examples=67349,
@@ -164,7 +165,7 @@ class TestModelCard:
             "pipeline_tag": "text-classification",
         }
 
-    def test_says_what_it_is(self, card):
+    def test_title_and_description(self, card):
         assert "\n# complaints\n" in card
         assert "fine-tuned from `minilm` on 67,349 examples" in card
 
@@ -192,6 +193,7 @@ class TestModelCard:
             start="b",
             task="classification",
             pipeline="text-classification",
+            record='"…"',
             metrics={"train_loss": 0.5},
             settings={},
             examples=1,

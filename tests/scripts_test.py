@@ -1,7 +1,7 @@
-"""The scripts as a user runs them: a process each, JSON on stdout, words on stderr.
+"""The scripts as a user runs them: processes that print JSON on stdout, text on stderr.
 
-Each process takes seconds to import TensorFlow, so few are started, those that do not
-wait for one another at once; what needs no process is in run/ and start_test.
+Each process takes seconds to import TensorFlow. So only few are started, together where
+they are independent; tests without processes are in run/ and start_test.
 """
 
 import json
@@ -32,10 +32,10 @@ CHATTER = ("oneDNN", "cuda", "CUDA", "I0000", "E0000", "WARNING: All log", "Trac
 
 
 class Script:
-    """A script that runs."""
+    """A running script."""
 
     def __init__(self, name, *arguments):
-        # As in a user's shell: what silences TensorFlow in tests is not set there.
+        # A user's shell does not set the variables that silence TensorFlow in tests.
         env = {k: v for k, v in os.environ.items() if not k.startswith("TF_CPP_")}
         paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
@@ -51,8 +51,8 @@ class Script:
         out, err = self.process.communicate(text, timeout=300)
         return self.process.returncode, out.decode(), err.decode()
 
-    def answer(self, text=b""):
-        """Returns the JSON objects on stdout, and stderr, of a script that goes well."""
+    def results(self, text=b""):
+        """Returns the JSON objects on stdout, and stderr, of a script that succeeds."""
         status, out, err = self.end(text)
         assert status == 0, err
         assert not [word for word in CHATTER if word in err]
@@ -61,7 +61,7 @@ class Script:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """The folder in which all scripts run: a model to start from, and data."""
+    """The folder in which all scripts run, with a model to start from and data."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
@@ -76,7 +76,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(home):
-    """What finetune.py printed and said; the folder is `model`."""
+    """What finetune.py printed and logged; it wrote the folder `model`."""
     return Script(
         *FINETUNE,
         "--eval_file=dev.csv",
@@ -86,12 +86,12 @@ def trained(home):
         "--num_train_epochs=8",
         "--per_device_train_batch_size=4",
         "--learning_rate=2e-2",
-    ).answer()
+    ).results()
 
 
 @pytest.fixture(scope="module")
 def runs(trained):
-    """Scripts that use the model, all at once."""
+    """Results of scripts that use the model and run together."""
     commands = {
         "evaluate": ("evaluate.py", "--model=model", "--eval_file=dev.csv"),
         "file": ("predict.py", "--model=model", "--input_file=texts.jsonl"),
@@ -109,68 +109,69 @@ def runs(trained):
     scripts = {name: Script(*command) for name, command in commands.items()}
     lines = b'it was good .\n{"sentence": "a very bad ,"}\n\n'
     return {
-        name: script.answer(lines if name == "input" else b"")
+        name: script.results(lines if name == "input" else b"")
         for name, script in scripts.items()
     }
 
 
 def test_finetune_prints_its_metrics_and_writes_the_folder(trained, home):
-    (metrics,), said = trained
+    (metrics,), log = trained
     assert metrics == json.loads((home / "model/metrics.json").read_text())
     assert 0.9 < metrics["eval_accuracy"] <= 1
-    assert "train.csv: CSV, header; text = 'sentence', label = 'verdict'; 15" in said
+    assert "train.csv: CSV, header; text = 'sentence', label = 'verdict'; 15" in log
     assert {
         file.name for file in (home / "model").iterdir()
     } == tiny_folder.FINETUNED_FILES
 
 
-def test_evaluate_prints_one_object_that_agrees(runs, trained):
-    (metrics,), said = runs["evaluate"]
-    (of_training,), _ = trained
-    assert metrics["eval_accuracy"] == of_training["eval_accuracy"]
-    assert metrics["eval_confusion_matrix"] == of_training["eval_confusion_matrix"]
+def test_evaluate_prints_the_scores_of_training(runs, trained):
+    (metrics,), log = runs["evaluate"]
+    (expected,), _ = trained
+    assert metrics["eval_accuracy"] == expected["eval_accuracy"]
+    assert metrics["eval_confusion_matrix"] == expected["eval_confusion_matrix"]
     assert metrics["eval_per_class"].keys() == {"neg", "pos"}
-    assert "dev.csv: CSV, header" in said
+    assert "dev.csv: CSV, header" in log
 
 
-def test_compare_prints_one_object_and_says_its_verdict(runs, trained):
-    (result,), said = runs["compare"]
+def test_compare_prints_one_object_and_logs_its_verdict(runs, trained):
+    (result,), log = runs["compare"]
     (metrics,), _ = trained
     assert result["model"] == result["baseline"] == metrics["eval_accuracy"]
     assert result["mcnemar"] == {"only_model": 0, "only_baseline": 0, "p": 1.0}
-    assert said.splitlines()[-1] == result["verdict"]
+    assert log.splitlines()[-1] == result["verdict"]
     assert result["verdict"].startswith("no clear difference between model and model")
 
 
-def test_predict_answers_a_file_in_order(runs):
-    answers, _ = runs["file"]
-    assert len(answers) == len(TEXTS) + 1  # The last is empty, and answered.
-    right = [a["label"] == label for a, label in zip(answers, TEXTS.values())]
+def test_predictions_for_a_file_are_in_order(runs):
+    predictions, _ = runs["file"]
+    assert len(predictions) == len(TEXTS) + 1  # The last text is empty.
+    right = [p["label"] == label for p, label in zip(predictions, TEXTS.values())]
     assert sum(right) >= 0.9 * len(TEXTS)
-    for answer in answers:
-        assert list(answer) == ["label", "scores"]
-        assert list(answer["scores"]) == ["neg", "pos"]
-        assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-12)
+    for prediction in predictions:
+        assert list(prediction) == ["label", "scores"]
+        assert list(prediction["scores"]) == ["neg", "pos"]
+        assert sum(prediction["scores"].values()) == pytest.approx(1, abs=1e-12)
 
 
-def test_predict_answers_arguments_and_standard_input_alike(runs):
+def test_predictions_for_arguments_and_standard_input_are_equal(runs):
     from_arguments, _ = runs["arguments"]
     from_input, _ = runs["input"]
-    assert [answer["label"] for answer in from_arguments] == ["pos", "neg"]
+    assert [prediction["label"] for prediction in from_arguments] == ["pos", "neg"]
     assert len(from_input) == 3
     for one, other in zip(from_arguments, from_input):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-6)
 
 
 def test_predict_fills_masks(runs):
-    answers, _ = runs["masks"]
-    assert [len(answer["tokens"]) for answer in answers] == [1, 2]
-    for guesses in (of_mask for answer in answers for of_mask in answer["tokens"]):
-        assert {guess["token"] for guess in guesses} <= set(tiny_folder.VOCAB)
-        assert 1 > guesses[0]["probability"] >= guesses[1]["probability"] > 0
+    predictions, _ = runs["masks"]
+    assert [len(prediction["tokens"]) for prediction in predictions] == [1, 2]
+    for prediction in predictions:
+        for first, second in prediction["tokens"]:
+            assert {first["token"], second["token"]} <= set(tiny_folder.VOCAB)
+            assert 1 > first["probability"] >= second["probability"] > 0
 
 
-def test_what_needs_no_fine_tuned_model(home):
+def test_scripts_that_need_no_fine_tuned_model(home):
     arguments = ("--input_files=texts.jsonl", "--output=learnt.txt", "--vocab_size=150")
     learning = Script("learn_vocabulary.py", *arguments)
     arguments = ("--input_files=texts.jsonl", "--vocab_file=start/vocab.txt")
@@ -181,19 +182,37 @@ def test_what_needs_no_fine_tuned_model(home):
         "--num_workers=2",
     )
     arguments = ("--input=start", "--output=tf1", "--format=google")
-    (said,), _ = Script("convert_checkpoint.py", *arguments).answer()
-    (stored,), _ = storing.answer()
+    (report,), _ = Script("convert_checkpoint.py", *arguments).results()
+    (stored,), _ = storing.results()
     assert stored["documents"] == stored["sentences"] == len(TEXTS)
     assert (home / "store/manifest.json").exists()
-    (learnt,), _ = learning.answer()
+    (learnt,), _ = learning.results()
     assert (learnt["vocab_size"], learnt["lines"]) == (150, len(TEXTS))
     assert (home / "learnt.txt").read_text().count("\n") == 150
-    assert (said["format"], said["architecture"]) == ("google", "BertModel")
-    assert said["max_abs_difference"] == 0.0
+    assert (report["format"], report["architecture"]) == ("google", "BertModel")
+    assert report["max_abs_difference"] == 0.0
     assert {file.name for file in (home / "tf1").iterdir()} == {
         *("bert_config.json", "bert_model.ckpt.index", "vocab.txt"),
         *("bert_model.ckpt.data-00000-of-00001", "tokenizer_config.json"),
     }
+
+
+def test_help_of_finetune_fits_two_screens(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    status, out, err = Script("finetune.py", "--help").end()
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) < 100
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == "Fine-tunes a BERT on labelled text."
+    assert lines[2].startswith("python scripts/finetune.py --model=minilm ")
+    options, training = (
+        lines.index(heading)
+        for heading in ("OPTIONS OF SEVERAL TASKS", "TRAINING: LENGTH")
+    )
+    assert lines[options + 1].startswith("  --max_seq_length=128 ")
+    assert "OPTIONS OF QUESTION_ANSWERING" in lines[options:training]
+    assert lines[training + 1].startswith("  --num_train_epochs=3.0 ")
 
 
 def test_bad_input_ends_in_one_line(home):
@@ -208,17 +227,17 @@ def test_bad_input_ends_in_one_line(home):
             "--input=start",
         ),
     }
-    scripts = {says: Script(*command) for says, command in bad.items()}
-    for says, script in scripts.items():
+    scripts = {error: Script(*command) for error, command in bad.items()}
+    for error, script in scripts.items():
         status, out, err = script.end()
         assert (status, out) == (1, "")
         assert len(err.splitlines()) == 1, err
-        assert err.startswith(f"error: {says}")
+        assert err.startswith(f"error: {error}")
     assert sorted(home.iterdir()) == before
 
 
-@pytest.mark.slow  # Without the processes, finetuning_test and start_test have it.
-def test_sigterm_saves_and_says_how_to_go_on(home):
+@pytest.mark.slow  # finetuning_test and start_test cover it without processes.
+def test_sigterm_saves_the_state(home):
     script = Script(
         *FINETUNE,
         "--label_column=verdict",

@@ -1,4 +1,8 @@
-"""scripts/flags.py: flags from dataclasses, and how a script starts and ends."""
+"""Flags come from dataclasses and from tasks; scripts start and end quietly.
+
+python bake.py --bread_grams=400 \\
+  --rising_minutes=90
+"""
 
 import dataclasses
 import importlib
@@ -9,31 +13,68 @@ import sys
 
 import pytest
 
+import bert_tf as verbs
+from bert_tf.ground import setting
+from bert_tf.tasks.options import Options, TakesOptions, option
 from bert_tf.training.loop import Stopped
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What to bake: # not a field."""
-
-    bread_flour: str = "rye"  # What is ground.
-    bread_grams: int = 500  # Of it; 0 # none.
-    bread_salt: float = 0.02  # Share.
-    bread_with_a_very_long_name_that_is_wrapped_by_the_formatter: bool = True  # Crust.
+    bread_flour: str = setting("rye", "Kind of flour.", section="dough")
+    bread_grams: int = setting(500, "Grams of flour. 0: none.")
+    bread_salt: float = setting(0.02, "Fraction of the flour; never more than 0.03.")
+    bread_crust: bool = setting(True, "Bake it dark.", section="oven")
+    bread_notes: list = dataclasses.field(default_factory=list)
 
     def __post_init__(self):
         if self.bread_grams < 0:
             raise ValueError(f"bread_grams must be at least 0: {self.bread_grams}.")
 
 
+@dataclasses.dataclass(frozen=True, init=False)
+class Bakery(TakesOptions):
+    bakery_name: str = setting("corner", "Name of the bakery.")
+    bakery_seats: int = setting(3, "Seats of the bakery.")
+
+
+class Roll:
+    @dataclasses.dataclass(frozen=True)
+    class Options(Options):
+        oven_steam: bool = option(True, "Let steam in.")
+        rising_minutes: int = option(60, "Minutes of rising.")
+        eaten_with: str = option("jam", "What is on it.", use="prediction")
+
+
+class Cake:
+    @dataclasses.dataclass(frozen=True)
+    class Options(Options):
+        rising_minutes: int = option(15, "Minutes of rising.")
+        icing: str = option("", "Colour of the icing. Empty: no icing.", use="both")
+        bakery_seats: int = option(8, "Shadowed by the field of the configuration.")
+
+
+class Pie:
+    @dataclasses.dataclass(frozen=True)
+    class Options(Options):
+        icing: str = option("", "Colour of the icing. Empty: no icing.", use="both")
+
+
+TASKS = {"roll": Roll, "cake": Cake, "pie": Pie}
+NAMES = ["bread_flour", "bread_grams", "bread_salt", "bread_crust", "max_seq_length"]
+NAMES += ["oven_steam", "rising_minutes", "icing", "bakery_name", "bakery_seats"]
+
+
 @pytest.fixture(scope="module")
 def flags():
-    """The module, with the flags of Recipe defined."""
+    """The module `flags`, with the flags of Recipe and Bakery defined."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(pathlib.Path(__file__).parents[1] / "scripts"))
         module = importlib.import_module("flags")
         patch.setattr(sys, "argv", ["bake.py"])
         module.define(Recipe, bread_grams=700)
+        module.define(Bakery)
+        module.define_options(Bakery, TASKS, "training")
     return module
 
 
@@ -52,7 +93,7 @@ def run(flags, monkeypatch):
     yield run
     root.handlers[:] = handlers
     logging.getLogger("bert_tf").setLevel(level)
-    for name in (field.name for field in dataclasses.fields(Recipe)):
+    for name in NAMES:
         flags.FLAGS[name].unparse()
 
 
@@ -64,35 +105,155 @@ def fail(error):
 
 
 class TestFlags:
-    def test_comments_are_the_help(self, flags):
-        helps = {
-            field.name: flags.FLAGS[field.name].help
-            for field in dataclasses.fields(Recipe)
-        }
-        assert list(helps.values()) == ["What is ground.", "Of it; 0 # none."] + [
-            "Share.",
-            "Crust.",
-        ]
-
     def test_they_fill_the_dataclass(self, flags, run):
         received = []
         status = run(
             lambda _: received.append(flags.parse(Recipe)),
             "--bread_salt=0.5",
-            "--nobread_with_a_very_long_name_that_is_wrapped_by_the_formatter",
+            "--nobread_crust",
         )
         assert status == 0
         assert received == [Recipe("rye", 700, 0.5, False)]
 
-    def test_help_lists_them(self, run, capfd):
-        run(lambda _: None, "--help")
-        shown = capfd.readouterr().out
-        assert "--bread_flour: What is ground." in shown
-        assert "(default: '700')" in shown
+    def test_a_field_without_help_is_no_flag(self, flags):
+        assert "bread_notes" not in flags.FLAGS
+        assert "options" not in flags.FLAGS
 
     def test_values_of_another_type_are_refused(self, run, capfd):
         assert run(lambda _: None, "--bread_grams=many") == 1
         assert "flag --bread_grams=many" in capfd.readouterr().err
+
+
+class TestOptions:
+    @pytest.fixture
+    def parse(self, flags, run):
+        """Returns a function: command line -> options of the configuration."""
+
+        def parse(*arguments):
+            received = []
+            assert run(lambda _: received.append(flags.parse(Bakery)), *arguments) == 0
+            return received[0].options
+
+        return parse
+
+    def test_only_those_that_are_given_are_passed_on(self, parse):
+        assert parse() == {}
+        assert parse("--nooven_steam", "--max_seq_length=64", "--bakery_seats=5") == {
+            "max_seq_length": 64,
+            "oven_steam": False,
+        }
+
+    def test_a_value_equal_to_the_default_is_passed_on(self, parse):
+        assert parse("--rising_minutes=15") == {"rising_minutes": 15}
+
+    def test_they_come_from_a_flagfile_too(self, parse, tmp_path):
+        path = tmp_path / "bake.flags"
+        path.write_text("--icing=pink\n# --oven_steam\n--bakery_name=new\n")
+        assert parse(f"--flagfile={path}") == {"icing": "pink"}
+
+    def test_a_field_of_the_configuration_wins(self, flags, run):
+        received = []
+        run(lambda _: received.append(flags.parse(Bakery)), "--bakery_seats=5")
+        assert received[0].bakery_seats == 5
+        assert received[0].options == {}
+
+    def test_options_of_another_use_are_no_flags(self, flags):
+        assert "eaten_with" not in flags.FLAGS
+
+
+class TestHelp:
+    @pytest.fixture
+    def show(self, run, capfd, monkeypatch):
+        """Returns the lines of the help."""
+        monkeypatch.setenv("COLUMNS", "100")
+
+        def show(*arguments):
+            assert run(lambda _: None, *arguments) == 0
+            return capfd.readouterr().out.splitlines()
+
+        return show
+
+    def test_example_then_flags_in_order_under_headings(self, show):
+        assert show("--bread_grams=3", "--help") == [
+            "Flags come from dataclasses and from tasks; scripts start and end quietly.",
+            "",
+            "python bake.py --bread_grams=400 \\",
+            "  --rising_minutes=90",
+            "",
+            "DOUGH",
+            "  --bread_flour=rye     Kind of flour.",
+            "  --bread_grams=700     Grams of flour. 0: none.",
+            "  --bread_salt=0.02     Fraction of the flour; never more than 0.03.",
+            "OVEN",
+            "  --[no]bread_crust     Bake it dark. Default: on.",
+            "",
+            "  --bakery_name=corner  Name of the bakery.",
+            "  --bakery_seats=3      Seats of the bakery.",
+            "OPTIONS OF SEVERAL TASKS",
+            "  --max_seq_length=128  Longest example in tokens, [CLS] and [SEP] included.",
+            "  --rising_minutes=     Minutes of rising. Default: 60 (roll), 15 (cake).",
+            "  --icing=              Colour of the icing. Empty: no icing. For cake, pie.",
+            "OPTIONS OF ROLL",
+            "  --[no]oven_steam      Let steam in. Default: on.",
+            "",
+            "--flagfile=FILE reads flags from FILE; --helpfull lists absl's, too.",
+        ]
+
+    def test_other_spellings(self, show):
+        assert show("-h") == show("-help") == show("--helpshort") == show("--help")
+
+    def test_after_two_dashes_it_is_a_text(self, run):
+        received = []
+        assert run(received.extend, "--", "--help", takes_arguments=True) == 0
+        assert received == ["bake.py", "--help"]
+
+    def test_helpfull_is_that_of_absl(self, run, capfd):
+        run(lambda _: None, "--helpfull")
+        shown = capfd.readouterr().out
+        assert "--bread_flour: Kind of flour." in shown
+        assert "--flagfile:" in shown
+
+    def test_a_prediction_takes_defaults_from_the_model(self, flags):
+        fields = {field.name: field for field in dataclasses.fields(Roll.Options)}
+        options = {
+            name: {"roll": fields[name]} for name in ("max_seq_length", "eaten_with")
+        }
+        sections = flags.flag_help.option_sections(options, list(TASKS), "prediction")
+        text = "Longest example in tokens, [CLS] and [SEP] included. Default: as in training."
+        rows = [("--max_seq_length=", text), ("--eaten_with=jam", "What is on it.")]
+        assert sections == [("options of roll", rows)]
+
+    def test_an_option_that_differs_by_task_is_shown_for_each(self, flags):
+        fields = {
+            task: dataclasses.make_dataclass(
+                "Options", [("size", int, option(4, text))]
+            )
+            for task, text in (("roll", "Grams."), ("cake", "Centimetres."))
+        }
+        options = {"size": {k: dataclasses.fields(v)[0] for k, v in fields.items()}}
+        assert flags.flag_help.option_sections(
+            options, ["roll", "cake"], "training"
+        ) == [
+            ("options of roll", [("--size=4", "Grams.")]),
+            ("options of cake", [("--size=4", "Centimetres.")]),
+        ]
+
+    def test_long_help_is_wrapped(self, flags):
+        long_flag = "--" + "long" * 10
+        rows = [("--short=1", "word " * 30), (long_flag, "word " * 10)]
+        lines = flags.flag_help.format_help("Bakes.", [("", rows)], 80).splitlines()
+        assert lines[2:7] == [
+            "  --short=1                     " + " ".join(["word"] * 9),
+            *[" " * 32 + " ".join(["word"] * 9)] * 2,
+            " " * 32 + " ".join(["word"] * 3),
+            f"  {long_flag}  " + " ".join(["word"] * 7),
+        ]
+
+    def test_settings_of_training_fit_on_two_lines(self, flags):
+        for field in dataclasses.fields(verbs.TrainConfig):
+            row = flags.flag_help.describe(field, field.default)
+            shown = flags.flag_help.format_help("", [("", [row])])
+            assert len(shown.splitlines()) <= 2 + 2 + 2, field.name
 
 
 class TestStart:
@@ -104,11 +265,11 @@ class TestStart:
             ArithmeticError("text.csv, line 3: no."),
         ],
     )
-    def test_what_a_user_can_mend_is_one_line(self, run, capfd, error):
+    def test_an_error_of_the_user_is_one_line(self, run, capfd, error):
         assert run(fail(error)) == 1
         assert capfd.readouterr() == ("", "error: text.csv, line 3: no.\n")
 
-    def test_what_the_dataclass_refuses_too(self, flags, run, capfd):
+    def test_an_error_of_the_dataclass_is_one_line(self, flags, run, capfd):
         assert run(lambda _: flags.parse(Recipe), "--bread_grams=-1") == 1
         assert capfd.readouterr().err == "error: bread_grams must be at least 0: -1.\n"
 
@@ -116,40 +277,40 @@ class TestStart:
         assert run(fail(Stopped("state saved."))) == 143
         assert capfd.readouterr().err == "state saved.\n"
 
-    def test_a_mistake_of_ours_shows_where(self, flags, monkeypatch):
+    def test_an_error_of_ours_has_a_traceback(self, flags, monkeypatch):
         monkeypatch.setattr(sys, "argv", ["bake.py"])
         with pytest.raises(KeyError, match="ours"):
             flags.start(fail(KeyError("ours")))
 
-    def test_a_word_that_is_no_flag(self, run, capfd):
+    def test_an_argument_that_is_no_flag(self, run, capfd):
         assert run(lambda _: None, "--bread_flour", "oat", "True") == 1
         assert capfd.readouterr().err == (
-            "error: 'True' is not a flag; write --name=value, and --name or --noname "
-            "for what is on or off.\n"
+            "error: 'True' is not a flag; write --name=value, or --name and --noname to "
+            "turn a setting on and off.\n"
         )
 
-    def test_words_where_a_script_wants_them(self, run):
+    def test_arguments_if_a_script_takes_them(self, run):
         received = []
         assert run(received.extend, "one", "two", takes_arguments=True) == 0
         assert received == ["bake.py", "one", "two"]
 
-    def test_nobody_reads_on(self, run, capfd, monkeypatch):
+    def test_output_that_nobody_reads(self, run, capfd, monkeypatch):
         read, write = os.pipe()
         os.close(read)
         with open(write, "w") as pipe:
             monkeypatch.setattr(sys, "stdout", pipe)
-            assert run(lambda _: print("an answer")) == 141
+            assert run(lambda _: print("a prediction")) == 141
         assert capfd.readouterr().err == ""
 
 
 class TestQuietImports:
-    def test_hides_what_is_written_below_python(self, flags, capfd):
+    def test_hides_what_is_printed_from_c(self, flags, capfd):
         with flags.quiet_imports():
             os.write(2, b"oneDNN is on\n")
         os.write(2, b"after\n")
         assert capfd.readouterr().err == "after\n"
 
-    def test_shows_it_where_the_import_fails(self, flags, capfd):
+    def test_shows_it_if_the_import_fails(self, flags, capfd):
         with pytest.raises(ImportError), flags.quiet_imports():
             os.write(2, b"no such library\n")
             raise ImportError

@@ -1,6 +1,6 @@
-"""A BERT so small that tests run in no time, and texts that are their own pieces.
+"""A BERT so small that tests take no time, and texts of numbers, which are token ids.
 
-No two sizes are equal, so that no two axes can be taken for one another.
+No two sizes are equal, so that a test fails if two axes are confused.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ CONFIG = BertConfig(
 
 
 def backbone(seed=1, dtype="float32", **changes):
-    """A backbone in which every weight matters, biases and LayerNorm included."""
+    """Returns a backbone with all weights random, those of biases and LayerNorm, too."""
     return fill(BertBackbone(dataclasses.replace(CONFIG, **changes), dtype=dtype), seed)
 
 
@@ -37,12 +37,13 @@ def classifier(seed=1, dtype="float32", labels=LABELS, **changes):
     return fill(Classifier(backbone(seed, dtype, **changes), labels), seed)
 
 
-def dropping(share=0.3):
-    """The changes that turn every dropout on."""
-    return {"hidden_dropout_prob": share, "attention_probs_dropout_prob": share}
+def dropping(rate=0.3):
+    """Returns the changes of the configuration that turn on every dropout."""
+    return {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
 
 
 def fill(model, seed):
+    """Sets all trainable weights to random values, and returns the model."""
     random = np.random.default_rng(seed)
     for weight in model.trainable_variables:
         values = random.normal(0.0, 0.3, weight.shape)
@@ -51,7 +52,7 @@ def fill(model, seed):
 
 
 def arrays(model):
-    """{path: array} of the trainable weights."""
+    """Returns {path: array} of the trainable weights."""
     return {
         weight.path: keras.ops.convert_to_numpy(weight)
         for weight in model.trainable_variables
@@ -59,7 +60,7 @@ def arrays(model):
 
 
 class Tokenizer:
-    """Reads "7 11" as pieces 7 and 11."""
+    """Turns "7 11" into the token ids 7 and 11."""
 
     cls_id, sep_id = CLS, SEP
 
@@ -68,6 +69,7 @@ class Tokenizer:
 
 
 def features(columns):
+    """Frames texts; all other columns go along."""
     example = frame(
         Tokenizer().tokenize(columns["text"]),
         cls_id=CLS,
@@ -79,7 +81,7 @@ def features(columns):
 
 
 def columns(count, seed=3, longest=40):
-    """Texts of mixed length, with labels that depend on them."""
+    """Returns texts of mixed length, and labels that depend on them."""
     random = np.random.default_rng(seed)
     lengths = random.integers(1, longest + 1, count)
     texts = [random.integers(5, CONFIG.vocab_size, length) for length in lengths]
@@ -90,12 +92,12 @@ def columns(count, seed=3, longest=40):
 
 
 def pieces(columns):
-    """The framed pieces of each text, lists of int."""
+    """Returns the framed token ids of each text, lists of int."""
     return [[CLS, *map(int, text.split()), SEP] for text in columns["text"]]
 
 
 def task():
+    """Returns a `Classification` of `LABELS` labels."""
     labels = [f"label {number}" for number in range(LABELS)]
-    return Classification(
-        Tokenizer(), labels, max_seq_length=CONFIG.max_position_embeddings
-    )
+    options = Classification.Options(max_seq_length=CONFIG.max_position_embeddings)
+    return Classification(Tokenizer(), options, labels=labels)

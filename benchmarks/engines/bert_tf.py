@@ -1,10 +1,9 @@
-"""Fine-tunes bert_tf's classifier, or asks one.
+"""Fine-tunes bert_tf's classifier, or predicts with it.
 
-Batches are given to the parts beneath `bert_tf.finetune`, to hold the order that the
-other engines see; tokenization and packing run in the pipeline while the steps are
-timed. A table is answered as scripts/predict.py answers it, reading included. Tables are
-trained on by scripts/finetune.py itself, in recipes.py. contract.py says what goes in
-and comes out.
+Training uses the parts below `bert_tf.finetune`, so that batches keep the order of the
+other engines; tokenization and packing run in the timed pipeline. Prediction reads the
+table as scripts/predict.py does, and its time includes the reading. recipes.py trains
+on tables with scripts/finetune.py instead. See contract.py for inputs and outputs.
 """
 
 import dataclasses
@@ -28,19 +27,18 @@ PACKAGES = ("bert_tf", "keras", "tensorflow")
 
 
 def load(options):
-    """Returns task and model; the head is drawn from the seed if it is missing."""
+    """Returns task and model; a missing head starts from random weights of the seed."""
     keras.utils.set_random_seed(options.seed)
     folder = folders.read(options.model)
-    task = Classification(
-        make_tokenizer(folder), LABELS, max_seq_length=options.max_seq_length
-    )
+    task_options = Classification.Options(max_seq_length=options.max_seq_length)
+    task = Classification(make_tokenizer(folder), task_options, labels=LABELS)
     model = task.build(make_backbone(folder.config, options))
     folders.load_weights(options.model, model, new_heads=True)
     return task, model
 
 
 def make_backbone(config, options):
-    """Returns a new encoder with the dropout and precision that the options tell."""
+    """Returns a new encoder with the dropout and precision of the options."""
     if options.dropout is not None:
         config = dataclasses.replace(
             config,
@@ -50,8 +48,8 @@ def make_backbone(config, options):
     return BertBackbone(config, dtype="mixed_bfloat16" if options.bf16 else "float32")
 
 
-def stream(batches, task, seed):
-    """Returns a data set of packed rows, one element a batch, in order."""
+def make_dataset(batches, task, seed):
+    """Returns a `tf.data.Dataset` of packed rows, one element per batch, in order."""
 
     @tf.autograph.experimental.do_not_convert
     def rows(number, texts, labels):
@@ -59,7 +57,7 @@ def stream(batches, task, seed):
         dropout_seed = tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)])
         return pack(task.features(columns)) | {"dropout_seed": dropout_seed}
 
-    texts, labels = zip(*batches)  # All of one size, [steps, B].
+    texts, labels = zip(*batches)  # [steps, B]; all batches have the same size.
     data = tf.data.Dataset.from_tensor_slices((list(texts), list(labels)))
     data = data.map(lambda x, y: (x, tf.cast(y, tf.int32)))
     numbered = data.enumerate().map(
@@ -69,7 +67,7 @@ def stream(batches, task, seed):
 
 
 def train_batches(options):
-    """Trains once over the batches; returns speed and losses."""
+    """Trains once on all batches; returns speed and losses."""
     batches = contract.read_batches(options.batches)
     task, model = load(options)
     schedule = learning_rate_schedule(
@@ -78,17 +76,20 @@ def train_batches(options):
         total=len(batches),
         warmup=math.ceil(len(batches) * options.warmup_ratio),
     )
-    rows = stream(batches, task, options.seed)
+    rows = make_dataset(batches, task, options.seed)
     sizes = [len(texts) for texts, _ in batches]
     rate, losses = time_updates(model, task, schedule, rows, sizes, options)
     return {"examples_per_second": rate, "losses": losses}
 
 
 def time_updates(model, task, schedule, rows, sizes, options):
-    """Makes an update with each element of rows; returns what a second does, and losses.
+    """Makes one update per element of `rows`.
 
     Args:
-        sizes: examples or tokens of each element.
+        sizes: number of examples or tokens in each element.
+
+    Returns:
+        examples or tokens per second, and the list of losses.
     """
     variables = {
         variable.path: variable.value for variable in model.trainable_variables
@@ -109,14 +110,16 @@ def time_updates(model, task, schedule, rows, sizes, options):
 
 
 def predict(options):
-    """Answers a table with a fine-tuned model; returns what is to be reported."""
-    tokens = {"max_seq_length": options.max_seq_length}
-    model = bert_tf.Model(options.model, bf16=options.bf16, **tokens)
+    """Predicts a table with a fine-tuned model; returns labels and times."""
+    model = bert_tf.Model(
+        options.model, bf16=options.bf16, max_seq_length=options.max_seq_length
+    )
 
-    def once():
-        return [answer["label"] for answer in model.predict_file(options.input_file)]
+    def predict_labels():
+        predictions = model.predict_file(options.input_file)
+        return [prediction["label"] for prediction in predictions]
 
-    return contract.time_predictions(once, options)
+    return contract.time_predictions(predict_labels, options)
 
 
 def main():

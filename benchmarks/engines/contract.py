@@ -1,30 +1,33 @@
-"""What every engine takes, measures and prints; the standard library only.
+"""Flags, measurements and output of every engine; uses only the standard library.
 
 An engine runs in its own process and its own environment, takes the flags of `parser`,
-logs to stderr and prints one JSON object to stdout: engine, versions, memory_growth_mb,
-and by its work
+logs to stderr and prints one JSON object to stdout. The object has `engine`, `versions`
+and `memory_growth_mb`; the flags decide the rest:
 
-    --batches, a file of batches, JSON lines of {"texts": [B], "labels": [B]}: trains on
-        them once, in order. Gives examples_per_second, losses (a list, one a step),
-        lengths (real tokens of each example, [CLS] and [SEP] counted).
-    --examples, a file of batches of masked examples, see `read_examples`: pretrains on
-        them once, in order. Gives tokens_per_second (real tokens), losses (the sum of
-        both tasks' means, a list, one a step).
-    --train_file and --eval_file, tables: trains on the one, shuffled by the seed every
-        epoch, and answers the other with the last weights. Gives outputs (a list for
-        each example of --eval_file) and train_seconds.
-    --input_file, a table whose labels are not read: answers it with a fine-tuned model,
-        time and again. Gives labels (names, in order), seconds (of each time) and
-        start_seconds (from the first import to the end of the first time).
+    --batches, a file of JSON lines {"texts": [B], "labels": [B]}, one per batch: the
+        engine trains on them once, in order. It reports examples_per_second, losses
+        (one per step) and lengths (tokens per example with [CLS] and [SEP], without
+        padding).
+    --examples, a file of batches of masked examples, see `read_examples`: the engine
+        pretrains on them once, in order. It reports tokens_per_second (without padding)
+        and losses (one per step; the sum of both tasks' means).
+    --train_file and --eval_file, tables: the engine trains on the first, shuffled by
+        the seed in every epoch, and predicts the second with the last weights. It
+        reports outputs (a list per example of --eval_file) and train_seconds.
+    --input_file, a table of which the engine ignores the labels: it predicts the table
+        several times with a fine-tuned model. It reports labels (names, in order),
+        seconds (of each repetition) and start_seconds (from the start of the process to
+        the end of the first prediction).
+    --input_file and --infer, batch sizes separated by commas: the engine predicts the
+        texts in file order, batch by batch, from strings to names of labels. It reports
+        labels, and for each batch size texts_per_second, and p50_ms and p99_ms of a
+        call.
 
-    --input_file and --infer, batch sizes with commas between: answers the file's texts
-        in its order, batch by batch, strings in, names of labels out. Gives labels, and
-        by batch size texts_per_second, p50_ms and p99_ms of a call.
-
-A table is JSON lines of {"text", "text_pair", "label"}; without text_pair they are
-single texts; numbers as labels, ids of classes or, with --regression, values. All train
-alike: AdamW, betas 0.9 and 0.999, epsilon 1e-8, decay 0.01 but on biases and LayerNorm,
-clipping at 1.0, linear warm-up and decay (pretraining: a constant rate).
+A table is a file of JSON lines {"text", "text_pair", "label"}; text_pair may be
+missing. A label is the id of a class or, with --regression, a number. All engines train
+with the same settings: AdamW with betas 0.9 and 0.999 and epsilon 1e-8, weight decay
+0.01 except on biases and LayerNorm, gradient clipping at 1.0, linear warm-up and decay
+(in pretraining, a constant learning rate).
 """
 
 import argparse
@@ -34,34 +37,34 @@ import os
 import statistics
 import time
 
-LONGEST = 20  # Seconds.
+MAX_SECONDS = 20  # Timed per batch size, except for the largest.
 
 
 def parser(description):
-    """Returns a parser of the flags that all engines understand."""
+    """Returns an argument parser with the flags that all engines have."""
     result = argparse.ArgumentParser(description=description)
     add = result.add_argument
-    add("--model", required=True, help="Hugging Face folder to start from.")
-    add("--batches", help="JSON lines of texts and labels, trained on in order.")
-    add("--examples", help="JSON lines of masked examples, pretrained on in order.")
-    add("--train_file", help="Table to train on, shuffled by the seed every epoch.")
-    add("--eval_file", help="Table to answer after the last one.")
-    add("--input_file", help="Table to answer with a fine-tuned model.")
-    add("--from_scratch", action="store_true", help="Random weights.")
-    add("--regression", action="store_true", help="Labels are values, not classes.")
+    add("--model", required=True, help="Model folder in Hugging Face's layout.")
+    add("--batches", help="JSON lines of texts and labels to train on, in order.")
+    add("--examples", help="JSON lines of masked examples to pretrain on, in order.")
+    add("--train_file", help="Table to train on, shuffled in every epoch.")
+    add("--eval_file", help="Table to predict after training.")
+    add("--input_file", help="Table to predict with a fine-tuned model.")
+    add("--from_scratch", action="store_true", help="Start from random weights.")
+    add("--regression", action="store_true", help="Labels are numbers, not classes.")
     add("--num_train_epochs", type=float, default=3)
     add("--batch_size", type=int, default=32)
     add("--learning_rate", type=float, default=5e-5)
-    add("--warmup_ratio", type=float, default=0.1, help="Of all steps.")
-    add("--max_seq_length", type=int, default=128, help="Longer texts are cut.")
+    add("--warmup_ratio", type=float, default=0.1, help="Fraction of all steps.")
+    add("--max_seq_length", type=int, default=128, help="Truncates to so many tokens.")
     add("--bf16", action="store_true", help="Compute in bfloat16.")
-    add("--dropout", type=float, help="Replaces the dropout rates of the model.")
-    add("--seed", type=int, default=1, help="Of a new head, dropout and order.")
+    add("--dropout", type=float, help="Dropout rate; default: the model's.")
+    add("--seed", type=int, default=1, help="Seed of head, dropout and order.")
     add("--threads", type=int, default=2)
-    add("--warmup_steps", type=int, default=5, help="Steps not timed, at least 1.")
-    add("--infer", default="", help="Batch sizes, such as 1,32.")
-    add("--most", type=int, default=1000, help="Texts of --input_file that are timed.")
-    add("--repeats", type=int, default=3, help="Times --input_file is answered.")
+    add("--warmup_steps", type=int, default=5, help="Steps before timing; 1 or more.")
+    add("--infer", default="", help="Batch sizes to time, such as 1,32.")
+    add("--most", type=int, default=1000, help="Texts of --input_file to use.")
+    add("--repeats", type=int, default=3, help="Timed repetitions.")
     return result
 
 
@@ -75,23 +78,24 @@ def read_batches(path):
 def read_examples(path):
     """Returns the batches of a JSON-lines file of masked examples.
 
-    B examples, L tokens of one (no padding), M masked ones of it.
+    Shapes: B examples, L tokens in an example (no padding), M masked tokens of them.
 
     Returns:
-        list of dicts: `input_ids` and `segment_ids` [B][L]; `positions`, places in the
-        example, and `masked_ids`, what was there, [B][M]; `next_sentence_labels` [B].
+        list of dicts: `input_ids` and `segment_ids` [B][L]; `positions` of the masked
+        tokens in the example and `masked_ids`, their original ids, [B][M];
+        `next_sentence_labels` [B].
     """
     with open(path, encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 
 def count_tokens(batch):
-    """Returns the tokens of a batch of `read_examples`; none is padding."""
+    """Returns the number of tokens in a batch of `read_examples`."""
     return sum(map(len, batch["input_ids"]))
 
 
 def read_table(path):
-    """Returns texts, second texts (None where there are none) and labels of a table."""
+    """Returns texts, second texts (None for single texts) and labels of a table."""
     with open(path, encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     texts, labels = ([row.get(name) for row in rows] for name in ("text", "label"))
@@ -100,38 +104,40 @@ def read_table(path):
 
 
 def report(engine, work, options, packages):
-    """Runs work(options) -> dict and prints it, with what every engine has to tell."""
+    """Runs work(options) → dict; prints its result with versions and memory growth."""
     memory = Memory()
-    found = work(options) | {
+    result = work(options) | {
         "engine": engine,
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "memory_growth_mb": memory.growth_mb(),
     }
-    print(json.dumps(found))
+    print(json.dumps(result))
 
 
-def time_predictions(once, options):
-    """Calls once() -> labels as often as asked; returns what is to be reported.
+def time_predictions(predict, options):
+    """Times predict() → labels.
 
-    The start is that of the process, so that imports count.
+    Returns:
+        dict with `labels`; `seconds` of each repetition; `start_seconds` from the start
+        of the process, imports included, to the end of the first call.
     """
-    labels, seconds = once(), []
+    labels, seconds = predict(), []
     start_seconds = time.time() - _process_start()
     for _ in range(options.repeats):
         start = time.perf_counter()
-        once()
+        predict()
         seconds.append(time.perf_counter() - start)
     return {"labels": labels, "seconds": seconds, "start_seconds": start_seconds}
 
 
 def time_inference(call, options):
-    """Times call(texts) -> labels over the texts of a file, in its order.
+    """Times call(texts) → labels on the texts of a file, in file order.
 
-    Batches but the largest are timed for `LONGEST` seconds, or on all texts.
+    The largest batch size is timed on all texts; the others stop after `MAX_SECONDS`.
 
     Returns:
-        dict with `labels` of all texts, by the largest batch, and `calls`, {batch size:
-        {texts_per_second, p50_ms, p99_ms}}.
+        dict with `labels` of all texts, from the largest batch size, and `calls`,
+        {batch size: {texts_per_second, p50_ms, p99_ms}}.
     """
     texts = read_table(options.input_file)[0][: options.most]
     sizes, calls = sorted(map(int, options.infer.split(","))), {}
@@ -141,7 +147,7 @@ def time_inference(call, options):
             call(batch)
         seconds, labels = [], []
         for batch in batches:
-            if size < sizes[-1] and sum(seconds) > LONGEST:
+            if size < sizes[-1] and sum(seconds) > MAX_SECONDS:
                 break
             start = time.perf_counter()
             labels += call(batch)
@@ -156,16 +162,17 @@ def time_inference(call, options):
 
 
 class Clock:
-    """Examples (or tokens) a second: the median over windows of steps, no warm-up.
+    """Measures examples (or tokens) per second after a warm-up.
 
-    A median of windows, because one step held up by another process should not count,
-    and because single steps differ by the length of their longest example.
+    The rate is a median over windows of several steps: a median, because another
+    process may delay a step; windows, because the time of a single step depends on the
+    length of its longest example.
     """
 
     def __init__(self, warmup_steps, window=5):
         if warmup_steps < 1:
             raise ValueError(
-                f"warmup_steps must be 1 or more; received {warmup_steps}."
+                f"warmup_steps must be at least 1; received {warmup_steps}."
             )
         self.warmup_steps = warmup_steps
         self.window = window
@@ -173,7 +180,7 @@ class Clock:
         self.rates = []
 
     def step_done(self, count):
-        """Counts one finished update on so many examples or tokens."""
+        """Records the end of an update on `count` examples or tokens."""
         self.steps += 1
         if self.steps <= self.warmup_steps:
             self.start, self.count = time.perf_counter(), 0
@@ -185,22 +192,22 @@ class Clock:
             self.start, self.count = now, 0
 
     def rate(self):
-        """Returns the median rate, None where no window was completed."""
+        """Returns the median rate, or None if no window is complete."""
         return statistics.median(self.rates) if self.rates else None
 
 
 class Memory:
-    """Growth of resident memory above its level at construction, in MiB (Linux).
+    """Measures how far resident memory grows after construction (Linux only).
 
-    VmHWM belongs to this program alone; getrusage's ru_maxrss may be inherited from
-    the process that started it.
+    It reads VmHWM, because getrusage's ru_maxrss may be inherited from the process that
+    started this one.
     """
 
     def __init__(self):
         self.start = _status_mb("VmRSS")
 
     def growth_mb(self):
-        """Returns by how much the highest level so far exceeds the first."""
+        """Returns the growth from construction to the highest level, in MiB."""
         return round(_status_mb("VmHWM") - self.start, 1)
 
 
@@ -210,7 +217,7 @@ def _status_mb(key):
 
 
 def _process_start():
-    """When this process began, in seconds of the epoch (Linux)."""
+    """Returns the start of this process as Unix time in seconds (Linux only)."""
     with open("/proc/self/stat", encoding="ascii") as file:
         ticks = int(file.read().rpartition(")")[2].split()[19])
     with open("/proc/stat", encoding="ascii") as lines:

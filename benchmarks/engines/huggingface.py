@@ -1,13 +1,14 @@
-"""Fine-tunes BertForSequenceClassification of Hugging Face transformers on PyTorch, or asks it.
+"""Fine-tunes Hugging Face's BertForSequenceClassification, or predicts with it.
 
 Training is a plain PyTorch loop with the arithmetic of transformers.Trainer (fused
-AdamW, decay not on biases and LayerNorm, clipping, linear schedule with warm-up, dynamic
-padding), without its callbacks and logging, on text that is tokenised beforehand: what
-is timed is the padding of a batch, forward, backward and update, nothing else.
+AdamW, no weight decay on biases and LayerNorm, gradient clipping, linear schedule with
+warm-up, dynamic padding), without its callbacks and logging. Texts are tokenized
+beforehand, so the timed part is only the padding of a batch, forward, backward and
+update.
 
-Prediction is the fastest of the usual ways: everything tokenised at once, sorted by
-length, in batches of --predict_batch_size padded to their longest. contract.py says what
-goes in and comes out.
+Prediction uses the fastest of the usual methods: it tokenizes all texts together, sorts
+them by length, and pads batches of --predict_batch_size to their longest text. See
+contract.py for inputs and outputs.
 """
 
 import contextlib
@@ -28,20 +29,20 @@ PACKAGES = ("torch", "transformers")
 def parse_arguments():
     parser = contract.parser(__doc__)
     add = parser.add_argument
-    add("--pad_to_max", action="store_true", help="Pad to max_seq_length always.")
-    # Eager was as fast as sdpa or a little faster, on texts as short as SST-2's.
+    add("--pad_to_max", action="store_true", help="Always pad to max_seq_length.")
+    # On texts as short as those of SST-2, eager was as fast as sdpa or a little faster.
     add("--attention", default="eager", choices=["eager", "sdpa"])
-    add("--initial_folder", help="Where to write the model as it is before training.")
-    # 16 to 64 take the same time within 3 %, 128 more.
+    add("--initial_folder", help="Folder to write the model to before training.")
+    # 16 to 64 take the same time within 3 %; 128 takes longer.
     add("--predict_batch_size", type=int, default=32)
     return parser.parse_args()
 
 
 def load_model(options, num_labels):
-    """Returns the model; the head is drawn from the seed if it is missing."""
+    """Returns the model; a missing head starts from random weights of the seed."""
     torch.manual_seed(options.seed)
     config = transformers.BertConfig.from_pretrained(options.model)
-    if num_labels:  # Else the folder tells.
+    if num_labels:  # Otherwise config.json has the number.
         config.num_labels = num_labels
         config.problem_type = "regression" if options.regression else None
     if options.dropout is not None:
@@ -61,11 +62,11 @@ def load_model(options, num_labels):
 
 
 def make_optimizer(model, learning_rate):
-    """AdamW (Loshchilov and Hutter, 2019), decay on matrices and tables only."""
+    """Returns AdamW (Loshchilov and Hutter, 2019), no decay on biases and norms."""
     decayed, others = [], []
     for name, parameter in model.named_parameters():
-        spared = name.endswith("bias") or "LayerNorm" in name
-        (others if spared else decayed).append(parameter)
+        exempt = name.endswith("bias") or "LayerNorm" in name
+        (others if exempt else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": 0.01},
         {"params": others, "weight_decay": 0.0},
@@ -76,7 +77,7 @@ def make_optimizer(model, learning_rate):
 
 
 class Tokenizer:
-    """Texts to ids and segments once, these to padded batches every step."""
+    """Converts texts to ids and segments once, and pads batches in every step."""
 
     def __init__(self, options):
         self.tokenizer = BertTokenizerFast.from_pretrained(options.model)
@@ -84,9 +85,9 @@ class Tokenizer:
         self.padding = "max_length" if options.pad_to_max else "longest"
 
     def encode(self, texts, pairs=None):
-        """Returns a list of dicts, one an example."""
-        found = self.tokenizer(texts, pairs, truncation=True, max_length=self.length)
-        return [dict(zip(found, values)) for values in zip(*found.values())]
+        """Returns a list of dicts, one per example."""
+        columns = self.tokenizer(texts, pairs, truncation=True, max_length=self.length)
+        return [dict(zip(columns, values)) for values in zip(*columns.values())]
 
     def collate(self, examples, labels=None):
         batch = self.tokenizer.pad(
@@ -105,7 +106,7 @@ def precision(options):
 
 
 def epochs(options, tokenizer):
-    """Returns how many steps there are and an iterator of epochs, lists of batches."""
+    """Returns the number of steps and an iterator over epochs of (examples, labels)."""
     if options.batches:
         batches = contract.read_batches(options.batches)
         encoded = [
@@ -126,8 +127,8 @@ def epochs(options, tokenizer):
 
 
 @torch.inference_mode()
-def answer(model, tokenizer, texts, pairs, options):
-    """Returns float32 [N, C], the outputs for each text, in order."""
+def compute_outputs(model, tokenizer, texts, pairs, options):
+    """Returns the outputs for all texts, float32 [N, C], in order."""
     examples = tokenizer.encode(texts, pairs)
     order = sorted(range(len(texts)), key=lambda i: len(examples[i]["input_ids"]))
     model.eval()
@@ -141,7 +142,10 @@ def answer(model, tokenizer, texts, pairs, options):
 
 
 def fit(model, batches, steps, options):
-    """Trains on the first `steps` batches, dicts of what the model takes, labels too.
+    """Trains on the first `steps` batches.
+
+    Args:
+        batches: iterator over dicts of the model's inputs, labels included.
 
     Returns:
         dict with `examples_per_second`, `train_seconds`, `losses` and `lengths`.
@@ -176,7 +180,7 @@ def fit(model, batches, steps, options):
 
 
 def train(options):
-    """Trains a model as the options say; returns what is to be reported."""
+    """Trains a model; returns the report of `fit` and, with an eval_file, `outputs`."""
     num_labels = 2
     if options.train_file:
         labels = contract.read_table(options.train_file)[-1]
@@ -190,20 +194,21 @@ def train(options):
     report = fit(model, batches, steps, options)
     if options.eval_file:
         texts, pairs, _ = contract.read_table(options.eval_file)
-        report["outputs"] = answer(model, tokenizer, texts, pairs, options).tolist()
+        outputs = compute_outputs(model, tokenizer, texts, pairs, options)
+        report["outputs"] = outputs.tolist()
     return report
 
 
 def predict(options):
-    """Answers a table with a fine-tuned model; returns what is to be reported."""
+    """Predicts a table with a fine-tuned model; returns labels and times."""
     model, tokenizer = load_model(options, None), Tokenizer(options)
     texts, pairs, _ = contract.read_table(options.input_file)
 
-    def once():
-        outputs = answer(model, tokenizer, texts, pairs, options)
+    def predict_labels():
+        outputs = compute_outputs(model, tokenizer, texts, pairs, options)
         return [model.config.id2label[i] for i in outputs.argmax(-1).tolist()]
 
-    return contract.time_predictions(once, options)
+    return contract.time_predictions(predict_labels, options)
 
 
 def main():

@@ -1,7 +1,7 @@
-"""Asks BertForSequenceClassification of transformers, plainly or by its pipeline.
+"""Predicts with Hugging Face's BertForSequenceClassification, perhaps in a pipeline.
 
-Plainly: the batch is tokenised by the Rust tokenizer, padded to its longest, and goes
-through the model once. contract.py says what goes in and comes out.
+Without --pipeline, the Rust tokenizer encodes the batch and pads it to its longest
+text, and the model computes it in one call. See contract.py for inputs and outputs.
 """
 
 import torch
@@ -26,8 +26,8 @@ def infer(options):
         )
 
         def call(texts):
-            answers = pipeline(texts, batch_size=len(texts), **limits)
-            return [answer["label"] for answer in answers]
+            predictions = pipeline(texts, batch_size=len(texts), **limits)
+            return [prediction["label"] for prediction in predictions]
 
     else:
 
@@ -36,18 +36,20 @@ def infer(options):
             logits = model(**batch).logits
             return [names[number] for number in logits.argmax(-1).tolist()]
 
-    def in_precision(texts):
+    def call_in_precision(texts):
         with (
             torch.inference_mode(),
             torch.autocast("cpu", torch.bfloat16, enabled=options.bf16),
         ):
             return call(texts)
 
-    return contract.time_inference(in_precision, options)
+    return contract.time_inference(call_in_precision, options)
 
 
 if __name__ == "__main__":
     parser = contract.parser(__doc__)
-    parser.add_argument("--pipeline", action="store_true", help="By its pipeline.")
+    parser.add_argument(
+        "--pipeline", action="store_true", help="Use transformers' pipeline."
+    )
     parser.add_argument("--attention", default="sdpa", choices=["eager", "sdpa"])
     contract.report("huggingface", infer, parser.parse_args(), PACKAGES)

@@ -1,8 +1,8 @@
-"""Asks keras_hub's BertTextClassifier by its `predict`, strings in.
+"""Predicts with the `predict` method of keras_hub's BertTextClassifier, from strings.
 
-keras_hub reads the encoder of a Hugging Face folder, but not its classifier, which is
-set here. Its preprocessor pads every text to one length. contract.py says what goes in
-and comes out.
+keras_hub reads the encoder of a Hugging Face folder but not its classifier, so the
+classifier's weights are set here. The preprocessor pads every text to the same length.
+See contract.py for inputs and outputs.
 """
 
 import json
@@ -18,7 +18,7 @@ PACKAGES = ("keras_hub", "keras", "tensorflow")
 
 
 def load_classifier(options):
-    """Returns keras_hub's classifier with the weights of the folder, all of them."""
+    """Returns keras_hub's classifier with all weights of the folder."""
     preprocessor = keras_hub.models.BertTextClassifierPreprocessor.from_preset(
         options.model, sequence_length=options.max_seq_length
     )

@@ -1,7 +1,7 @@
-"""Asks a model of transformers through ONNX Runtime, with the Rust tokenizer.
+"""Predicts with a transformers model in ONNX Runtime, with the Rust tokenizer.
 
-The model is exported by PyTorch, and quantised (dynamic, int8) where asked, once a
-folder. contract.py says what goes in and comes out.
+PyTorch exports the model; with --int8, ONNX Runtime quantizes it (dynamic range). See
+contract.py for inputs and outputs.
 """
 
 import pathlib
@@ -19,6 +19,8 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class _Logits(torch.nn.Module):
+    """Returns only the logits of a model, from positional inputs."""
+
     def __init__(self, model):
         super().__init__()
         self.model = model
@@ -28,6 +30,7 @@ class _Logits(torch.nn.Module):
 
 
 def write_onnx(folder, path):
+    """Exports a model folder to an ONNX file; returns {label id: name}."""
     model = transformers.BertForSequenceClassification.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager"
     ).eval()
@@ -46,13 +49,13 @@ def write_onnx(folder, path):
 
 def infer(options):
     tokenizer = transformers.AutoTokenizer.from_pretrained(options.model)
-    with tempfile.TemporaryDirectory() as home:
-        path = pathlib.Path(home, "model.onnx")
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.onnx")
         names = write_onnx(options.model, path)
         if options.int8:
-            quantised = pathlib.Path(home, "int8.onnx")
-            quantize_dynamic(path, quantised, weight_type=QuantType.QInt8)
-            path = quantised
+            quantized = pathlib.Path(folder, "int8.onnx")
+            quantize_dynamic(path, quantized, weight_type=QuantType.QInt8)
+            path = quantized
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         session = onnxruntime.InferenceSession(
@@ -75,6 +78,6 @@ def infer(options):
 
 if __name__ == "__main__":
     parser = contract.parser(__doc__)
-    parser.add_argument("--int8", action="store_true", help="Quantised, dynamic.")
-    parser.add_argument("--pad", action="store_true", help="All to --max_seq_length.")
+    parser.add_argument("--int8", action="store_true", help="Quantize weights to int8.")
+    parser.add_argument("--pad", action="store_true", help="Pad to --max_seq_length.")
     contract.report("onnxruntime", infer, parser.parse_args(), PACKAGES)

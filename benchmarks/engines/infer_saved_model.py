@@ -1,12 +1,12 @@
-"""Asks a SavedModel of scripts/export.py, through TensorFlow's session loader.
+"""Predicts with a SavedModel of scripts/export.py, in TensorFlow's session loader.
 
-That is what servers use; strings go in, labels come out. contract.py says what goes in
-and comes out of this program.
+Servers use the same loader. The model maps strings to labels. See contract.py for
+inputs and outputs.
 """
 
 import tensorflow as tf
 
-import bert_tf.tokenization  # noqa: F401 (The text kernels.)
+import bert_tf.tokenization  # noqa: F401 (Registers the text operations.)
 from benchmarks.engines import contract
 
 PACKAGES = ("bert_tf", "tensorflow")
@@ -21,7 +21,7 @@ def infer(options):
     text, label = signature.inputs["text"].name, signature.outputs["label"].name
     call = session.make_callable(label, feed_list=[text])
     return contract.time_inference(
-        lambda texts: [found.decode() for found in call(texts)], options
+        lambda texts: [label.decode() for label in call(texts)], options
     )
 
 

@@ -1,7 +1,7 @@
-"""Asks a TFLite file of scripts/export.py, on LiteRT, one text at a time.
+"""Predicts with a TFLite file of scripts/export.py on LiteRT, one text at a time.
 
-Pieces are cut by the Rust tokenizer, as for ONNX Runtime. contract.py says what goes in
-and comes out.
+The Rust tokenizer encodes the texts, as for ONNX Runtime. See contract.py for inputs
+and outputs.
 """
 
 import json
@@ -29,19 +29,19 @@ def infer(options):
         str(folder / "vocab.txt"), lowercase=lower_case, strip_accents=lower_case
     )
     tokenizer.enable_truncation(options.max_seq_length if length < 0 else length)
-    if length > 0:  # Else as many as the text has.
+    if length > 0:  # A negative length means any number of tokens.
         tokenizer.enable_padding(length=length)
 
     def call(texts):
-        found = []
+        predictions = []
         for encoding in tokenizer.encode_batch(texts):
             outputs = runner(
                 input_word_ids=np.array([encoding.ids], np.int32),
                 input_mask=np.array([encoding.attention_mask], np.int32),
                 input_type_ids=np.array([encoding.type_ids], np.int32),
             )
-            found.append(labels[int(outputs["probability"].argmax())])
-        return found
+            predictions.append(labels[int(outputs["probability"].argmax())])
+        return predictions
 
     return contract.time_inference(call, options)
 

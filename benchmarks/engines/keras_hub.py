@@ -1,8 +1,8 @@
-"""Fine-tunes keras_hub's BertTextClassifier with its own `fit`, padded to one length.
+"""Fine-tunes keras_hub's BertTextClassifier with its own `fit`, on padded examples.
 
-Speed only, so the learning rate is constant and no losses are reported. The weights are
-read from the Hugging Face folder by keras_hub itself; texts are preprocessed beforehand
-by its own preprocessor. contract.py says what goes in and comes out.
+It measures speed only, so the learning rate is constant and no losses are reported.
+keras_hub reads the weights of the Hugging Face folder, and its preprocessor encodes the
+texts beforehand. See contract.py for inputs and outputs.
 """
 
 import keras
@@ -15,7 +15,7 @@ PACKAGES = ("keras_hub", "keras", "tensorflow")
 
 
 class Timer(keras.callbacks.Callback):
-    """Tells the clock of every update."""
+    """Reports every update to a `contract.Clock`."""
 
     def __init__(self, clock, batch_sizes):
         super().__init__()
@@ -27,7 +27,7 @@ class Timer(keras.callbacks.Callback):
 
 
 def load_classifier(options):
-    """Returns classifier and preprocessor, keras_hub's own, from the folder."""
+    """Returns keras_hub's classifier and preprocessor for a model folder."""
     keras.utils.set_random_seed(options.seed)
     if options.bf16:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -40,7 +40,7 @@ def load_classifier(options):
         num_classes=2,
         **rates,
     )
-    # XLA as Keras decides; it made no difference.
+    # Keras decides whether to use XLA; it made no difference.
     classifier.compile(make_optimizer(options), make_loss())
     return classifier, preprocessor
 
@@ -58,12 +58,12 @@ def make_loss():
 
 
 def time_fit(model, examples, shapes, sizes, options):
-    """Trains once over the batches; returns how many examples or tokens a second.
+    """Trains once on all batches; returns examples or tokens per second.
 
     Args:
-        examples: what `fit` takes, one element a batch.
+        examples: list of inputs for `fit`, one element per batch.
         shapes: their `tf.TensorSpec`s.
-        sizes: examples or tokens of each.
+        sizes: number of examples or tokens in each batch.
     """
     rows = tf.data.Dataset.from_generator(lambda: examples, output_signature=shapes)
     rows = rows.apply(tf.data.experimental.assert_cardinality(len(examples)))
@@ -73,9 +73,11 @@ def time_fit(model, examples, shapes, sizes, options):
 
 
 def train(options):
-    """Trains once over the batches; returns what is to be reported."""
+    """Trains once on all batches; returns the speed."""
     if not options.batches:
-        raise ValueError("This engine measures speed: give it --batches.")
+        raise ValueError(
+            "batches is missing: this engine trains only on --batches=FILE."
+        )
     classifier, preprocessor = load_classifier(options)
     batches = contract.read_batches(options.batches)
     examples = [(preprocessor(texts), tf.constant(ids)) for texts, ids in batches]

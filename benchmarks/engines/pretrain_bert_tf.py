@@ -1,8 +1,8 @@
 """Pretrains bert_tf's BertPretrainer on masked examples.
 
-Framing and masking are done beforehand, as for the other engines; packing runs in the
-pipeline while the steps are timed, and the step is that of scripts/pretrain.py.
-contract.py says what goes in and comes out.
+Examples are built and masked beforehand, as for the other engines. Packing runs in the
+timed pipeline, and the update is that of scripts/pretrain.py. See contract.py for
+inputs and outputs.
 """
 
 import itertools
@@ -23,7 +23,7 @@ from bert_tf.training.tensorflow.optimizer import learning_rate_schedule
 
 
 def load(options):
-    """Returns the model, drawn from the seed with --from_scratch."""
+    """Returns the model, with random weights of the seed if --from_scratch."""
     keras.utils.set_random_seed(options.seed)
     config = read_config(pathlib.Path(options.model, "config.json"))
     model = BertPretrainer(make_backbone(config, options))
@@ -32,13 +32,13 @@ def load(options):
     return model
 
 
-def stream(batches, seed):
-    """Returns a data set of packed rows, one element a batch, in order."""
+def make_dataset(batches, seed):
+    """Returns a `tf.data.Dataset` of packed rows, one element per batch, in order."""
     lengths = [[len(ids) for ids in batch["input_ids"]] for batch in batches]
 
-    def ragged(of):
-        """Returns int32 ragged [steps, (B), (L)], from each batch's [B][L]."""
-        flat = itertools.chain.from_iterable(itertools.chain.from_iterable(of))
+    def ragged(columns):
+        """Returns int32 ragged [steps, (B), (L)] from lists [steps][B][L]."""
+        flat = itertools.chain.from_iterable(itertools.chain.from_iterable(columns))
         return tf.RaggedTensor.from_nested_row_lengths(
             tf.constant(list(flat), tf.int32),
             [[len(batch) for batch in lengths], list(itertools.chain(*lengths))],
@@ -48,7 +48,7 @@ def stream(batches, seed):
         {
             "input_ids": ragged([batch["input_ids"] for batch in batches]),
             "segment_ids": ragged([batch["segment_ids"] for batch in batches]),
-            "masked_lm_ids": ragged([hidden_ids(batch) for batch in batches]),
+            "masked_lm_ids": ragged([spread_masked_ids(batch) for batch in batches]),
             "next_sentence_labels": tf.constant(
                 [batch["next_sentence_labels"] for batch in batches], tf.int32
             ),
@@ -64,30 +64,30 @@ def stream(batches, seed):
     return data.enumerate().map(rows, num_parallel_calls=2).prefetch(4)
 
 
-def hidden_ids(batch):
-    """Returns [B][L], what was hidden in each place, `NOT_MASKED` elsewhere."""
-    found = [[NOT_MASKED] * len(ids) for ids in batch["input_ids"]]
-    for labels, places, ids in zip(found, batch["positions"], batch["masked_ids"]):
-        for place, piece_id in zip(places, ids):
-            labels[place] = piece_id
-    return found
+def spread_masked_ids(batch):
+    """Returns original ids of masked tokens, `NOT_MASKED` elsewhere, [B][L]."""
+    columns = [[NOT_MASKED] * len(ids) for ids in batch["input_ids"]]
+    masked = zip(columns, batch["positions"], batch["masked_ids"])
+    for labels, positions, ids in masked:
+        for position, token_id in zip(positions, ids):
+            labels[position] = token_id
+    return columns
 
 
 def train(options):
-    """Trains once over the batches; returns speed and losses."""
+    """Trains once on all batches; returns speed and losses."""
     batches = contract.read_examples(options.examples)
     model = load(options)
-    # The examples are framed and masked already, so it needs no way to do so.
-    task = Pretraining(
-        None, cls_id=None, sep_id=None, max_seq_length=options.max_seq_length
-    )
+    # The examples are complete and masked, so any vocabulary will do.
+    task_options = Pretraining.Options(max_seq_length=options.max_seq_length)
+    task = Pretraining(["[CLS]", "[SEP]", "[MASK]"], task_options)
     schedule = learning_rate_schedule(
         "constant",
         peak=options.learning_rate,
         total=len(batches),
         warmup=0,
     )
-    rows = stream(batches, options.seed)
+    rows = make_dataset(batches, options.seed)
     sizes = list(map(contract.count_tokens, batches))
     rate, losses = time_updates(model, task, schedule, rows, sizes, options)
     return {"tokens_per_second": rate, "losses": losses}

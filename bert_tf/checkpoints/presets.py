@@ -1,7 +1,7 @@
-"""keras-nlp's presets: a folder that `save_to_preset` wrote, in BERT's own words.
+"""Reading keras-nlp's presets, folders written by `save_to_preset`.
 
-config.json names the class and its arguments, model.weights.h5 holds the encoder,
-tokenizer.json and assets/ the vocabulary, task.json and task.weights.h5 a head.
+config.json has the class and its arguments, model.weights.h5 the encoder, tokenizer.json
+and assets/ the vocabulary, task.json and task.weights.h5 a head.
 """
 
 import logging
@@ -13,7 +13,7 @@ from bert_tf.tokenization.vocabulary import read_vocab
 
 _log = logging.getLogger(__name__)
 
-_ARGUMENTS = {  # keras-nlp's argument: the key of bert_config.json.
+_ARGUMENTS = {  # {argument in keras-nlp: key of bert_config.json}.
     "vocabulary_size": "vocab_size",
     "num_layers": "num_hidden_layers",
     "num_heads": "num_attention_heads",
@@ -23,24 +23,23 @@ _ARGUMENTS = {  # keras-nlp's argument: the key of bert_config.json.
     "max_sequence_length": "max_position_embeddings",
     "num_segments": "type_vocab_size",
 }
-_CLASSIFIERS = ("BertTextClassifier", "BertClassifier")  # Now, and until 2024.
+_CLASSIFIERS = ("BertTextClassifier", "BertClassifier")  # The second until 2024.
 
 
 def is_preset(path):
-    """Says whether a folder's config.json is one of keras-nlp's."""
+    """Returns whether a folder is a keras-nlp preset."""
     return "class_name" in formats.read_json(pathlib.Path(path) / "config.json")
 
 
 def read(path):
-    """Reads all of a preset but its weights.
+    """Reads a preset without its weights.
 
     Returns:
-        `BertConfig` (with GELU by tanh, which keras-nlp computes whatever the model was
-        trained with), the vocabulary, and the tokenizer's settings in the words of
-        tokenizer_config.json.
+        `BertConfig` (with gelu_new, which keras-nlp computes for every model), the
+        vocabulary, and the tokenizer's settings under the keys of tokenizer_config.json.
 
     Raises:
-        FileNotFoundError, ValueError: names the file and what is wrong with it.
+        FileNotFoundError, ValueError: a file is missing or invalid.
     """
     path = pathlib.Path(path)
     arguments = _arguments(path)
@@ -64,8 +63,8 @@ def read(path):
     }
     if tokenizer["do_lower_case"] and not tokenizer["strip_accents"]:
         _log.warning(
-            "%s keeps accents where BERT takes them off, so words with them may be "
-            "unknown to its vocabulary; that is how keras-nlp reads it.",
+            "%s keeps accents, which BERT's tokenizer removes from lower-cased text. Words "
+            "with accents may become [UNK], as they do in keras-nlp.",
             path,
         )
     return config, read_vocab(_vocabulary(path)), tokenizer
@@ -74,8 +73,8 @@ def read(path):
 def read_arrays(path):
     """Returns {our path: array} of a preset.
 
-    A head of masked words is left out: keras-nlp's has another GELU and another
-    LayerNorm epsilon than its encoder, which no BERT folder can say.
+    A head for masked words is ignored: in keras-nlp its GELU and LayerNorm epsilon differ
+    from the encoder's, which config.json cannot express.
     """
     path = pathlib.Path(path)
     return dialects.from_keras(
@@ -84,24 +83,22 @@ def read_arrays(path):
 
 
 def _arguments(path):
-    """The arguments of keras-nlp's BertBackbone that config.json gives."""
-    described = formats.read_json(path / "config.json")
-    if described["class_name"] != "BertBackbone":
+    """Returns the arguments of keras-nlp's BertBackbone in config.json."""
+    preset = formats.read_json(path / "config.json")
+    if preset["class_name"] != "BertBackbone":
         raise ValueError(
-            f"{path / 'config.json'} is a keras preset of {described['class_name']!r}; "
-            "only BertBackbone is BERT."
+            f"{path / 'config.json'} is a keras preset of {preset['class_name']!r}; "
+            "only BertBackbone is supported."
         )
-    arguments = described.get("config", {})
-    needed = [name for name in _ARGUMENTS if name not in arguments]
-    if missing := sorted(
-        {*needed} - {"dropout", "max_sequence_length", "num_segments"}
-    ):
-        raise ValueError(f"{path / 'config.json'} does not say {', '.join(missing)}.")
+    arguments = preset.get("config", {})
+    optional = {"dropout", "max_sequence_length", "num_segments"}
+    if missing := sorted(_ARGUMENTS.keys() - optional - arguments.keys()):
+        raise ValueError(f"{path / 'config.json'} does not give {', '.join(missing)}.")
     return {name: arguments[name] for name in _ARGUMENTS if name in arguments}
 
 
 def _num_classes(path):
-    """The labels of a fine-tuned classifier; 0 where the preset has no such head."""
+    """Returns the number of classes of a classifier; 0 if the preset is none."""
     task = formats.read_json(path / "task.json")
     if not (path / "task.weights.h5").is_file():
         return 0
@@ -111,11 +108,11 @@ def _num_classes(path):
 
 
 def _vocabulary(path):
-    # keras-nlp wrote it straight into assets/ before it had several assets.
-    for place in ("assets/tokenizer/vocabulary.txt", "assets/vocabulary.txt"):
-        if (path / place).is_file():
-            return path / place
+    # The second is where old versions of keras-nlp wrote it.
+    for file in ("assets/tokenizer/vocabulary.txt", "assets/vocabulary.txt"):
+        if (path / file).is_file():
+            return path / file
     raise FileNotFoundError(
         f"{path} holds no assets/tokenizer/vocabulary.txt; save the tokenizer into the "
-        "preset, too: tokenizer.save_to_preset(folder)."
+        "preset too, with tokenizer.save_to_preset(folder)."
     )

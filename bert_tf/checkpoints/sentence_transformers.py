@@ -1,4 +1,4 @@
-"""What sentence-transformers keeps beside a model: how states become an embedding."""
+"""The files of sentence-transformers, which say how states become an embedding."""
 
 import json
 
@@ -20,32 +20,33 @@ _OTHER_MODES = (
 
 
 def read(path):
-    """Returns the settings that a folder of sentence-transformers holds; {} of others.
+    """Reads the settings that sentence-transformers wrote into a folder.
 
     Args:
         path: `pathlib.Path` of the folder.
 
     Returns:
-        dict with `pooling`, "mean", "cls" or the name of what we don't have, which the
-        task refuses; `normalize`; and perhaps `max_seq_length`.
+        dict with `pooling` ("mean", "cls", or the name of another mode, which the task
+        rejects), `normalize`, and `max_seq_length` if it is given; {} for a folder
+        without modules.json.
     """
     try:
         modules = json.loads((path / "modules.json").read_text(encoding="utf-8"))
         kinds = [module["type"].rpartition(".")[2] for module in modules]
-        place = path / modules[1]["path"]
+        pooling_folder = path / modules[1]["path"]
     except FileNotFoundError:
         return {}
     except (ValueError, LookupError, TypeError, AttributeError):
         raise ValueError(
-            f"{path / 'modules.json'} is not the list of modules that "
-            "sentence-transformers writes; delete it to ignore it."
+            f"{path / 'modules.json'} is not a list of modules as sentence-transformers "
+            "writes it; if you do not need it, delete it."
         ) from None
-    known = [name for _, name in _MODULES]
-    found = formats.read_json(place / "config.json")
-    modes = [key for key in (*_MODES.values(), *_OTHER_MODES) if found.get(key)]
+    supported = [name for _, name in _MODULES]
+    values = formats.read_json(pooling_folder / "config.json")
+    modes = [key for key in (*_MODES.values(), *_OTHER_MODES) if values.get(key)]
     names = {key: name for name, key in _MODES.items()}
     pooling = " and ".join(names.get(mode, mode) for mode in modes) or "mean"
-    if kinds not in (known, known[:2]):
+    if kinds not in (supported, supported[:2]):
         pooling = " and ".join(kinds)
     settings = {"pooling": pooling, "normalize": kinds[-1] == "Normalize"}
     length = formats.read_json(path / "sentence_bert_config.json").get("max_seq_length")
@@ -53,12 +54,12 @@ def read(path):
 
 
 def write(path, *, pooling, normalize, max_seq_length, hidden_size):
-    """Writes modules.json and what belongs to it, beside a model folder's files."""
+    """Writes modules.json and the files it refers to into a model folder."""
     modules = _MODULES if normalize else _MODULES[:2]
     files = {
         "sentence_bert_config.json": {
             "max_seq_length": max_seq_length,
-            "do_lower_case": False,  # The tokenizer's own configuration says.
+            "do_lower_case": False,  # tokenizer_config.json decides.
         },
         "1_Pooling/config.json": {
             "word_embedding_dimension": hidden_size,
@@ -70,13 +71,13 @@ def write(path, *, pooling, normalize, max_seq_length, hidden_size):
             {
                 "idx": number,
                 "name": str(number),
-                "path": place,
+                "path": folder,
                 "type": f"sentence_transformers.models.{kind}",
             }
-            for number, (place, kind) in enumerate(modules)
+            for number, (folder, kind) in enumerate(modules)
         ],
     }
-    for place, _ in modules:
-        (path / place).mkdir(exist_ok=True)
+    for folder, _ in modules:
+        (path / folder).mkdir(exist_ok=True)
     for name, values in files.items():
         write_text(path / name, json.dumps(values, indent=2) + "\n")

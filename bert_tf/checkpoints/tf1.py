@@ -1,7 +1,7 @@
-"""TensorFlow checkpoints of names and arrays, as TF1's Saver and google-research/bert write.
+"""Name-based TensorFlow checkpoints, as TF1's Saver and google-research/bert write them.
 
-`bert_model.ckpt` is the common beginning of its files: `.index` (a table of names, shapes
-and places) and `.data-00000-of-00001` (the numbers). A `.meta` (the graph) is not needed.
+The path `bert_model.ckpt` is the common prefix of two files: `.index` (names, shapes and
+offsets) and `.data-00000-of-00001` (the numbers). A `.meta` file (the graph) is not used.
 """
 
 import pathlib
@@ -12,20 +12,20 @@ import tensorflow as tf
 
 
 def read(path):
-    """Reads a TensorFlow checkpoint of names and arrays, as TF1's Saver writes it.
+    """Reads a name-based TensorFlow checkpoint.
 
-    What training leaves beside the weights is not read: slots of the optimizer
-    (`X/adam_m` beside `X`) and counters (numbers without a shape).
+    The state of training is skipped: slots of the optimizer (`X/adam_m` of a weight `X`)
+    and counters (scalars).
 
     Args:
-        path: the files' common beginning, such as `folder/bert_model.ckpt`.
+        path: common prefix of the files, such as `folder/bert_model.ckpt`.
 
     Returns:
-        {name: array}; float16 and bfloat16 come as float32.
+        {name: array}; float16 and bfloat16 become float32.
 
     Raises:
-        FileNotFoundError: the index or the data file is not there.
-        ValueError: the files are corrupt, or a checkpoint of objects (TF2).
+        FileNotFoundError: the index or the data file is missing.
+        ValueError: the files are corrupt, or are an object-based checkpoint (TF2).
     """
     find(path)
     try:
@@ -34,8 +34,9 @@ def read(path):
         if "_CHECKPOINTABLE_OBJECT_GRAPH" in shapes:
             raise ValueError(
                 f"{path} is a checkpoint of objects (tf.train.Checkpoint), whose names "
-                "depend on the program that wrote it; readable is one of names, as "
-                "google-research/bert publishes. Save the model as safetensors there."
+                "depend on the program that wrote it. bert_tf reads only checkpoints of "
+                "names, such as google-research/bert's. Load it with that program and "
+                "save the weights as safetensors."
             )
         arrays = {
             name: reader.get_tensor(name)
@@ -54,7 +55,7 @@ def read(path):
 
 
 def find(path):
-    """Raises FileNotFoundError where a checkpoint's index or data is not there."""
+    """Raises FileNotFoundError if the index or the data of a checkpoint is missing."""
     path = pathlib.Path(path)
     index, data = (path.with_name(path.name + end) for end in (".index", ".data-"))
     if not index.is_file():
@@ -62,12 +63,12 @@ def find(path):
     if not any(file.name.startswith(data.name) for file in path.parent.iterdir()):
         raise FileNotFoundError(
             f"{index} only lists the arrays; their numbers are in {data.name}"
-            "00000-of-00001, which is not there. Put it beside the index."
+            "00000-of-00001, which is missing. Copy it into the same folder."
         )
 
 
 def write(path, arrays):
-    """Writes {name: array} as a checkpoint for TF1's loaders; see `read`."""
+    """Writes {name: array} as a name-based checkpoint; see `read`."""
     path = pathlib.Path(path)
     names = sorted(arrays)
     with tempfile.TemporaryDirectory(dir=path.parent) as beside:
@@ -78,6 +79,6 @@ def write(path, arrays):
                 shape_and_slices=[""] * len(names),
                 tensors=[tf.constant(np.asarray(arrays[name])) for name in names],
             )
-        # In the alphabet's order, the index comes last: where it is, the numbers are.
+        # Sorted, the index comes last, so a folder that has it is complete.
         for file in sorted(pathlib.Path(beside).iterdir()):
             file.replace(path.parent / file.name)

@@ -1,4 +1,4 @@
-"""A model's weights by path: read, compare, assign."""
+"""Reading, comparing and assigning a model's weights by path."""
 
 import dataclasses
 
@@ -8,22 +8,29 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a checkpoint has for a model; printed, one short block."""
+    """Compares the weights of a checkpoint with those of a model.
 
-    loaded: list[str]  # Paths that both have, in the same shape.
-    missing: list[str]  # Paths of the model that the checkpoint lacks.
-    unexpected: list[str]  # Names in the checkpoint that the model has no place for.
-    misshaped: dict[str, tuple]  # Path: (the model's shape, the checkpoint's).
+    Args:
+        loaded: paths that both have, in the same shape.
+        missing: paths that only the model has.
+        unexpected: paths that only the checkpoint has.
+        misshaped: {path: (shape in the model, shape in the checkpoint)}.
+    """
+
+    loaded: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    misshaped: dict[str, tuple]
 
     @property
     def new(self):
-        """Paths of the model that stay as initialised."""
+        """Paths of the model that keep their initial values."""
         return [*self.missing, *self.misshaped]
 
     def __str__(self):
         shapes = [
-            f"{path} {list(received)} for {list(wanted)}"
-            for path, (wanted, received) in self.misshaped.items()
+            f"{path} {list(received)} for {list(expected)}"
+            for path, (expected, received) in self.misshaped.items()
         ]
         parts = [f"{len(self.loaded)} arrays fit"]
         for title, names in (
@@ -37,26 +44,27 @@ class Report:
 
 
 def first_few(names, count=4):
-    """Lists names, the first `count` of them in full."""
+    """Returns the first `count` names, and how many more there are."""
     rest = len(names) - count
     return ", ".join(names[:count]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def weights_by_path(model):
-    """Returns {path: variable} of a built model, without the states of its seeds.
+    """Returns {path: variable} of a built model, without its seed states.
 
-    Weights in `unused_scopes` of the model, where it has some, are left out.
-
-    A path is the published name: where all paths begin with the model's own name, that
-    scope is dropped (but `bert/` itself, the scope of Google's encoder, stays).
+    A path is the published name. If all paths begin with the name of the model, that name
+    is removed, except `bert/`, the scope of Google's encoder. Weights in the
+    `unused_scopes` of the model, if it has this attribute, are left out.
 
     Raises:
-        ValueError: the model is not built, or two weights share a path.
+        ValueError: the model is not built, or two weights have the same path.
     """
     outer = f"{model.name}/"
     weights = model.weights
     if not weights:
-        raise ValueError(f"model {model.name!r} has no weights yet; build or call it.")
+        raise ValueError(
+            f"model {model.name!r} has no weights yet; build it or call it first."
+        )
     if outer == "bert/" or not all(weight.path.startswith(outer) for weight in weights):
         outer = ""
     named = {weight.path.removeprefix(outer): weight for weight in weights}
@@ -70,7 +78,7 @@ def weights_by_path(model):
 
 
 def read_model(model):
-    """Returns {path: NumPy array} of a built model, in the variables' own types."""
+    """Returns {path: NumPy array} of a built model, in the dtypes of its variables."""
     named = weights_by_path(model)
     return {
         path: np.asarray(keras.ops.convert_to_tensor(weight))
@@ -79,7 +87,7 @@ def read_model(model):
 
 
 def compare(model, arrays):
-    """Returns the `Report` that `assign` would give, and changes nothing."""
+    """Returns the `Report` that `assign` would return, without assigning."""
     named = weights_by_path(model)
     shared = [path for path in named if path in arrays]
     misshaped = {
@@ -96,10 +104,10 @@ def compare(model, arrays):
 
 
 def assign(model, arrays):
-    """Assigns {path: array} to the weights they fit, cast to each one's type.
+    """Assigns {path: array} to the weights of equal path and shape, cast to their dtype.
 
     Returns:
-        `Report`; what is missing or has another shape stays as it is.
+        `Report`; other weights keep their values.
     """
     report = compare(model, arrays)
     named = weights_by_path(model)

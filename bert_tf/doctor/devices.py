@@ -1,15 +1,15 @@
-"""What TensorFlow sees to compute on, and whether bfloat16 is faster there: measured."""
+"""Checks of the GPUs that TensorFlow sees, and of the measured speed of bfloat16."""
 
 import pathlib
 
 import tensorflow as tf
 
 from bert_tf.doctor.findings import note, ok
-from bert_tf.ground import matmul_rate
+from bert_tf.ground import count, matmul_rate
 
-NVIDIA = pathlib.Path("/proc/driver/nvidia/version")  # There where its driver is.
-SIZE = 768  # Rows and columns of the matrices: the width of a base BERT.
-GAIN = 1.2  # Less is within what a machine varies by.
+NVIDIA = pathlib.Path("/proc/driver/nvidia/version")  # Exists if the driver is loaded.
+SIZE = 768  # Rows and columns of the matrices: hidden_size of a base BERT.
+GAIN = 1.2  # Smaller ratios are within the noise of such measurements.
 
 
 def check():
@@ -28,20 +28,22 @@ def check():
 
 def check_gpus(names, has_driver):
     if names:
-        return ok("machine/GPU", f"{len(names)} seen by TensorFlow: {', '.join(names)}")
+        return ok("machine/GPU", f"{count(len(names), 'GPU')}: {', '.join(names)}")
     if not has_driver:
-        return ok("machine/GPU", "none: the processor computes")
+        return ok("machine/GPU", "no GPU; TensorFlow computes on the processor")
     return note(
         "machine/GPU",
-        "there is an NVIDIA driver, but TensorFlow sees no GPU.",
-        "pip install 'tensorflow[and-cuda]'; is CUDA_VISIBLE_DEVICES set?",
+        "an NVIDIA driver is loaded, but TensorFlow sees no GPU.",
+        "Run pip install 'tensorflow[and-cuda]', and check that CUDA_VISIBLE_DEVICES "
+        "does not hide the GPU.",
     )
 
 
 def check_bf16(float32, bfloat16):
-    """Advises on --bf16 from two rates of multiplying matrices, in GFLOP/s."""
-    says = f"matrices multiply at {float32:,.0f} GFLOP/s in float32, "
+    """Recommends --bf16 or not, from the rates of matrix products in GFLOP/s."""
+    says = f"matrix products run at {float32:,.0f} GFLOP/s in float32 and "
     says += f"{bfloat16:,.0f} in bfloat16"
     if bfloat16 < GAIN * float32:
-        return ok("machine/bf16", f"{says}: leave --bf16 off")
-    return note("machine/bf16", f"{says}: training can be faster.", "--bf16")
+        return ok("machine/bf16", f"{says}; do not use --bf16")
+    says += ", so training can be faster in bfloat16."
+    return note("machine/bf16", says, "Train with --bf16.")

@@ -1,12 +1,15 @@
-"""A finding: what was looked at, how it stands, what to do; and the table of them.
+"""Findings of the checks, and their layout as a table.
 
-{"check": "group/name", "level": "ok" | "note" | "problem", "says": …, "fix": …}; a
-note runs but may disappoint, a problem stops a run or spoils its result.
+A finding is {"check": "group/name", "level": "ok" | "note" | "problem", "says": the
+result, "fix": what to do}. A run works despite a note, but may be slow or score lower. A
+problem stops a run or makes its result wrong.
 """
 
 import itertools
 import re
 import textwrap
+
+from bert_tf.ground import count
 
 _TICKS = {"ok": ("✓", "32"), "note": ("!", "33"), "problem": ("✗", "31")}
 
@@ -23,17 +26,19 @@ def problem(check, says, fix):
     return {"check": check, "level": "problem", "says": says, "fix": fix}
 
 
-def refused(check, error, otherwise):
-    """A problem from an error, whose last sentence is the next move as a rule.
+def from_error(check, error, default_fix):
+    """Returns the problem that an exception describes.
 
     Args:
-        error: the exception.
-        otherwise: the fix where the message is a single sentence.
+        check: "group/name".
+        error: the exception; the last sentence of its message becomes the fix.
+        default_fix: the fix if the message is a single sentence.
     """
-    *says, move = re.split(r"(?<=[.?;:]) (?=[A-Z]|pip install)", str(error).strip())
+    message = str(error).strip()
+    *says, fix = re.split(r"(?<=[.?;:]) (?=[A-Z]|pip install)", message)
     if not says:
-        return problem(check, move, otherwise)
-    return problem(check, " ".join(says).rstrip(":"), move)
+        return problem(check, message, default_fix)
+    return problem(check, " ".join(says).rstrip(":"), fix)
 
 
 def count_levels(findings):
@@ -43,11 +48,12 @@ def count_levels(findings):
 
 
 def format_table(findings, width=100, color=False):
-    """Lays findings out for a person: by group, ticked, the fix below each.
+    """Returns findings as a text table: by group, each with its level and its fix.
 
     Args:
+        findings: list of findings.
         width: characters of a line.
-        color: whether the ticks are coloured, as terminals understand it.
+        color: True to colour the levels with terminal codes.
     """
     lines = []
     column = max(len(finding["check"].partition("/")[2]) for finding in findings) + 2
@@ -73,7 +79,7 @@ def _group(finding):
 
 
 def _wrap(text, width):
-    # Commands and flags are to be copied: a hyphen does not break them.
+    # Breaks at hyphens would split commands and flags, which users copy.
     return textwrap.wrap(
         text, max(width, 30), break_on_hyphens=False, break_long_words=False
     ) or [""]
@@ -81,11 +87,11 @@ def _wrap(text, width):
 
 def _verdict(problems, notes):
     counts = [
-        f"{number} {noun}{'' if number == 1 else 's'}"
+        count(number, noun)
         for number, noun in ((problems, "problem"), (notes, "note"))
         if number
     ]
     if not counts:
-        return "All is well."
-    ending = "mend what is marked ✗ first" if problems else "nothing stands in the way"
+        return "No problems."
+    ending = "fix the problems (✗) before a run" if problems else "you can start a run"
     return f"{' and '.join(counts)}: {ending}."

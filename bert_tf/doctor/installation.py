@@ -1,7 +1,7 @@
-"""Are the packages those that setup.py asks for, and do they fit one another?
+"""Checks of Python, the installed packages, and the settings of Keras.
 
-Read from what pip recorded; the ranges stand in setup.py alone. Nothing here needs
-TensorFlow, so that it can say why TensorFlow does not load.
+Versions and requirements come from pip's records, so they are declared in setup.py alone.
+Nothing here imports TensorFlow, so that a broken TensorFlow can be reported.
 """
 
 import importlib
@@ -15,27 +15,27 @@ import time
 from bert_tf.doctor.findings import note, ok, problem
 
 SHOWN = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "safetensors")
-# Builds of the same package under another name.
+# Other builds of a package: {name: their names}.
 _BUILDS = {"tensorflow": ("tensorflow-cpu", "tf-nightly", "tensorflow-tpu")}
 _INSTALL = "pip install -e ."
 
 
 def check(environ=os.environ):
-    """Returns the findings on Python, the packages and Keras' settings."""
+    """Returns the findings on Python, the packages and the settings of Keras."""
     try:
-        known = importlib.metadata.distribution("bert_tf")
+        package = importlib.metadata.distribution("bert_tf")
     except importlib.metadata.PackageNotFoundError:
-        says = "bert_tf is not installed by pip, so the ranges it asks for are unknown."
-        found = [note("installation/bert_tf", says, _INSTALL)]
-        found += check_packages([], installed_version)
+        says = "pip did not install bert_tf, so the versions it requires are unknown."
+        findings = [note("installation/bert_tf", says, _INSTALL)]
+        findings += check_packages([], installed_version)
     else:
-        found = [check_python(known.metadata["Requires-Python"])]
-        found += check_packages(known.requires or [], installed_version)
-    return found + check_keras(environ, installed_version)
+        findings = [check_python(package.metadata["Requires-Python"])]
+        findings += check_packages(package.requires or [], installed_version)
+    return findings + check_keras(environ, installed_version)
 
 
 def installed_version(name):
-    """The version that pip recorded, None where it is not installed."""
+    """Returns the version of an installed package, or None."""
     for build in (name, *_BUILDS.get(name, ())):
         try:
             return importlib.metadata.version(build)
@@ -44,92 +44,97 @@ def installed_version(name):
     return None
 
 
-def check_python(wanted, version=None):
+def check_python(required, version=None):
+    """Compares the version of Python with the required one, such as ">=3.11"."""
     from packaging.specifiers import SpecifierSet
 
     version = version or platform.python_version()
-    if SpecifierSet(wanted or "").contains(version, prereleases=True):
+    if SpecifierSet(required or "").contains(version, prereleases=True):
         return ok("installation/python", f"Python {version}")
     return problem(
         "installation/python",
-        f"Python is {version}, bert_tf asks for {wanted}.",
-        "Make an environment with another one: uv venv --python 3.12, or "
+        f"Python is {version}, but bert_tf requires {required}.",
+        "Create an environment with another version: uv venv --python 3.12, or "
         "conda create -n bert python=3.12",
     )
 
 
 def check_packages(requires, version):
-    """Compares what is installed with what is asked for.
+    """Compares the installed packages with the required ones.
 
     Args:
-        requires: lines such as "keras<3.16,>=3.13", as pip records them.
-        version: function(name) -> version, None where it is not installed.
+        requires: requirements such as "keras<3.16,>=3.13".
+        version: function(name) -> version, or None for a missing package.
     """
     from packaging.requirements import Requirement
 
-    found = []
+    findings = []
     for requirement in map(Requirement, requires):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue  # Of an extra that nobody asked for.
-        name, wanted = requirement.name, requirement.specifier
+            continue  # Optional, or for another platform.
+        name, required = requirement.name, requirement.specifier
         received = version(name)
         if received is None:
             says = f"{name} is not installed."
-        elif not wanted.contains(received, prereleases=True):
-            says = f"{name} is {received}, bert_tf asks for {wanted}."
+        elif not required.contains(received, prereleases=True):
+            says = f"{name} is {received}, but bert_tf requires {required}."
         else:
             continue
-        fix = f"pip install '{name}{wanted}'" if str(wanted) else f"pip install {name}"
-        found.append(problem(f"installation/{name}", says, fix))
+        package = f"'{name}{required}'" if str(required) else name
+        fix = f"pip install {package}"
+        findings.append(problem(f"installation/{name}", says, fix))
     tensorflow, text = version("tensorflow"), version("tensorflow-text")
-    # Its kernels are built against one minor version and load into no other.
+    # The kernels of tensorflow-text load only into the minor version they are built for.
     if tensorflow and text and _minor(tensorflow) != _minor(text):
-        says = f"tensorflow-text is {text}, tensorflow {tensorflow}: the first two "
-        says += "numbers must be equal, or it does not load."
+        says = (
+            f"tensorflow-text is {text}, but tensorflow is {tensorflow}: their first "
+        )
+        says += "two numbers must be equal."
         fix = f"pip install 'tensorflow-text=={_minor(tensorflow)}.*'"
-        found.append(problem("installation/tensorflow-text", says, fix))
-    if found:
-        return found
+        findings.append(problem("installation/tensorflow-text", says, fix))
     versions = ", ".join(f"{name} {version(name)}" for name in SHOWN if version(name))
-    return [ok("installation/packages", versions or "none of ours is installed")]
+    passed = ok("installation/packages", versions or "no required package is installed")
+    return findings or [passed]
 
 
 def check_keras(environ, version):
-    """Which Keras speaks, and on which backend."""
-    found = []
-    # The values that TensorFlow takes for yes.
+    """Checks the version of Keras that tf.keras means, and the backend of Keras."""
+    findings = []
+    # The values that TensorFlow understands as true.
     if environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True"):
-        says = "TF_USE_LEGACY_KERAS makes tf.keras the old Keras 2"
+        says, fix = "TF_USE_LEGACY_KERAS selects Keras 2", "unset TF_USE_LEGACY_KERAS"
         if version("tf_keras"):
-            says += "; bert_tf uses Keras 3 and does not mix with models of that one."
-            found.append(note("installation/keras", says, "unset TF_USE_LEGACY_KERAS"))
+            says += "; bert_tf uses Keras 3 and cannot be combined with Keras 2 models."
+            findings.append(note("installation/keras", says, fix))
         else:
             says += ", which is not installed: TensorFlow will not load."
-            fix = "unset TF_USE_LEGACY_KERAS"
-            found.append(problem("installation/keras", says, fix))
+            findings.append(problem("installation/keras", says, fix))
     backend, source = _backend(environ)
     if backend != "tensorflow":
-        says = f"Keras runs on {backend} ({source}); bert_tf needs it on TensorFlow."
+        says = (
+            f"the backend of Keras is {backend} ({source}); bert_tf needs tensorflow."
+        )
         fix = "export KERAS_BACKEND=tensorflow"
-        found.append(problem("installation/backend", says, fix))
-    return found
+        findings.append(problem("installation/backend", says, fix))
+    return findings
 
 
 def check_import():
-    """Loads TensorFlow, TensorFlow Text and Keras, as every run does."""
-    begun = time.perf_counter()
+    """Imports TensorFlow, TensorFlow Text and Keras, as every run does."""
+    start = time.perf_counter()
     try:
         importlib.import_module("bert_tf.predictor")
     except Exception as error:  # noqa: BLE001
-        # A broken library raises whatever it likes.
+        # A broken library may raise any exception.
         lines = str(error).strip().splitlines() or [""]
         return problem(
             "installation/import",
-            f"bert_tf does not load: {type(error).__name__}: {lines[0][:200]}",
-            "Mend what stands above; else in a fresh environment: " + _INSTALL,
+            f"bert_tf cannot be imported: {type(error).__name__}: {lines[0][:200]}",
+            "Fix the other problems of the installation first. If there are none, "
+            f"install bert_tf into a new environment: {_INSTALL}",
         )
-    seconds = time.perf_counter() - begun
-    return ok("installation/import", f"all of it loads, in {seconds:.1f} s")
+    seconds = time.perf_counter() - start
+    return ok("installation/import", f"bert_tf can be imported, in {seconds:.1f} s")
 
 
 def _minor(version):
@@ -137,7 +142,7 @@ def _minor(version):
 
 
 def _backend(environ):
-    """(the backend, where that is said), as Keras finds it."""
+    """Returns (the backend of Keras, the variable or file that sets it)."""
     if environ.get("KERAS_BACKEND"):
         return environ["KERAS_BACKEND"], "KERAS_BACKEND"
     home = environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"

@@ -1,7 +1,7 @@
-"""What there is to compute with: processors, threads, memory, their instructions.
+"""Checks of the processors, threads, instruction sets and memory of the machine.
 
-Read from Linux's /proc and /sys; elsewhere what cannot be known is left out. Nothing
-here needs TensorFlow.
+They read Linux's /proc and /sys; on other systems, findings without data are left out.
+Nothing here imports TensorFlow.
 """
 
 import os
@@ -15,7 +15,7 @@ OWN_GROUPS = pathlib.Path("/proc/self/cgroup")
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 MEMORY_INFO = pathlib.Path("/proc/meminfo")
 
-# As the processor says it, and as people do.
+# {flag in /proc/cpuinfo: usual name}.
 _INSTRUCTIONS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -26,47 +26,57 @@ _INSTRUCTIONS = {
     "sve": "SVE",
     "bf16": "bf16",
 }
-# Where a processor has one of these, TensorFlow turns oneDNN on by itself (port.cc).
-_ONEDNN_BY_ITSELF = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8"}
+# TensorFlow turns oneDNN on by default if the processor has one of these (port.cc).
+_ONEDNN_BY_DEFAULT = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8"}
 
 
 def check(environ=os.environ):
     """Returns the findings on processors, threads, instructions and memory."""
     cpus, limit = usable_cpus(), cpu_limit()
     name, flags = read_cpu_info()
-    found = [check_cpus(cpus, limit), *check_threads(environ, min(cpus, limit or cpus))]
-    known = [_INSTRUCTIONS[flag] for flag in _INSTRUCTIONS if flag in flags]
-    if known:
-        found.append(ok("machine/instructions", f"{name}: {', '.join(known)}"))
+    threads = check_threads(environ, min(cpus, limit or cpus))
+    findings = [check_cpus(cpus, limit), *threads]
+    instructions = [_INSTRUCTIONS[flag] for flag in _INSTRUCTIONS if flag in flags]
+    if instructions:
+        says = f"{name}: {', '.join(instructions)}"
+        findings.append(ok("machine/instructions", says))
     if "avx" in flags:
-        found.append(check_onednn(environ, flags))
+        findings.append(check_onednn(environ, flags))
     memory = usable_memory()
     if memory:
-        found.append(ok("machine/memory", f"{memory / 1e9:.1f} GB free"))
-    return found
+        findings.append(ok("machine/memory", f"{memory / 1e9:.1f} GB free"))
+    return findings
 
 
 def usable_cpus():
-    """How many processors this process may run on."""
+    """Returns the number of processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cpu_limit(groups=GROUPS, own=OWN_GROUPS):
-    """Processors' worth of time that the container may take, rounded up, or None."""
+    """Returns the container's limit of processor time in processors, or None.
+
+    Args:
+        groups: folder of the control groups.
+        own: file that lists the control groups of this process.
+
+    Returns:
+        int, rounded up.
+    """
     limits = []
     for group in _own_groups("cpu", groups, own):
-        quota = _words(group / "cpu.max") or (  # Version 2 of cgroups, or 1.
+        quota = _words(group / "cpu.max") or (  # Version 2 of cgroups, else 1.
             _words(group / "cpu.cfs_quota_us") + _words(group / "cpu.cfs_period_us")
         )
-        if len(quota) == 2 and quota[0].isdecimal():  # Else "max", or -1.
+        if len(quota) == 2 and quota[0].isdecimal():  # "max" and -1 mean no limit.
             limits.append(-(-int(quota[0]) // int(quota[1])))
     return min(limits, default=None)
 
 
 def usable_memory(groups=GROUPS, own=OWN_GROUPS, info=MEMORY_INFO):
-    """Bytes that may still be taken, as far as is known; None where it is not."""
+    """Returns the free bytes of memory, within the container's limit, or None."""
     words = _words(info)
     limits = []
     if "MemAvailable:" in words:
@@ -78,7 +88,7 @@ def usable_memory(groups=GROUPS, own=OWN_GROUPS, info=MEMORY_INFO):
 
 
 def read_cpu_info(path=CPU_INFO):
-    """(the processor's name, the set of its flags)."""
+    """Returns (name of the processor, set of its flags)."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -86,56 +96,60 @@ def read_cpu_info(path=CPU_INFO):
     fields = {}
     for line in lines:
         key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())  # All cores say the same.
+        fields.setdefault(key.strip(), value.strip())  # The first core is enough.
     name = fields.get("model name") or platform.machine()
     return name, set((fields.get("flags") or fields.get("Features", "")).split())
 
 
 def check_cpus(cpus, limit):
-    says = f"{cpus} usable"
+    """Compares the processors with the container's limit of processor time."""
+    says = f"{cpus} available"
     if limit is None or limit >= cpus:
         return ok("machine/processors", says)
-    # TensorFlow looks at the first number only; its threads then stop one another.
-    says += f", but the container may take the time of {limit} only."
+    # TensorFlow starts a thread for each processor and ignores the limit.
+    says += f", but the container's limit is the time of {limit}, so threads will wait."
     return note("machine/processors", says, f"export TF_NUM_INTRAOP_THREADS={limit}")
 
 
 def check_threads(environ, cpus):
-    """Compares the numbers of threads asked for with the processors there are."""
-    found = []
-    for name, whose in (
+    """Compares the numbers of threads in the environment with the processors."""
+    findings = []
+    for name, library in (
         ("TF_NUM_INTRAOP_THREADS", "TensorFlow"),
-        # TensorFlow's own wheels do not read this one.
+        # The wheels of TensorFlow ignore this variable.
         ("OMP_NUM_THREADS", "NumPy and scikit-learn"),
     ):
         value = environ.get(name, "").partition(",")[0].strip()
         if not value.isdecimal() or int(value) in (0, cpus):
             continue
-        says = f"{name}={value} gives {whose} "
+        says = f"{name}={value} gives {library} "
         if int(value) < cpus:
-            says += f"fewer threads than the {cpus} processors there are."
+            says += f"fewer threads than the {cpus} available processors."
         else:
-            says += f"more threads than processors ({cpus}): they wait for each other."
-        found.append(note("machine/threads", says, f"unset {name}, or {name}={cpus}"))
-    return found
+            says += f"more threads than the {cpus} available processors, so threads "
+            says += "wait for each other."
+        fix = f"unset {name}, or export {name}={cpus}"
+        findings.append(note("machine/threads", says, fix))
+    return findings
 
 
 def check_onednn(environ, flags):
-    """Whether TensorFlow uses oneDNN, Intel's kernels, on this x86 processor."""
+    """Checks whether TensorFlow uses oneDNN, Intel's kernels for x86 processors."""
     value = environ.get("TF_ENABLE_ONEDNN_OPTS", "")
     if value == "1":
         return ok("machine/oneDNN", "on (TF_ENABLE_ONEDNN_OPTS=1)")
-    by_itself = bool(flags & _ONEDNN_BY_ITSELF)
-    if by_itself and value == "0":
-        says = "off (TF_ENABLE_ONEDNN_OPTS=0), though this processor gains from it."
+    by_default = bool(flags & _ONEDNN_BY_DEFAULT)
+    if by_default and value == "0":
+        says = "off (TF_ENABLE_ONEDNN_OPTS=0), but it is faster on this processor."
         return note("machine/oneDNN", says, "unset TF_ENABLE_ONEDNN_OPTS")
-    if by_itself:
-        return ok("machine/oneDNN", "on, as TensorFlow does on this processor")
-    return ok("machine/oneDNN", "off, as TensorFlow does on processors without VNNI")
+    if by_default:
+        return ok("machine/oneDNN", "on, the default of TensorFlow on this processor")
+    says = "off, the default of TensorFlow on processors without VNNI"
+    return ok("machine/oneDNN", says)
 
 
 def _own_groups(controller, groups, own):
-    """The control groups this process is in, innermost first, of either version."""
+    """Yields the control groups of this process, innermost first, of both versions."""
     try:
         lines = own.read_text().splitlines()
     except OSError:
@@ -147,7 +161,7 @@ def _own_groups(controller, groups, own):
         root = groups / controller if controllers else groups
         group = root / path.lstrip("/")
         yield group
-        yield from (above for above in group.parents if above.is_relative_to(root))
+        yield from (parent for parent in group.parents if parent.is_relative_to(root))
 
 
 def _words(path):

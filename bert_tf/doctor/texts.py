@@ -1,4 +1,4 @@
-"""How a tokenizer cuts the texts at hand: unknown words, pieces a word, lengths."""
+"""Checks of texts with a tokenizer: unknown words, tokens a word, lengths."""
 
 import collections
 
@@ -8,9 +8,9 @@ from bert_tf.doctor.findings import note, ok, problem
 from bert_tf.ground import count, quote
 
 BATCH = 1000
-UNKNOWN = (0.01, 0.05)  # Shares of [UNK] that are worth a note, and a problem.
-TORN = 2.5  # Pieces a word where words are mere letters to the model; English: 1.2.
-CUT = 0.01  # Share of examples that may be cut without a word about it.
+UNKNOWN = (0.01, 0.05)  # Fractions of [UNK] that make a note, and a problem.
+FRAGMENTED = 2.5  # Tokens a word; more means single letters. English text has 1.2.
+TRUNCATED = 0.01  # Fraction of truncated examples that is no note yet.
 
 
 def check(records, tokenizer, config, max_seq_length):
@@ -19,27 +19,31 @@ def check(records, tokenizer, config, max_seq_length):
     Args:
         records: dicts with `text` and perhaps `text_pair`, as `read_table` gives.
         tokenizer, config: `BertTokenizer` and `BertConfig` of the model.
-        max_seq_length: pieces of an example, special ones included.
+        max_seq_length: longest example in tokens, with [CLS] and [SEP].
     """
     fields = [field for field in ("text", "text_pair") if field in records[0]]
     texts = [record[field] for field in fields for record in records]
     counts, words, unknown, unread = measure(texts, tokenizer)
     lengths = counts.reshape(len(fields), -1).sum(axis=0)
-    lengths += 1 + len(fields)  # [CLS], and a [SEP] after each text.
+    lengths += 1 + len(fields)  # [CLS], and [SEP] after each text.
     return [
-        *check_pieces(int(counts.sum()), words, unknown, unread),
+        *check_tokens(int(counts.sum()), words, unknown, unread),
         *check_lengths(lengths, max_seq_length, config),
     ]
 
 
 def measure(texts, tokenizer):
-    """Cuts texts into pieces and counts.
+    """Tokenizes texts and counts.
+
+    Args:
+        texts: list of strings.
+        tokenizer: `BertTokenizer`.
 
     Returns:
-        int64 [texts], the pieces of each; the number of words; {unknown word: how
-        often}; the texts of which nothing is left, or nothing but [UNK].
+        (int64 [texts], tokens of each text; number of words; Counter of unknown words;
+        list of the texts without any token but [UNK]).
     """
-    continues = np.array([piece.startswith("##") for piece in tokenizer.vocab])
+    continues = np.array([token.startswith("##") for token in tokenizer.vocab])
     counts, words, unknown, unread = [], 0, collections.Counter(), []
     for begin in range(0, len(texts), BATCH):
         batch = texts[begin : begin + BATCH]
@@ -59,55 +63,62 @@ def measure(texts, tokenizer):
     return np.concatenate(counts), words, unknown, unread
 
 
-def check_pieces(pieces, words, unknown, unread):
-    """Judges what `measure` counted."""
-    found = []
-    share = unknown.total() / max(pieces, 1)
-    says = f"{unknown.total():,} of {pieces:,} pieces ({share:.1%}) are [UNK]"
+def check_tokens(tokens, words, unknown, unread):
+    """Returns the findings on what `measure` counted; `tokens` is their sum."""
+    findings = []
+    fraction = unknown.total() / max(tokens, 1)
+    says = f"{unknown.total():,} of {tokens:,} tokens ({fraction:.1%}) are [UNK]"
     if unknown:
-        often = ", ".join(f"{word!r} ({n})" for word, n in unknown.most_common(5))
-        says += f", most often {often}"
-    fix = "Take a model of the texts' language (--model=bert-base-multilingual-cased), "
-    fix += "or replace these characters in the file."
-    if share >= UNKNOWN[0]:
-        level = problem if share >= UNKNOWN[1] else note
-        found.append(level("texts/unknown", f"{says}.", fix))
-    a_word = pieces / max(words, 1)
-    if a_word > TORN:
-        torn = f"{a_word:.1f} pieces a word: the vocabulary is not of this language."
-        found.append(note("texts/pieces", torn, fix))
-    if not found:
-        found.append(ok("texts/pieces", f"{a_word:.2f} a word; {says}"))
+        frequent = ", ".join(f"{word!r} ({n})" for word, n in unknown.most_common(5))
+        says += f", most often {frequent}"
+    fix = "Use a model for the language of the texts "
+    fix += "(--model=bert-base-multilingual-cased), or replace these characters."
+    if fraction >= UNKNOWN[0]:
+        level = problem if fraction >= UNKNOWN[1] else note
+        findings.append(level("texts/unknown", f"{says}.", fix))
+    per_word = tokens / max(words, 1)
+    if per_word > FRAGMENTED:
+        fragmented = f"{per_word:.1f} tokens a word: the vocabulary does not suit the "
+        fragmented += "language of the texts."
+        findings.append(note("texts/tokens", fragmented, fix))
+    if not findings:
+        findings.append(ok("texts/tokens", f"{per_word:.2f} a word; {says}"))
     if unread:
-        says = f"{count(len(unread), 'text')} of nothing that the model can read: "
+        says = f"{count(len(unread), 'text')} without any token that the model knows: "
         says += f"{quote(unread[0])}."
-        fix = "Delete these rows, or replace what is in them by words."
-        found.append(note("texts/unreadable", says, fix))
-    return found
+        fix = "Delete these rows, or write their texts in words."
+        findings.append(note("texts/unreadable", says, fix))
+    return findings
 
 
 def check_lengths(lengths, max_seq_length, config):
-    """Compares int [examples], pieces with the special ones, with what may be read."""
+    """Compares the lengths of examples with the longest that the model will read.
+
+    Args:
+        lengths: int [examples], tokens with [CLS] and [SEP].
+        max_seq_length: longer examples are truncated to it.
+        config: `BertConfig`.
+    """
     quantiles = np.quantile(lengths, (0.5, 0.9, 0.99, 1), method="higher")
-    says = "{} pieces at the median, {} at 90 %, {} at 99 %, {} at most".format(
-        *quantiles
-    )
+    says = "tokens an example: median {}, 90% have up to {}, 99% up to {}, all up to {}"
+    says = says.format(*quantiles)
     positions = config.max_position_embeddings
-    max_seq_length = min(max_seq_length, positions)  # That is a finding of its own.
-    cut = lengths[lengths > max_seq_length]
-    if not cut.size:
-        return [ok("texts/lengths", f"{says}; none is cut at {max_seq_length}")]
-    says += f"; {cut.size} of {len(lengths)} ({cut.size / len(lengths):.1%}) lose "
-    says += f"{(cut - max_seq_length).mean():.0f} each on average at {max_seq_length}"
-    if cut.size <= CUT * len(lengths):
+    max_seq_length = min(max_seq_length, positions)  # `model.check` reports the excess.
+    long = lengths[lengths > max_seq_length]
+    if not long.size:
+        return [ok("texts/lengths", f"{says}; none is truncated at {max_seq_length}")]
+    says += f"; {long.size} of {len(lengths)} ({long.size / len(lengths):.1%}) are "
+    says += f"truncated at {max_seq_length} and lose "
+    says += f"{(long - max_seq_length).mean():.0f} tokens on average"
+    if long.size <= TRUNCATED * len(lengths):
         return [ok("texts/lengths", says)]
     if max_seq_length == positions:
-        says += ", which is all the positions the model has."
-        fix = "Put what matters first, or split the texts into rows of their own."
+        says += f"; the model has only {positions} positions."
+        fix = "Put the important part of a text first, or split it into several rows."
         return [note("texts/lengths", says, fix)]
-    fix = f"--max_seq_length={quantiles[2]} holds 99 % whole"
+    fix = f"--max_seq_length={quantiles[2]} keeps 99% of the examples whole"
     if quantiles[2] > positions:
         says += f"; the model has {positions} positions"
-        share = np.mean(lengths <= positions)
-        fix = f"--max_seq_length={positions} holds {share:.0%} whole"
+        fraction = np.mean(lengths <= positions)
+        fix = f"--max_seq_length={positions} keeps {fraction:.0%} of the examples whole"
     return [note("texts/lengths", f"{says}.", fix)]

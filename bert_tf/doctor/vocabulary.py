@@ -1,77 +1,92 @@
-"""Does the vocabulary suit the model, and its lower-casing the vocabulary?"""
+"""Checks of the vocabulary against the model and against `do_lower_case`."""
 
 import collections
 import json
 
 from bert_tf.doctor.findings import note, ok, problem
+from bert_tf.ground import count
 
-CASED = 0.01  # Share of pieces with capitals; uncased vocabularies have none.
-LATIN = 0.5  # Share of pieces with Latin letters, of a vocabulary for such texts.
+CASED = 0.01  # Fraction of tokens with capital letters; uncased vocabularies have 0.
+LATIN = 0.5  # Fraction of tokens with Latin letters in a vocabulary of such a language.
 
 
 def check(path, folder):
     """Returns the findings on a folder's vocabulary."""
     vocab, rows = folder.vocab, folder.config.vocab_size
-    found = check_pieces(path, vocab, rows)
-    says_itself = _says_lower_case(path)
+    findings = check_tokens(path, vocab, rows)
     lower_case = folder.tokenizer["do_lower_case"]
-    return [*found, check_case(path, vocab, lower_case, says_itself)]
+    return [*findings, check_case(path, vocab, lower_case, _gives_lower_case(path))]
 
 
-def check_pieces(path, vocab, rows):
-    """Size, special pieces, pieces listed twice."""
-    found = []
+def check_tokens(path, vocab, rows):
+    """Checks the size of a vocabulary, [MASK], and tokens that occur twice.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+        vocab: list of tokens.
+        rows: rows of the model's word table.
+    """
+    findings = []
     file = path / "vocab.txt"
     counts = collections.Counter(vocab)
-    twice = [piece for piece in counts if counts[piece] > 1]
-    if twice:
-        shown = ", ".join(map(repr, twice[:4]))
-        says = (
-            f"{len(twice)} listed twice ({shown}): only the later id of each is used."
-        )
-        fix = f"Harmless if published so; else restore {file}: no line may be deleted."
-        found.append(note("model/vocabulary", says, fix))
+    repeated = [token for token in counts if counts[token] > 1]
+    if repeated:
+        shown = ", ".join(map(repr, repeated[:4]))
+        says = f"{count(len(repeated), 'token')} listed more than once ({shown}); only "
+        says += "the last id of each is used."
+        fix = f"If the published vocabulary has no such tokens, restore {file}."
+        findings.append(note("model/vocabulary", says, fix))
     if "[MASK]" not in counts:
-        says = "no [MASK]: fine to fine-tune, not to pretrain."
-        fix = f"Was {file} cut short? Restore the published one."
-        found.append(note("model/vocabulary", says, fix))
-    # Tables are rounded up to a multiple of 64 or so; no more.
+        says = "no [MASK], so the model can be fine-tuned but not pretrained."
+        fix = f"If {file} was cut short, restore the published one."
+        findings.append(note("model/vocabulary", says, fix))
+    # Word tables are often padded to a multiple of 64 or 128 rows.
     if rows - len(vocab) >= 128:
-        says = f"{len(vocab):,} pieces, but {rows:,} rows in the model's word table."
-        fix = f"Restore {file}: it seems to be cut short, or another model's."
-        found.append(problem("model/vocabulary", says, fix))
-    return found or [ok("model/vocabulary", f"{len(vocab):,} pieces, {rows:,} rows")]
+        says = f"{len(vocab):,} tokens, but {rows:,} rows in the model's word table."
+        fix = f"Restore {file}, which is cut short or belongs to another model."
+        findings.append(problem("model/vocabulary", says, fix))
+    passed = f"{len(vocab):,} tokens, {rows:,} rows in the word table"
+    return findings or [ok("model/vocabulary", passed)]
 
 
-def check_case(path, vocab, lower_case, says_itself=True):
-    """Judges `do_lower_case` by the share of pieces with capitals."""
-    words = [piece for piece in vocab if piece[:1] + piece[-1:] not in ("[]", "<>")]
-    share = sum(piece != piece.lower() for piece in words) / max(len(words), 1)
+def check_case(path, vocab, lower_case, is_given=True):
+    """Compares `do_lower_case` with the fraction of tokens that have capital letters.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+        vocab: list of tokens.
+        lower_case: the value of `do_lower_case`.
+        is_given: False if no file gives the value, so that `vocab` decided it.
+    """
+    words = [token for token in vocab if token[:1] + token[-1:] not in ("[]", "<>")]
+    capitals = sum(token != token.lower() for token in words) / max(len(words), 1)
     latin = sum(map(_is_latin, words)) / max(len(words), 1)
-    file, value = path / "tokenizer_config.json", json.dumps(not lower_case)
-    fix = f'Write "do_lower_case": {value} in {file}.'
-    has = f"{share:.0%} of its pieces have capitals"
-    if lower_case and share >= CASED:
-        says = f"{has}, yet do_lower_case is true: those are never used."
+    value, opposite = json.dumps(lower_case), json.dumps(not lower_case)
+    file = path / "tokenizer_config.json"
+    fix = f'Write "do_lower_case": {opposite} into {file}.'
+    facts = (
+        f"do_lower_case is {value}, {capitals:.0%} of the tokens have capital letters"
+    )
+    if lower_case and capitals >= CASED:
+        says = f"{facts}: these tokens are never used."
         return problem("model/case", says, fix)
-    if not lower_case and share < CASED:
-        says = f"{has}, yet do_lower_case is false: capitalised words become [UNK]."
+    if not lower_case and capitals < CASED:
+        says = f"{facts}: words with capital letters become [UNK]."
         # Chinese models are published like this, and their texts have few capitals.
         level = problem if latin >= LATIN else note
         return level("model/case", says, fix)
-    said = f"do_lower_case {json.dumps(lower_case)}; {has}"
-    if says_itself:
-        return ok("model/case", said)
-    fix = f'Write "do_lower_case": {json.dumps(lower_case)} in {file}, to be sure.'
-    return note("model/case", f"{said}, from which it was guessed.", fix)
+    if is_given:
+        return ok("model/case", facts)
+    says = f"{facts}; no file gives do_lower_case, so the tokens decided."
+    return note("model/case", says, f'Write "do_lower_case": {value} into {file}.')
 
 
-def _is_latin(piece):
-    return any("a" <= character <= "z" for character in piece.lower())
+def _is_latin(token):
+    return any("a" <= character <= "z" for character in token.lower())
 
 
-def _says_lower_case(path):
-    """Whether one of the tokenizer's files says do_lower_case."""
+def _gives_lower_case(path):
+    """Returns whether a file of the tokenizer gives do_lower_case."""
     try:
         if "do_lower_case" in json.loads((path / "tokenizer_config.json").read_text()):
             return True

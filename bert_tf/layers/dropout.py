@@ -1,9 +1,9 @@
-"""Dropout whose mask is a function of a seed that travels with the batch.
+"""Dropout whose mask is a function of a seed that comes with the batch.
 
-Keras draws masks from a state inside each layer. Under tf.distribute that state is the
-same on every replica, checkpoints leave it out, and recomputed blocks draw other masks
-the second time. A seed that comes with the rows has none of these faults: the same
-rows give the same masks, wherever and whenever they are computed.
+Keras draws masks from a state inside each layer. That state is the same on every replica
+of tf.distribute, is missing from checkpoints, and gives another mask when a layer is
+computed a second time. A seed in the batch has none of these faults: equal batches get
+equal masks, at any time and on any device.
 """
 
 import keras
@@ -13,20 +13,28 @@ from bert_tf.layers.random_masks import dropout_mask
 
 
 def fold_in(seed, number):
-    """Returns another seed for part `number` of what `seed` stands for; None stays None."""
+    """Derives the seed of one part of the model, such as a layer, from a seed.
+
+    Args:
+        seed: int32 [2] or None.
+        number: int that identifies the part.
+
+    Returns:
+        int32 [2]; None if `seed` is None.
+    """
     if seed is None:
         return None
-    # The golden ratio's odd multiplier spreads the numbers, so that neighbouring seeds
-    # with neighbouring parts never meet (Knuth, TAOCP 3, 6.4).
+    # Multiplying by an odd number near 2^32 / golden ratio keeps the results of
+    # neighbouring seeds and numbers apart (Knuth, TAOCP 3, 6.4).
     spread = (number * 0x9E3779B1 + 0x40000000) % 0x80000000 - 0x40000000
     return seed + ops.convert_to_tensor([spread, 0], dtype="int32")
 
 
 class Dropout(keras.layers.Layer):
-    """Sets a share of the values to 0 in training and scales the rest (Srivastava, 2014).
+    """Sets random values to 0 in training and scales the others (Srivastava, 2014).
 
     Args:
-        rate: share of values to drop, in [0, 1).
+        rate: fraction of values to drop, in [0, 1).
 
     Call arguments:
         values: float tensor of any shape.
@@ -44,5 +52,5 @@ class Dropout(keras.layers.Layer):
             return values
         if seed is None:
             seed = self.generator.next()
-        # One factor for both passes: the gradient is a single product, no selection.
+        # A product, unlike a selection, has a gradient of one multiplication.
         return values * dropout_mask(ops.shape(values), self.rate, seed, values.dtype)

@@ -1,4 +1,4 @@
-"""What a token brings into the encoder: its piece, its place and its segment.
+"""Embeddings of tokens, positions and segments, the input of the encoder.
 
 Shapes: T tokens of all rows one after another (R·S), H hidden size.
 """
@@ -16,9 +16,9 @@ class Embeddings(keras.layers.Layer):
     Args:
         vocab_size, max_position_embeddings, type_vocab_size: rows of the three tables.
         hidden_size: width of the tables.
-        dropout: share of values dropped in training.
+        dropout: fraction of values dropped in training.
         epsilon: added to the variance in LayerNorm.
-        initializer_range: standard deviation of the truncated normal start.
+        initializer_range: standard deviation of the initial tables.
 
     Call arguments:
         input_ids, position_ids, segment_ids: int32 [T].
@@ -54,8 +54,7 @@ class Embeddings(keras.layers.Layer):
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def build(self, _):
-        # Read as stored and cast after the look-up: autocast would convert 30,522 rows
-        # to use a few hundred.
+        # Without autocast only the rows that are looked up are cast, not all 30,522.
         self.word_table, self.position_table, self.segment_table = (
             self.add_weight(
                 shape=(size, self.hidden_size),

@@ -1,17 +1,18 @@
-"""What stands on the encoder.
+"""Heads on top of the encoder: pooler, masked words, next sentence.
 
-Shapes: B examples, M masked tokens, V pieces, H hidden size.
+Shapes: B examples, M masked tokens, V vocabulary size, H hidden size.
 """
 
 import keras
 from keras import ops
 
+from bert_tf.layers.dense import dense
 from bert_tf.layers.normalization import LayerNorm
 from bert_tf.layers.transformer import ACTIVATIONS
 
 
 class Pooler(keras.layers.Layer):
-    """Dense and tanh over the first token's state (Devlin et al., 2019, 3.1).
+    """A dense layer and tanh over the state of [CLS] (Devlin et al., 2019, 3.1).
 
     Call arguments:
         first_states: float [B, H].
@@ -23,12 +24,10 @@ class Pooler(keras.layers.Layer):
     def __init__(self, hidden_size, *, initializer_range, **kwargs):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
-        self.dense = keras.layers.Dense(
+        self.dense = dense(
             hidden_size,
+            initializer_range,
             activation="tanh",
-            kernel_initializer=keras.initializers.TruncatedNormal(
-                stddev=initializer_range
-            ),
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -41,19 +40,19 @@ class Pooler(keras.layers.Layer):
 
 
 class MaskedLMHead(keras.layers.Layer):
-    """Guesses pieces: dense, activation, LayerNorm, then the word table itself.
+    """Predicts masked tokens: dense, activation, LayerNorm, product with the word table.
 
-    Devlin et al., 2019, 3.1, task 1. The table is the encoder's, tied: the head owns only
-    what stands before it and a bias for each piece.
+    Devlin et al., 2019, 3.1, task 1. The word table is that of the encoder (tied), so it
+    is an argument of the call and no weight of the head.
 
     Args:
         vocab_size, hidden_size: V and H.
         activation: as in `EncoderLayer`.
         epsilon: added to the variance in LayerNorm.
-        initializer_range: standard deviation of the truncated normal start.
+        initializer_range: standard deviation of the initial kernel.
 
     Call arguments:
-        states: float [M, H], of the masked tokens.
+        states: float [M, H], states of the masked tokens.
         word_table: float [V, H].
 
     Returns:
@@ -75,13 +74,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.vocab_size = vocab_size
         self.hidden_size = hidden_size
         self.activation = ACTIVATIONS[activation]
-        self.dense = keras.layers.Dense(
-            hidden_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(
-                stddev=initializer_range
-            ),
-            dtype=self.dtype_policy,
-            name="dense",
+        self.dense = dense(
+            hidden_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
         self.layer_norm = LayerNorm(
             hidden_size, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
@@ -94,7 +88,7 @@ class MaskedLMHead(keras.layers.Layer):
         self.output_bias = self.add_weight(
             shape=(self.vocab_size,),
             initializer="zeros",
-            autocast=False,  # Added in float32, as the loss is computed.
+            autocast=False,  # Logits and loss are float32.
             name="output_bias",
         )
 
@@ -106,7 +100,7 @@ class MaskedLMHead(keras.layers.Layer):
 
 
 class NextSentenceHead(keras.layers.Layer):
-    """Says whether text B followed A (0) or comes from elsewhere (1), as published.
+    """Predicts whether text B follows text A (class 0) or does not (class 1).
 
     Devlin et al., 2019, 3.1, task 2.
 
@@ -125,7 +119,7 @@ class NextSentenceHead(keras.layers.Layer):
         self.initializer_range = initializer_range
 
     def build(self, _):
-        # [2, H], and not a dense layer's kernel, as in the published checkpoints.
+        # Published checkpoints store [2, H], the transpose of a dense kernel.
         self.output_weights = self.add_weight(
             shape=(2, self.hidden_size),
             initializer=keras.initializers.TruncatedNormal(

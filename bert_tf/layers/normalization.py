@@ -1,4 +1,4 @@
-"""LayerNorm with its gradient written out.
+"""LayerNorm with an explicit gradient.
 
 Shapes: T tokens, H hidden size.
 """
@@ -8,10 +8,10 @@ from keras import ops
 
 
 def layer_norm(values, gamma, beta, epsilon):
-    """Moves each token's values to mean 0 and variance 1, then scales and shifts them.
+    """Normalises each token's values to mean 0 and variance 1, then scales and shifts.
 
-    The gradient is the closed form: what automatic differentiation makes of mean and
-    variance passes over the values about twice as often, and memory is what limits.
+    The gradient is written in closed form. Automatic differentiation of mean and variance
+    would read the values about twice as often, and memory bandwidth is the limit.
 
     Args:
         values: float32 [T, H].
@@ -31,11 +31,11 @@ def layer_norm(values, gamma, beta, epsilon):
 
         def gradient(*upstream):
             (upstream,) = upstream
-            inner = upstream * gamma
-            mean = ops.mean(inner, axis=-1, keepdims=True)
-            along = ops.mean(inner * normed, axis=-1, keepdims=True)
+            scaled = upstream * gamma
+            mean = ops.mean(scaled, axis=-1, keepdims=True)
+            projection = ops.mean(scaled * normed, axis=-1, keepdims=True)
             return (
-                (inner - mean - normed * along) * inverse,
+                (scaled - mean - normed * projection) * inverse,
                 ops.sum(upstream * normed, axis=0),
                 ops.sum(upstream, axis=0),
             )
@@ -56,7 +56,7 @@ class LayerNorm(keras.layers.Layer):
         values: float [T, H].
 
     Returns:
-        float [T, H], of the policy's compute type.
+        float [T, H], in the compute dtype of the policy.
     """
 
     def __init__(self, hidden_size, *, epsilon, **kwargs):

@@ -1,9 +1,9 @@
-"""Random masks that are a function of their seed alone, the same on every machine.
+"""Random masks that depend on their seed alone and are equal on every machine.
 
-Bits come from Threefry-2x32 (Salmon et al., 2011, "Parallel random numbers: as easy as
-1, 2, 3"), whose additions, rotations and exclusive ors are exact wherever they run.
-TensorFlow's own generator takes one number after the other, a fifth of an update whose
-rows have 384 tokens; compiled by XLA, Threefry takes as many at once as a processor can.
+The bits come from Threefry-2x32 (Salmon et al., 2011, "Parallel random numbers: as easy
+as 1, 2, 3"). Its additions, rotations and exclusive ors give the same bits on any
+hardware. TensorFlow's generator computes one number at a time, which takes a fifth of an
+update at 384 tokens a row; compiled by XLA, Threefry computes many at once.
 """
 
 import math
@@ -11,18 +11,18 @@ import math
 import keras
 from keras import ops
 
-ROUNDS = 13  # The fewest that pass the tests of randomness, by its authors.
+ROUNDS = 13  # The fewest that pass the authors' statistical tests.
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
-_PARITY = 0x1BD11BDA  # Of the key's third word.
-# What is drawn at once: 2^k or 3·2^k. Each size is compiled anew, a quarter of a second.
+_PARITY = 0x1BD11BDA  # Constant of the published algorithm, for the third key word.
+# Masks are drawn in sizes of 2^k or 3·2^k, since XLA compiles each size once (0.25 s).
 _SIZES = sorted(base << k for k in range(30) for base in (2, 3) if base << k >= 4096)
 
 
 def threefry(key, counter):
-    """Returns two words of random bits for each place of a counter.
+    """Returns 64 random bits for each value of a counter.
 
     Args:
-        key: two uint32 tensors that broadcast.
+        key: two uint32 tensors that broadcast to the counter's shape.
         counter: two uint32 tensors of one shape.
 
     Returns:
@@ -51,23 +51,24 @@ def _rotate(words, count):
 
 
 def dropout_mask(shape, rate, seed, dtype):
-    """Returns a tensor of 0, for a share of it, and what makes up for that elsewhere.
+    """Returns a random mask to multiply values by.
 
     Args:
         shape: ints or int32 scalars.
-        rate: share of zeros, in (0, 1); kept to 2^-32.
+        rate: fraction of zeros, in (0, 1); exact to 2^-32.
         seed: integers [2].
-        dtype: of the mask.
+        dtype: dtype of the mask.
 
     Returns:
-        0 or 1 / (1 - rate), of the given shape and type.
+        tensor of the given shape and dtype: 0 with probability `rate`, otherwise
+        1 / (1 - rate).
     """
     count = math.prod(shape)
-    return ops.reshape(_draw(_room(count), rate, seed, dtype)[:count], shape)
+    return ops.reshape(_draw(_padded_size(count), rate, seed, dtype)[:count], shape)
 
 
-def _room(count):
-    """The smallest of `_SIZES` that has room for `count`."""
+def _padded_size(count):
+    """Returns the smallest of `_SIZES` that is at least `count`."""
     if isinstance(count, int):
         return next(size for size in _SIZES if size >= count)
     sizes = ops.convert_to_tensor(_SIZES, dtype="int32")
@@ -75,7 +76,7 @@ def _room(count):
 
 
 def _compiled(function):
-    """As one kernel of XLA. Backends other than TensorFlow compile whole steps."""
+    """Compiles with XLA on TensorFlow; other backends compile the whole step."""
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf
@@ -85,9 +86,9 @@ def _compiled(function):
 
 @_compiled
 def _draw(size, rate, seed, dtype):
-    """A mask of one axis, `size` even."""
-    places = ops.cast(ops.arange(size // 2, dtype="int32"), "uint32")
+    """Returns a mask with one axis; `size` is even."""
+    counter = ops.cast(ops.arange(size // 2, dtype="int32"), "uint32")
     key = ops.cast(seed, "uint32")
-    words = threefry((key[0], key[1]), (places, ops.zeros_like(places)))
+    words = threefry((key[0], key[1]), (counter, ops.zeros_like(counter)))
     dropped = ops.concatenate(words) < _word(round(rate * 2**32))
     return ops.where(dropped, 0.0, ops.cast(1.0 / (1.0 - rate), dtype))

@@ -1,4 +1,4 @@
-"""The Transformer encoder of BERT: post-norm, as published (Vaswani et al., 2017, 3.1).
+"""The encoder layer of BERT, with LayerNorm last (Vaswani et al., 2017, 3.1).
 
 Shapes: R rows, S tokens a row, T = R·S, H hidden size, I intermediate size.
 """
@@ -7,15 +7,16 @@ import keras
 from keras import ops
 
 from bert_tf.layers.attention import SelfAttention
+from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.layers.normalization import LayerNorm
 
 
 def gelu(x):
-    """Gaussian error linear unit, exact (Hendrycks and Gimpel, 2016).
+    """Returns the exact Gaussian error linear unit (Hendrycks and Gimpel, 2016).
 
-    Written with erf, which TensorFlow, TFLite and ONNX converters all recognise;
-    `keras.activations.gelu` emits erfc, which some of them do not.
+    The formula uses erf, which TensorFlow, TFLite and ONNX converters all recognise;
+    `keras.activations.gelu` uses erfc, which some of them do not.
     """
     return 0.5 * x * (1.0 + ops.erf(x * 0.5**0.5))
 
@@ -28,11 +29,11 @@ ACTIVATIONS = {
 
 
 class Output(keras.layers.Layer):
-    """Dense, dropout, residual, LayerNorm: how both halves of an encoder layer end.
+    """Dense, dropout, residual and LayerNorm, the end of both halves of a layer.
 
     Call arguments:
-        values: float [T, any]; what the half computed.
-        residual: float [T, H]; what it was computed from.
+        values: float [T, input_size], the output of attention or of the activation.
+        residual: float [T, H], the input of that half.
 
     Returns:
         float [T, H].
@@ -44,13 +45,8 @@ class Output(keras.layers.Layer):
         super().__init__(**kwargs)
         self.input_size = input_size
         self.hidden_size = hidden_size
-        self.dense = keras.layers.Dense(
-            hidden_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(
-                stddev=initializer_range
-            ),
-            dtype=self.dtype_policy,
-            name="dense",
+        self.dense = dense(
+            hidden_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.layer_norm = LayerNorm(
@@ -67,22 +63,22 @@ class Output(keras.layers.Layer):
 
 
 class EncoderLayer(keras.layers.Layer):
-    """Self-attention, then a feed-forward network, each with residual and LayerNorm.
+    """Self-attention and a feed-forward network, each with residual and LayerNorm.
 
     Args:
         hidden_size, num_heads, intermediate_size: H, N and I.
         activation: "gelu" (exact), "gelu_new" (tanh) or "relu".
-        hidden_dropout, attention_dropout: shares dropped in training.
+        hidden_dropout, attention_dropout: fractions dropped in training.
         epsilon: added to the variance in LayerNorm.
-        initializer_range: standard deviation of the truncated normal start.
+        initializer_range: standard deviation of the initial kernels.
 
     Call arguments:
         hidden: float [T, H].
         bias: float32 [R, 1, S, S], see `attention_bias`.
-        at: int32 [Q], flat indices of the tokens whose states are wanted; None for all.
-        few: True where they are about one an example: they alone attend, see
-            `SelfAttention`. With more of them all tokens attend, which is then cheaper,
-            and only what follows is computed for them alone.
+        at: int32 [Q], flat indices of the tokens to return states for; None for all.
+        few: True if Q is about one token an example: attention is then computed for
+            these tokens alone, see `SelfAttention`. False if Q is larger: attention is
+            computed for all tokens, which is then faster, and the rest for these alone.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -102,7 +98,7 @@ class EncoderLayer(keras.layers.Layer):
         initializer_range,
         **kwargs,
     ):
-        # The attention bias passes through as float32.
+        # Without autocast the attention bias stays float32.
         super().__init__(autocast=False, **kwargs)
         self.hidden_size = hidden_size
         self.activation = ACTIVATIONS[activation]
@@ -127,18 +123,13 @@ class EncoderLayer(keras.layers.Layer):
             name="self",
         )
         self.attention_output = output(hidden_size)
-        self.intermediate = keras.layers.Dense(
-            intermediate_size,
-            kernel_initializer=keras.initializers.TruncatedNormal(
-                stddev=initializer_range
-            ),
-            dtype=self.dtype_policy,
-            name="dense",
+        self.intermediate = dense(
+            intermediate_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
         self.feed_forward_output = output(intermediate_size)
 
     def build(self, _):
-        # The scopes give the variables the published names.
+        # These scopes are part of the published variable names.
         with keras.name_scope("attention"):
             self.self_attention.build(None)
             self.attention_output.build(None)

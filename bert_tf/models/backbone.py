@@ -1,8 +1,8 @@
-"""The encoder of BERT as a plain Keras model (Devlin et al., 2019).
+"""The encoder of BERT as a Keras model (Devlin et al., 2019).
 
 Shapes: R rows, S tokens a row, T = R·S, B examples, L layers, N heads, H hidden size.
-A row holds one example or several: attention stays within an example, so the outputs
-are those of one example a row.
+A row holds one or more examples. Tokens attend only within their example, so the outputs
+equal those of one example a row.
 """
 
 import keras
@@ -17,12 +17,12 @@ from bert_tf.layers.transformer import EncoderLayer
 
 
 def as_rows(batch):
-    """Reads a classic padded batch as rows of one example each.
+    """Converts a padded batch to rows of one example each.
 
     Args:
-        batch: dict with `input_ids`, int32 [B, S], and optionally `input_mask` (1 where
-            there is a token; all ones where absent) and `segment_ids` (0 where absent).
-            A batch that has `sequence_ids` holds rows already and comes back unchanged.
+        batch: dict with `input_ids`, int [B, S], and optionally `input_mask` (1 for
+            tokens, 0 for padding; default 1) and `segment_ids` (default 0). A batch with
+            `sequence_ids` already holds rows and is returned unchanged.
 
     Returns:
         dict with `input_ids, segment_ids, position_ids, sequence_ids`, int32 [R, S],
@@ -32,51 +32,53 @@ def as_rows(batch):
         return batch
     input_ids = ops.convert_to_tensor(batch["input_ids"], dtype="int32")
     examples, length = ops.shape(input_ids)
-    input_mask = batch.get("input_mask")
-    segment_ids = batch.get("segment_ids")
+    input_mask, segment_ids = batch.get("input_mask"), batch.get("segment_ids")
+    if input_mask is None:
+        input_mask = ops.ones_like(input_ids)
+    if segment_ids is None:
+        segment_ids = ops.zeros_like(input_ids)
+    numbers = ops.arange(examples, dtype="int32")[:, None] + 1
     return {
         **batch,
         "input_ids": input_ids,
-        "segment_ids": ops.zeros_like(input_ids)
-        if segment_ids is None
-        else ops.cast(segment_ids, "int32"),
+        "segment_ids": ops.cast(segment_ids, "int32"),
         "position_ids": ops.zeros_like(input_ids) + ops.arange(length, dtype="int32"),
-        # The example's number, as in packed rows.
-        "sequence_ids": (ops.arange(examples, dtype="int32")[:, None] + 1)
-        * (
-            ops.ones_like(input_ids)
-            if input_mask is None
-            else ops.cast(input_mask, "int32")
-        ),
+        "sequence_ids": numbers * ops.cast(input_mask, "int32"),
         "first_token": ops.arange(examples, dtype="int32") * length,
     }
 
 
 class BertBackbone(keras.Model):
-    """Rows of tokens in, a state for every token out.
+    """Computes a state for every token, the encoder of BERT without a task head.
 
     Args:
         config: `BertConfig`.
-        dtype: a Keras policy: "float32", "bfloat16", "mixed_bfloat16"; None takes the
-            global one.
-        gradient_checkpointing: True to keep each layer's input alone for the backward
-            pass, which computes the rest again (Chen et al., 2016, "Training deep nets
-            with sublinear memory cost"): a third more time for a fraction of the memory.
-            Needs `dropout_seed`, so that the same values drop again.
+        dtype: Keras policy such as "float32", "bfloat16" or "mixed_bfloat16"; None means
+            the global policy.
+        gradient_checkpointing: True to store only the input of each layer for the
+            backward pass, which computes the rest again (Chen et al., 2016, "Training
+            deep nets with sublinear memory cost"). This takes a third more time and a
+            fraction of the memory. Training then needs `dropout_seed`, so that both
+            computations drop the same values.
 
     Call arguments:
-        batch: dict of rows (`input_ids, segment_ids, position_ids, sequence_ids`, int32
-            [R, S]; `first_token`, int32 [B], flat indices into T) or a classic padded
-            batch (`input_ids, input_mask, segment_ids`), see `as_rows`. `dropout_seed`,
-            int32 [2], makes dropout a function of it; without, each layer draws its own.
+        batch: dict of packed rows (`input_ids, segment_ids, position_ids, sequence_ids`,
+            int32 [R, S]; `first_token`, int32 [B], flat indices into T), or a padded
+            batch (`input_ids, input_mask, segment_ids`), see `as_rows`. The optional
+            `dropout_seed`, int32 [2], determines all dropout masks; without it, each
+            layer draws its own.
 
     Returns:
         dict with `sequence_output`, float [R, S, H], and `pooled_output`, float [B, H].
 
     Example:
-        >>> backbone = BertBackbone(BertConfig.from_size("tiny"))
-        >>> backbone({"input_ids": np.array([[101, 7592, 102]])})["pooled_output"].shape
-        TensorShape([1, 128])
+        >>> import numpy as np
+        >>> import bert_tf
+        >>> config = bert_tf.BertConfig.from_size("tiny", vocab_size=200)
+        >>> backbone = bert_tf.BertBackbone(config)
+        >>> outputs = backbone({"input_ids": np.array([[101, 7, 102]])})
+        >>> tuple(outputs["sequence_output"].shape), tuple(outputs["pooled_output"].shape)
+        ((1, 3, 128), (1, 128))
     """
 
     def __init__(
@@ -85,6 +87,10 @@ class BertBackbone(keras.Model):
         super().__init__(dtype=dtype, name=name)
         self.config = config
         self.gradient_checkpointing = gradient_checkpointing
+        common = {
+            "initializer_range": config.initializer_range,
+            "dtype": self.dtype_policy,
+        }
         self.embeddings = Embeddings(
             config.vocab_size,
             config.hidden_size,
@@ -92,9 +98,8 @@ class BertBackbone(keras.Model):
             type_vocab_size=config.type_vocab_size,
             dropout=config.hidden_dropout_prob,
             epsilon=config.layer_norm_eps,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
             name="embeddings",
+            **common,
         )
         self.encoder_layers = [
             EncoderLayer(
@@ -105,19 +110,13 @@ class BertBackbone(keras.Model):
                 hidden_dropout=config.hidden_dropout_prob,
                 attention_dropout=config.attention_probs_dropout_prob,
                 epsilon=config.layer_norm_eps,
-                initializer_range=config.initializer_range,
-                dtype=self.dtype_policy,
                 name=f"layer_{number}",
+                **common,
             )
             for number in range(config.num_hidden_layers)
         ]
-        self.pooler = Pooler(
-            config.hidden_size,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
-            name="pooler",
-        )
-        # Built here, so that a variable's path never depends on who calls first.
+        self.pooler = Pooler(config.hidden_size, name="pooler", **common)
+        # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
 
     def build(self, _):
@@ -128,22 +127,24 @@ class BertBackbone(keras.Model):
         self.pooler.build(None)
 
     def call(self, batch, training=None):
-        everything = self.compute(as_rows(batch), training=training)
-        return {name: everything[name] for name in ("sequence_output", "pooled_output")}
+        outputs = self.compute(as_rows(batch), training=training)
+        return {name: outputs[name] for name in ("sequence_output", "pooled_output")}
 
     def compute(self, rows, training=None, at=None):
-        """Returns every intermediate of `rows`; what nobody uses is never computed.
+        """Returns all outputs and intermediate values of the encoder.
+
+        In a compiled function, values that nobody uses are never computed.
 
         Args:
             rows: dict, see `as_rows`.
-            at: int32 [Q], flat indices of tokens, for `output_at`.
+            at: int32 [Q], flat indices of the tokens for `output_at`.
 
         Returns:
             dict with `sequence_output` [R, S, H], `pooled_output` [B, H],
-            `hidden_states` (the embeddings, then each layer's output) [L + 1][R, S, H]
-            and `attention_probabilities` [L][R, N, S, S] (None in training with gradient
-            checkpointing); with `at` also `output_at` [Q, H], the output of those tokens
-            alone, for less than all of them cost.
+            `hidden_states` (the embeddings, then the output of each layer) [L + 1][R, S,
+            H] and `attention_probabilities` [L][R, N, S, S] (None in training with
+            gradient checkpointing). With `at` also `output_at` [Q, H], the last layer's
+            output for these tokens, computed without that of the others.
         """
         shape = ops.shape(rows["input_ids"])
         seed = rows.get("dropout_seed")
@@ -155,37 +156,38 @@ class BertBackbone(keras.Model):
         hidden = self.embeddings(**flat, seed=fold_in(seed, 0), training=training)
         states, probabilities = [hidden], []
         for number, layer in enumerate(self.encoder_layers, start=1):
-            # Each layer folds in a few numbers of its own.
+            # Multiples of 16, because each layer folds in a few more numbers.
             arguments = {"seed": fold_in(seed, 16 * number), "training": training}
-            before = hidden
+            last_input = hidden
             if self.gradient_checkpointing and training:
-                hidden, links = _forgetful(layer, arguments)(hidden, bias), None
+                recomputed = _recompute(layer, arguments)
+                hidden, attention = recomputed(hidden, bias), None
             else:
-                hidden, links = layer(hidden, bias, **arguments)
+                hidden, attention = layer(hidden, bias, **arguments)
             states.append(hidden)
-            probabilities.append(links)
-        # Whoever wants only the pooled output (and compiles) does not pay for the last
-        # layer at all other tokens, a seventh of a six-layer model.
-        first, _ = layer(before, bias, at=rows["first_token"], **arguments)
-        rows_of_states = [
+            probabilities.append(attention)
+        # A compiled function that uses only the pooled output then skips the last layer
+        # for all other tokens, a seventh of the time of a six-layer model.
+        first_states, _ = layer(last_input, bias, at=rows["first_token"], **arguments)
+        hidden_states = [
             ops.reshape(state, (*shape, self.config.hidden_size)) for state in states
         ]
-        everything = {
-            "sequence_output": rows_of_states[-1],
-            "pooled_output": self.pooler(first),
-            "hidden_states": rows_of_states,
+        outputs = {
+            "sequence_output": hidden_states[-1],
+            "pooled_output": self.pooler(first_states),
+            "hidden_states": hidden_states,
             "attention_probabilities": probabilities,
         }
         if at is not None:
-            everything["output_at"], _ = layer(
-                before, bias, at=at, few=False, **arguments
+            outputs["output_at"], _ = layer(
+                last_input, bias, at=at, few=False, **arguments
             )
-        return everything
+        return outputs
 
     def with_intermediates(self):
-        """Returns a `keras.Model` of the same layers that gives all of `compute`'s dict.
+        """Returns a `keras.Model` that returns the whole dict of `compute`.
 
-        It takes what the backbone takes, and trains the same variables.
+        It has the inputs of the backbone, and shares its variables.
         """
         return _Intermediates(self)
 
@@ -202,16 +204,17 @@ class BertBackbone(keras.Model):
         return cls(**config | {"config": BertConfig.from_dict(config["config"])})
 
 
-def _forgetful(layer, arguments):
-    """A layer's output as a function that keeps nothing for its gradient but its inputs.
+def _recompute(layer, arguments):
+    """Returns function(hidden, bias) that stores only its inputs for its gradient.
 
     Raises:
-        ValueError: dropout without a seed: computed again, it would drop other values.
+        ValueError: there is no dropout seed, so the second computation would drop other
+            values than the first.
     """
     if arguments["seed"] is None:
         raise ValueError(
-            "gradient_checkpointing computes layers twice, and dropout must drop the "
-            "same values: give dropout_seed, int32 [2], with each batch."
+            "gradient_checkpointing computes each layer twice, and dropout must drop the "
+            "same values both times: give dropout_seed, int32 [2], with each batch."
         )
     return keras.remat(lambda hidden, bias: layer(hidden, bias, **arguments)[0])
 

@@ -1,10 +1,10 @@
-"""The states of tokens, of chosen layers: what others build on."""
+"""The states of tokens, from chosen layers, as features for other models."""
 
 import keras
 from keras import ops
 
 from bert_tf.models.backbone import as_rows
-from bert_tf.models.finetuning import of_examples
+from bert_tf.models.finetuning import at_places
 
 
 class TokenStates(keras.Model):
@@ -12,29 +12,38 @@ class TokenStates(keras.Model):
 
     Args:
         backbone: `BertBackbone`.
-        layers: numbers of hidden states; 0 are the embeddings, 1 is the first layer's
-            output, -1 the last one's.
+        layers: numbers of hidden states: 0 is the embeddings, 1 the output of the first
+            layer, -1 that of the last.
 
     Call arguments:
-        batch: what the backbone takes, and `places`, int32 [B, K], as `TokenClassifier`
-            takes them.
+        batch: what the backbone takes, and `places`, int32 [B, K], as of
+            `TokenClassifier`.
 
     Returns:
-        float32 [B, K, layers, H].
+        dict with `hidden_states`, float32 [B, K, layers, H].
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, TokenStates
+        >>> model = TokenStates(BertBackbone(BertConfig.from_size("tiny")), [0, -1])
+        >>> batch = {"input_ids": np.array([[101, 7592, 102]]), "places": np.array([[1]])}
+        >>> model(batch)["hidden_states"].shape
+        TensorShape([1, 1, 2, 128])
     """
 
-    # Only pooled outputs go through it.
+    # Only pooled outputs pass through the pooler.
     unused_scopes = ("bert/pooler/",)
 
     def __init__(self, backbone, layers, *, name="features"):
         super().__init__(dtype=backbone.dtype_policy, name=name)
         self.backbone = backbone
-        self.layers_asked = list(layers)
+        # Keras keeps the name `layers` for sublayers.
+        self.layer_numbers = list(layers)
         self.built = True
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
         states = self.backbone.compute(rows, training=training)["hidden_states"]
-        asked = ops.stack([states[number] for number in self.layers_asked], axis=2)
-        tokens = ops.reshape(asked, (-1, *asked.shape[2:]))
-        return of_examples(tokens, rows)
+        chosen = ops.stack([states[number] for number in self.layer_numbers], axis=2)
+        tokens = ops.reshape(chosen, (-1, *chosen.shape[2:]))
+        return {"hidden_states": at_places(tokens, rows)}

@@ -1,4 +1,4 @@
-"""Fine-tuning is one more layer (Devlin et al., 2019, figure 4): the heads side by side.
+"""The heads of fine-tuning, side by side: each adds one layer (Devlin et al., 2019, figure 4).
 
 Shapes: B examples, R rows, S tokens a row, K tokens asked of an example, H hidden size.
 """
@@ -6,6 +6,7 @@ Shapes: B examples, R rows, S tokens a row, K tokens asked of an example, H hidd
 import keras
 from keras import ops
 
+from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.windows import mean_of_windows
@@ -18,24 +19,29 @@ class Classifier(keras.Model):
 
     Args:
         backbone: `BertBackbone`.
-        num_labels: classes.
+        num_labels: C, the number of classes.
 
     Call arguments:
-        batch: what the backbone takes; where its examples are windows of longer texts,
-            see `mean_of_windows`.
+        batch: what the backbone takes. If it holds windows of longer texts, the logits
+            of a text are the mean of its windows', see `mean_of_windows`.
 
     Returns:
-        logits, float32 [B, num_labels].
+        logits, float32 [B, C]: a tensor, as `compile` and `fit` expect.
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, Classifier
+        >>> model = Classifier(BertBackbone(BertConfig.from_size("tiny")), num_labels=3)
+        >>> model({"input_ids": np.array([[101, 7592, 102]])}).shape
+        TensorShape([1, 3])
     """
 
     def __init__(self, backbone, num_labels, *, name="classification"):
         super().__init__(dtype=backbone.dtype_policy, name=name)
-        config = backbone.config
         self.backbone = backbone
-        self.dropout = Dropout(
-            config.head_dropout_prob, dtype=self.dtype_policy, name="dropout"
-        )
-        self.classifier = _dense(backbone, num_labels, "classifier")
+        rate = backbone.config.head_dropout_prob
+        self.dropout = Dropout(rate, dtype=self.dtype_policy, name="dropout")
+        self.classifier = _head(backbone, num_labels, "classifier")
         self.built = True
 
     def call(self, batch, training=None):
@@ -45,70 +51,114 @@ class Classifier(keras.Model):
         return mean_of_windows(ops.cast(logits, "float32"), batch)
 
 
-class ChoiceScorer(keras.Model):
+class ChoiceScorer(Classifier):
     """Dropout and one number over the pooled first token of each choice.
 
     Args:
         backbone: `BertBackbone`.
 
     Call arguments:
-        batch: what the backbone takes, C examples a question, one after the other, or
-            their windows, see `mean_of_windows`; and `num_choices`, C, int32 scalar.
+        batch: what the backbone takes: C examples a question, one after the other, or
+            their windows; and `num_choices`, C, int32 scalar.
 
     Returns:
-        logits, float32 [questions, C].
+        dict with `logits`, float32 [questions, C].
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, ChoiceScorer
+        >>> model = ChoiceScorer(BertBackbone(BertConfig.from_size("tiny")))
+        >>> ids = np.array([[101, 7592, 102], [101, 2088, 102]])
+        >>> batch = {"input_ids": ids, "num_choices": np.array(2)}
+        >>> model(batch)["logits"].shape
+        TensorShape([1, 2])
     """
 
     def __init__(self, backbone, *, name="multiple_choice"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
-        self.dropout = Dropout(
-            backbone.config.head_dropout_prob, dtype=self.dtype_policy, name="dropout"
-        )
-        self.classifier = _dense(backbone, 1, "classifier")
-        self.built = True
+        super().__init__(backbone, 1, name=name)
 
     def call(self, batch, training=None):
-        pooled = self.backbone(batch, training=training)["pooled_output"]
-        seed = fold_in(batch.get("dropout_seed"), 1)
-        logits = self.classifier(self.dropout(pooled, seed=seed, training=training))
-        logits = mean_of_windows(ops.cast(logits, "float32"), batch)
-        return ops.reshape(logits, (-1, batch["num_choices"]))
+        scores = super().call(batch, training=training)
+        return {"logits": ops.reshape(scores, (-1, batch["num_choices"]))}
 
 
-class TokenClassifier(keras.Model):
+class TokenClassifier(Classifier):
     """Dropout and one dense layer over the state of each token.
 
     Args:
         backbone: `BertBackbone`.
-        num_labels: C, numbers a token.
+        num_labels: C, the number of classes.
 
     Call arguments:
-        batch: what the backbone takes, and `places`, int32 [B, K]: the tokens asked, by
-            their place in the example; where an example has fewer, anything below 0.
+        batch: what the backbone takes, and `places`, int32 [B, K]: the positions in each
+            example to classify; a negative number where an example has fewer than K.
 
     Returns:
-        logits, float32 [B, K, C]; those of no token are those of the first.
+        dict with `logits`, float32 [B, K, C]. A negative position gets those of the
+        first token.
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, TokenClassifier
+        >>> model = TokenClassifier(BertBackbone(BertConfig.from_size("tiny")), 5)
+        >>> batch = {"input_ids": np.array([[101, 7592, 102]]), "places": np.array([[1]])}
+        >>> model(batch)["logits"].shape
+        TensorShape([1, 1, 5])
     """
 
-    # BertForTokenClassification of transformers has none of these.
+    # BertForTokenClassification of transformers has no pooler.
     unused_scopes = ("bert/pooler/",)
 
     def __init__(self, backbone, num_labels, *, name="token_classification"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
-        self.dropout = Dropout(
-            backbone.config.head_dropout_prob, dtype=self.dtype_policy, name="dropout"
-        )
-        self.classifier = _dense(backbone, num_labels, "classifier")
-        self.built = True
+        super().__init__(backbone, num_labels, name=name)
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
         states = _token_states(self.backbone, rows, training)
         seed = fold_in(rows.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(states, seed=seed, training=training))
-        return of_examples(logits, rows)
+        return {"logits": at_places(logits, rows)}
+
+
+class SpanPredictor(keras.Model):
+    """Two numbers for each token: does the answer begin here, does it end here.
+
+    Args:
+        backbone: `BertBackbone`.
+
+    Call arguments:
+        batch: as of `TokenClassifier`; `places` are all tokens of an example.
+
+    Returns:
+        dict with `start_logits` and `end_logits`, float32 [B, K]; -1e9 where `places`
+        is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, SpanPredictor
+        >>> model = SpanPredictor(BertBackbone(BertConfig.from_size("tiny")))
+        >>> ids = np.array([[101, 7592, 102]])
+        >>> outputs = model({"input_ids": ids, "places": np.array([[0, 1, 2]])})
+        >>> outputs["start_logits"].shape
+        TensorShape([1, 3])
+    """
+
+    # BertForQuestionAnswering of transformers has no pooler.
+    unused_scopes = ("bert/pooler/",)
+
+    def __init__(self, backbone, *, name="question_answering"):
+        super().__init__(dtype=backbone.dtype_policy, name=name)
+        self.backbone = backbone
+        self.qa_outputs = _head(backbone, 2, "qa_outputs")
+        self.built = True
+
+    def call(self, batch, training=None):
+        rows = as_rows(batch)
+        states = _token_states(self.backbone, rows, training)
+        logits = at_places(self.qa_outputs(states), rows)
+        real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
+        logits = ops.where(real, logits, -1e9)
+        return {"start_logits": logits[:, :, 0], "end_logits": logits[:, :, 1]}
 
 
 class Embedder(keras.Model):
@@ -120,11 +170,18 @@ class Embedder(keras.Model):
         normalize: whether vectors have length 1.
 
     Call arguments:
-        batch: what the backbone takes, texts or their windows, see `mean_of_windows`;
-            and `num_texts`, P, int32 scalar: how many make a record, 1 where absent.
+        batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
+            and `num_texts`, P, int32 scalar: the texts of a record, 1 if absent.
 
     Returns:
-        float32 [records, P, H].
+        dict with `embeddings`, float32 [records, P, H].
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, Embedder
+        >>> model = Embedder(BertBackbone(BertConfig.from_size("tiny")))
+        >>> model({"input_ids": np.array([[101, 7592, 102]])})["embeddings"].shape
+        TensorShape([1, 1, 128])
     """
 
     def __init__(self, backbone, *, pooling="mean", normalize=True, name="similarity"):
@@ -144,20 +201,32 @@ class Embedder(keras.Model):
             vectors = _means(_token_states(self.backbone, rows, training), rows)
         vectors = mean_of_windows(vectors, rows)
         if self.normalize:
-            vectors = unit(vectors)
-        return ops.reshape(vectors, (-1, rows.get("num_texts", 1), size))
+            vectors = unit_length(vectors)
+        shape = (-1, rows.get("num_texts", 1), size)
+        return {"embeddings": ops.reshape(vectors, shape)}
 
 
-def unit(vectors):
-    """Vectors of length 1, of any shape with H last."""
+def unit_length(vectors):
+    """Scales vectors, float [..., H], to length 1."""
     length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
     return vectors / ops.maximum(length, 1e-12)
 
 
+def at_places(outputs, rows):
+    """Gathers outputs of tokens, [R·S, …], at `places` of each example.
+
+    Returns:
+        float32 [B, K, …].
+    """
+    places = ops.maximum(ops.convert_to_tensor(rows["places"], dtype="int32"), 0)
+    tokens = ops.convert_to_tensor(rows["first_token"])[:, None] + places
+    return ops.cast(ops.take(outputs, tokens, axis=0), "float32")
+
+
 def _means(states, rows):
-    """The mean state of each example, float32 [B, H], of all tokens' [R·S, H]."""
+    """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
     examples = ops.shape(rows["first_token"])[0]
-    # An example's tokens have its number, from 1; padding has 0.
+    # Sequence ids are the numbers of the examples, from 1; padding has 0.
     numbers = ops.reshape(ops.convert_to_tensor(rows["sequence_ids"]), (-1,))
     states = ops.cast(states, "float32")
     sums = ops.segment_sum(states, numbers, num_segments=examples + 1)[1:]
@@ -166,57 +235,17 @@ def _means(states, rows):
     return sums / counts
 
 
-class SpanPredictor(keras.Model):
-    """Two numbers for each token: does the answer begin here, does it end here.
-
-    Args:
-        backbone: `BertBackbone`.
-
-    Call arguments:
-        batch: as of `TokenClassifier`; `places` are all tokens of an example.
-
-    Returns:
-        logits, float32 [B, K, 2]; below any other where there is no token.
-    """
-
-    # BertForQuestionAnswering of transformers has none of these.
-    unused_scopes = ("bert/pooler/",)
-
-    def __init__(self, backbone, *, name="question_answering"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
-        self.qa_outputs = _dense(backbone, 2, "qa_outputs")
-        self.built = True
-
-    def call(self, batch, training=None):
-        rows = as_rows(batch)
-        states = _token_states(self.backbone, rows, training)
-        logits = of_examples(self.qa_outputs(states), rows)
-        real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
-        return ops.where(real, logits, -1e9)
-
-
 def _token_states(backbone, rows, training):
-    """The state of each token, float [R·S, H]."""
+    """Returns the state of each token, float [R·S, H]."""
     states = backbone(rows, training=training)["sequence_output"]
     return ops.reshape(states, (-1, backbone.config.hidden_size))
 
 
-def of_examples(outputs, rows):
-    """Takes [R·S, …] apart: float32 [B, K, …], at `places` of the examples."""
-    places = ops.maximum(ops.convert_to_tensor(rows["places"], dtype="int32"), 0)
-    tokens = ops.convert_to_tensor(rows["first_token"])[:, None] + places
-    return ops.cast(ops.take(outputs, tokens, axis=0), "float32")
-
-
-def _dense(backbone, size, name):
-    layer = keras.layers.Dense(
-        size,
-        kernel_initializer=keras.initializers.TruncatedNormal(
-            stddev=backbone.config.initializer_range
-        ),
-        dtype=backbone.dtype_policy,
-        name=name,
+def _head(backbone, size, name):
+    """Returns a built dense layer from hidden states to `size` numbers."""
+    config = backbone.config
+    layer = dense(
+        size, config.initializer_range, dtype=backbone.dtype_policy, name=name
     )
-    layer.build((None, backbone.config.hidden_size))
+    layer.build((None, config.hidden_size))
     return layer

@@ -1,7 +1,7 @@
-"""Pretraining: guess the hidden pieces, and whether B followed A (Devlin et al., 2019).
+"""Pretraining: predict masked tokens, and whether text B follows text A (Devlin et al., 2019).
 
-Shapes: R rows, S tokens a row, B examples, P masked tokens an example, M of all
-examples, V pieces, H hidden size, K guesses.
+Shapes: R rows, S tokens a row, B examples, P masked tokens of an example, M masked tokens of
+all examples, V vocabulary size, H hidden size, K predictions for a masked token.
 """
 
 import keras
@@ -12,7 +12,7 @@ from bert_tf.models.backbone import as_rows
 
 
 class BertPretrainer(keras.Model):
-    """The encoder with both heads that it was pretrained with.
+    """The encoder with both heads of pretraining: masked tokens and next sentence.
 
     Args:
         backbone: `BertBackbone`.
@@ -20,16 +20,18 @@ class BertPretrainer(keras.Model):
     Call arguments:
         batch: what the backbone takes, rows or a classic padded batch, and
             `masked_lm_positions`: int32 [M], flat indices into R·S; or int32 [B, P],
-            places in each example, as in Google's records.
+            positions in each example, as in Google's TFRecords.
 
     Returns:
-        dict with `masked_lm_logits`, float32 [M, V] (M = B·P, an example after the
-        other), and `next_sentence_logits`, float32 [B, 2] (0: B follows A).
+        dict with `masked_lm_logits`, float32 [M, V] (with [B, P] positions, M =
+        B·P), and `next_sentence_logits`, float32 [B, 2] (0: B follows A).
 
     Raises:
         ValueError: a batch without `masked_lm_positions`.
 
     Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, BertPretrainer
         >>> model = BertPretrainer(BertBackbone(BertConfig.from_size("tiny")))
         >>> batch = {"input_ids": np.array([[101, 103, 102]]),
         ...          "masked_lm_positions": np.array([[1]])}
@@ -62,16 +64,16 @@ class BertPretrainer(keras.Model):
     def call(self, batch, training=None):
         if "masked_lm_positions" not in batch:
             raise ValueError(
-                "the batch has no masked_lm_positions, and so nothing to guess; "
-                f"received {', '.join(sorted(batch))}. For states alone call the "
-                "backbone."
+                "the batch has no masked_lm_positions, so there is nothing to predict; "
+                f"received {', '.join(sorted(batch))}. Call the backbone for hidden "
+                "states alone."
             )
         rows = as_rows(batch)
         positions = ops.convert_to_tensor(rows["masked_lm_positions"], dtype="int32")
         if len(positions.shape) == 2:
             positions = positions + rows["first_token"][:, None]
-        # Only first and masked tokens are asked, a sixth of all: the last layer, too,
-        # is computed for no other.
+        # The heads need only first and masked tokens, a sixth of all. So the last layer
+        # is computed for these alone.
         first_token = ops.convert_to_tensor(rows["first_token"])
         at = ops.concatenate([first_token, ops.reshape(positions, (-1,))], axis=0)
         states = self.backbone.compute(rows, training=training, at=at)["output_at"]
@@ -87,49 +89,64 @@ class BertPretrainer(keras.Model):
 
 
 class MaskFiller(keras.Model):
-    """The likeliest pieces for hidden ones: the pretrained model, asked.
+    """The most probable tokens for each [MASK], by the pretrained masked-LM head.
 
-    All V logits of a hidden piece stay where they are computed; K of them come out.
+    Only the K best of the V logits of a masked token leave the device.
 
     Args:
         backbone: `BertBackbone`.
-        num_pieces: guesses are among the first so many, as the word table may have more
-            rows than there are pieces; probabilities are shares among all rows.
+        vocab_size: predictions are among the first so many ids, since the word table
+            may have more rows than the vocabulary. Probabilities are over all rows.
         top_k: K.
 
     Call arguments:
-        batch: what the backbone takes, and `mask_places`, int32 [B, P]: where in each
-            example a piece is hidden; -1 for no place.
+        batch: what the backbone takes, and `mask_places`, int32 [B, P]: the positions of
+            the masked tokens in each example; -1 where an example has fewer than P.
 
     Returns:
-        float32 [B, P, 2, K]: ids, the likeliest first (float32 holds them exactly), and
-        their probabilities; zeros for no place.
+        dict of [B, P, K], the most probable first: `ids`, int32, and `probabilities`,
+        float32; both are 0 where `mask_places` is -1.
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, MaskFiller
+        >>> backbone = BertBackbone(BertConfig.from_size("tiny"))
+        >>> model = MaskFiller(backbone, vocab_size=30522, top_k=2)
+        >>> ids, places = np.array([[101, 103, 102]]), np.array([[1]])
+        >>> model({"input_ids": ids, "mask_places": places})["ids"].shape
+        TensorShape([1, 1, 2])
     """
 
-    def __init__(self, backbone, num_pieces, top_k, *, name="fill_mask"):
+    def __init__(self, backbone, vocab_size, top_k, *, name="fill_mask"):
         super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.num_pieces = num_pieces
+        self.vocab_size = vocab_size
         self.top_k = top_k
         self.pretrainer = BertPretrainer(backbone)
         self.built = True
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        places = ops.convert_to_tensor(rows["mask_places"])
+        places = ops.convert_to_tensor(rows["mask_places"], dtype="int32")
         positions = ops.reshape(places + rows["first_token"][:, None], (-1,))
-        (hidden,) = ops.nonzero(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
+        (masked,) = ops.nonzero(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
         logits = self.pretrainer(
-            rows | {"masked_lm_positions": ops.take(positions, hidden)},
+            rows | {"masked_lm_positions": ops.take(positions, masked)},
             training=training,
         )["masked_lm_logits"]
         probabilities, ids = ops.top_k(
-            ops.softmax(logits)[:, : self.num_pieces], self.top_k
+            ops.softmax(logits)[:, : self.vocab_size], self.top_k
         )
-        guesses = ops.stack([ops.cast(ids, "float32"), probabilities], axis=1)
         examples, most = ops.shape(places)
-        every = ops.scatter(
-            ops.cast(hidden, "int32")[:, None],
-            guesses,
-            (examples * most, 2, self.top_k),
-        )
-        return ops.reshape(every, (examples, most, 2, self.top_k))
+
+        def spread(values):
+            every = ops.scatter(
+                ops.cast(masked, "int32")[:, None],
+                values,
+                (examples * most, self.top_k),
+            )
+            return ops.reshape(every, (examples, most, self.top_k))
+
+        return {
+            "ids": spread(ops.cast(ids, "int32")),
+            "probabilities": spread(probabilities),
+        }

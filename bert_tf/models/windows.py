@@ -1,18 +1,19 @@
-"""A long text goes in windows through the encoder; what a head says of it is their mean."""
+"""The mean over the windows of a long text, which the encoder reads one by one."""
 
 from keras import ops
 
 
 def mean_of_windows(outputs, rows):
-    """Turns outputs of windows into those of the texts they were cut from.
+    """Averages the outputs of the windows of each text.
 
     Args:
-        outputs: float [W, C], one for each window.
-        rows: dict that has, where windows are, `record`, int32 [W], rising, whose each
-            is, and `num_records`, B, int32 scalar; each record has one at least.
+        outputs: float [W, C], one row for each of W windows.
+        rows: dict. With windows it has `record`, int32 [W], the non-decreasing index of
+            the text of each window, and `num_records`, int32 scalar B. Each text has at
+            least one window.
 
     Returns:
-        float [B, C]; the outputs themselves where no text was cut.
+        float [B, C]; `outputs` itself if `rows` has no windows.
     """
     if "record" not in rows:
         return outputs

@@ -1,4 +1,4 @@
-"""What a person looks at: curves, the confusion matrix, the scores, the model card."""
+"""Reports for people: curves, confusion matrix, table of classes, model card."""
 
 from bert_tf.report.card import write_model_card
 from bert_tf.report.pictures import (
@@ -19,45 +19,40 @@ __all__ = [
 ]
 
 
-def write(folder, lines, metrics, *, labels, settings, **said):
-    """Writes the pictures and the card of a fine-tuned model's folder.
+def write(folder, lines, metrics, *, labels, settings, **facts):
+    """Writes the pictures and the model card of a fine-tuned model.
 
     Args:
         folder: `pathlib.Path`.
-        lines: of metrics.jsonl, dicts with `step`.
-        metrics: {name: value}; a confusion matrix among them is drawn.
-        labels: names in the order of their ids, for its axes.
-        settings, said: as in `write_model_card`.
+        lines: entries of metrics.jsonl, dicts with `step`.
+        metrics: {name: value}; `eval_confusion_matrix` is drawn if it is there.
+        labels: names of the labels in the order of their ids.
+        settings, facts: as in `write_model_card`.
     """
     draw_loss_curve(folder / "loss.png", lines)
     if "eval_confusion_matrix" in metrics:
         matrix = metrics["eval_confusion_matrix"]
         draw_confusion_matrix(folder / "confusion_matrix.png", matrix, labels)
-    write_model_card(
-        folder / "README.md",
-        script="finetune",
-        title=folder.resolve().name,
-        metrics=metrics,
-        settings=settings,
-        examples=metrics["train_examples"],
-        **said,
-    )
+    _write_card(folder, "finetune", metrics, settings=settings, **facts)
 
 
 def write_pretrained(folder, lines, metrics, *, baselines, settings, start):
-    """Writes the curves and the card of a pretrained model's folder.
+    """Writes the curves and the model card of a pretrained model.
 
     Args:
         folder, lines, metrics, settings, start: as in `write`.
         baselines: as in `draw_pretraining_curves`.
     """
     draw_pretraining_curves(folder / "loss.png", lines, baselines)
+    _write_card(folder, "pretrain", metrics, settings=settings, start=start)
+
+
+def _write_card(folder, script, metrics, **facts):
     write_model_card(
         folder / "README.md",
-        script="pretrain",
+        script=script,
         title=folder.resolve().name,
         metrics=metrics,
-        settings=settings,
-        start=start,
         examples=metrics["train_examples"],
+        **facts,
     )

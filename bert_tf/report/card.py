@@ -1,7 +1,8 @@
-"""The model card: what a folder holds, how it was made, what it is not."""
+"""The model card: what a model does, its scores, and the command that trained it."""
 
-import pathlib
 import shlex
+
+from bert_tf.ground import write_text
 
 _FINETUNED = """---
 library_name: bert_tf
@@ -10,26 +11,30 @@ pipeline_tag: {pipeline}
 
 # {title}
 
-A BERT for {task}, fine-tuned from {start} on {examples:,} examples with bert_tf. It
-loads in bert_tf and, unchanged, in transformers.
+This model is a BERT for {task}, fine-tuned from {start} on {examples:,} examples
+with bert_tf. Both bert_tf and transformers can load it.
+
+## Scores
 
 {scores}
+
+## Use
 
 ```python
 import bert_tf
 
-print(bert_tf.Model("{title}").predict([{example}]))
+print(bert_tf.Model("{title}").predict([{record}]))
 ```
+
+## Training
 
 {command}
 
-What it learnt, it learnt from its training texts: it repeats their biases and knows
-nothing of labels that they lack. Look at its errors before you rely on it.
+## Limits
+
+The model reproduces the biases of its training texts, and it can predict only the labels
+that occur in them. Check its errors on your own texts before you rely on it.
 """
-_EXAMPLES = {  # Of what is asked, where it is more than a text.
-    "question-answering": '{"question": "…", "context": "…"}',
-    "multiple-choice": '{"question": "…", "choices": ["…", "…"]}',
-}
 _PRETRAINED = """---
 library_name: bert_tf
 pipeline_tag: fill-mask
@@ -37,36 +42,45 @@ pipeline_tag: fill-mask
 
 # {title}
 
-A BERT pretrained from {start} with bert_tf, on {examples:,} examples: to guess hidden
-pieces (masked_lm), and where next_sentence is below, whether one text follows another.
-Losses are in nats. It loads in bert_tf and, unchanged, in transformers
-(`BertForPreTraining`).
+This model is a BERT, pretrained from {start} with bert_tf, on {examples:,} examples. It
+predicts masked tokens (masked_lm) and, if the scores below include next_sentence, whether
+one text follows another. Losses are in nats. Both bert_tf and transformers
+(`BertForPreTraining`) can load it.
+
+## Scores
 
 {scores}
+
+## Use
 
 ```bash
 python scripts/predict.py --task=fill_mask --model={title} "… [MASK] …"
 python scripts/finetune.py --model={title} …
 ```
 
+## Training
+
 {command}
 
-What it knows, it knows from its training texts, their biases too.
+## Limits
+
+The model reproduces the biases of its training texts.
 """
 
 
-def write_model_card(path, *, script, title, metrics, settings, **said):
-    """Writes README.md of a model folder.
+def write_model_card(path, *, script, title, metrics, settings, **facts):
+    """Writes the model card, README.md of a model folder.
 
     Args:
         path: file to write.
-        script: "finetune" or "pretrain", which made it.
+        script: "finetune" or "pretrain", the script that trained the model.
         title: name of the model.
-        metrics: {name: value}; numbers become a table.
-        settings: {flag: value} that repeat the run; flags.txt has the others.
-        said: `start`, what training began with, in Markdown; `examples`, how many it saw
-            in training; of a fine-tuned model its `task` and its `pipeline`, as Hugging
-            Face calls what it is for.
+        metrics: {name: value}; floats whose name starts with `eval_` become a table.
+        settings: {flag: value} that differ from their defaults.
+        facts: `start`, the initial model in Markdown; `examples`, the number of training
+            examples; for "finetune" also `task`, `pipeline`, the pipeline tag of
+            Hugging Face, such as "text-classification", and `record`, an example of
+            what the task predicts for, in Python.
     """
     rows = "\n".join(
         f"| {name.removeprefix('eval_')} | {value:.4f} |"
@@ -78,11 +92,11 @@ def write_model_card(path, *, script, title, metrics, settings, **said):
         f"--{name}={shlex.quote(str(value))}" for name, value in settings.items()
     )
     command = (
-        "Made by (flags.txt has the defaults, too):\n\n"
+        "This command trained the model; flags.txt also has the flags at their "
+        "defaults:\n\n"
         f"```bash\npython scripts/{script}.py \\\n  {flags}\n```"
     )
-    example = _EXAMPLES.get(said.get("pipeline"), '"…"')
     text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[script].format(
-        title=title, scores=scores, command=command, example=example, **said
+        title=title, scores=scores, command=command, **facts
     )
-    pathlib.Path(path).write_text(text, encoding="utf-8")
+    write_text(path, text)

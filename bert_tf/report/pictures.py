@@ -1,23 +1,24 @@
-"""Pictures and tables of how a run went: curves, the confusion matrix, the scores."""
+"""Pictures of a run: loss curves and the confusion matrix; and a table of classes."""
 
-import pathlib
 import warnings
 
 import numpy as np
 
-MANY_LABELS = 100  # Names of more would not be readable in a picture: ids then.
-# The first has no Chinese; of the others, those that are installed fill in.
+from bert_tf.ground import replacing
+
+MANY_LABELS = 100  # Above this, axes show ids, since names would be unreadable.
+# The first has no Chinese characters; the others add them if they are installed.
 _FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC")
 _FONTS += ("Microsoft YaHei", "Arial Unicode MS")
 
 
 def draw_loss_curve(path, lines):
-    """Draws loss, learning rate and evaluations over the steps.
+    """Draws the training loss, the evaluation loss and the learning rate over the steps.
 
     Args:
-        path: PNG to write.
-        lines: of metrics.jsonl, dicts with `step` and some of `loss`, `learning_rate`
-            and `eval_…`.
+        path: PNG file to write.
+        lines: entries of metrics.jsonl, dicts with `step`, and `loss` and
+            `learning_rate`, or `eval_loss`.
     """
     figure, axes = _figure(width=7, height=4)
     trained = [line for line in lines if "loss" in line]
@@ -25,7 +26,7 @@ def draw_loss_curve(path, lines):
     axes.plot(
         steps,
         [line["loss"] for line in trained],
-        "o-" if len(trained) == 1 else "-",  # One point makes no line.
+        "o-" if len(trained) == 1 else "-",  # A line of one point is invisible.
         color="C0",
         label="training",
     )
@@ -52,39 +53,40 @@ def draw_loss_curve(path, lines):
 
 
 def draw_pretraining_curves(path, lines, baselines):
-    """Draws the losses of both tasks over the steps, and what guessing would cost.
+    """Draws the losses of both pretraining tasks over the steps, with baselines.
 
     Args:
-        path: PNG to write.
-        lines: of metrics.jsonl, dicts with `step` and some of `masked_lm`,
+        path: PNG file to write.
+        lines: entries of metrics.jsonl, dicts with `step` and some of `masked_lm`,
             `next_sentence`, `eval_masked_lm_loss` and `eval_next_sentence_loss`.
-        baselines: {name: masked-LM loss in nats}, drawn as lines across.
+        baselines: {name: masked-LM loss in nats}, drawn as horizontal lines.
     """
     curves = []
     for color, name in (("C0", "masked_lm"), ("C2", "next_sentence")):
-        for key, side in ((name, "training"), (f"eval_{name}_loss", "held out")):
+        for key, split in ((name, "training"), (f"eval_{name}_loss", "held out")):
             points = [(line["step"], line[key]) for line in lines if key in line]
-            style = {"color": color, "label": f"{name.replace('_', ' ')}, {side}"}
-            style |= {"marker": "o"} if side == "held out" else {"alpha": 0.5}
+            style = {"color": color, "label": f"{name.replace('_', ' ')}, {split}"}
+            style |= {"marker": "o"} if split == "held out" else {"alpha": 0.5}
             curves.append((points, style))
     draw_curves(path, curves, baselines, xlabel="step")
 
 
 def draw_curves(path, curves, levels, *, xlabel, ylabel="loss (nats)"):
-    """Draws lines through points, and levels across, with their names.
+    """Draws curves, and named horizontal lines.
 
     Args:
-        path: PNG to write.
-        curves: list of (points, [(x, y), ...], and style, what matplotlib's plot takes,
-            `label` with it); without points, nothing is drawn.
-        levels: {name: y}.
-        xlabel, ylabel: what the axes are.
+        path: PNG file to write.
+        curves: list of (points, style). Points are [(x, y), …]; a curve without points
+            is left out. Style has the options of matplotlib's `plot`, with `label`.
+        levels: {name: y} of the horizontal lines.
+        xlabel, ylabel: labels of the axes.
     """
     figure, axes = _figure(width=7, height=4)
     for points, style in curves:
         if points:
-            dot = {"marker": "o"} if len(points) == 1 else {}  # One makes no line.
-            axes.plot(*zip(*points), **(dot | style))
+            # A line of one point is invisible.
+            marker = {"marker": "o"} if len(points) == 1 else {}
+            axes.plot(*zip(*points), **(marker | style))
     for name, level in levels.items():
         axes.axhline(level, color="0.6", linewidth=1, linestyle="--")
         axes.annotate(
@@ -97,51 +99,55 @@ def draw_curves(path, curves, levels, *, xlabel, ylabel="loss (nats)"):
             fontsize=8,
         )
     axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
-    # Below: across the picture lie the levels.
+    # Inside the axes the legend would cover the horizontal lines.
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     _save(figure, path)
 
 
 def draw_confusion_matrix(path, matrix, labels):
-    """Draws how often each true label (rows) got each answer (columns).
+    """Draws how often each true label (rows) got each prediction (columns).
 
     Args:
-        path: PNG to write.
+        path: PNG file to write.
         matrix: counts, [labels][labels].
-        labels: names, in the matrix's order.
+        labels: names in the order of the matrix.
     """
     matrix = np.asarray(matrix)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     count = len(labels)
-    side = min(2.5 + 0.55 * count, 14)  # Inches; text shrinks where labels are many.
+    side = min(2.5 + 0.55 * count, 14)  # Inches; with many labels the text shrinks.
     figure, axes = _figure(width=side + 1, height=side)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     unit = "" if count <= MANY_LABELS else " (id)"
-    axes.set(xlabel=f"answer{unit}", ylabel=f"true label{unit}")
+    axes.set(xlabel=f"prediction{unit}", ylabel=f"true label{unit}")
     if count <= MANY_LABELS:
         names = [label if len(label) <= 24 else f"{label[:23]}…" for label in labels]
         style = {"fontsize": min(10, 400 / count), "parse_math": False}
-        turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        places = range(count)
-        flat = max(map(len, names)) <= 4
-        axes.set_xticks(places, names, **style, **({} if flat else turned))
-        axes.set_yticks(places, names, **style)
-    if count <= 30:  # Beyond, the numbers are too small to read.
+        rotated = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        are_short = max(map(len, names)) <= 4
+        axes.set_xticks(range(count), names, **style, **({} if are_short else rotated))
+        axes.set_yticks(range(count), names, **style)
+    if count <= 30:  # With more labels the numbers are too small to read.
+        style = {"ha": "center", "va": "center", "fontsize": min(10, 250 / count)}
         for (row, column), number in np.ndenumerate(matrix):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            place = {"ha": "center", "va": "center", "fontsize": min(10, 250 / count)}
-            axes.text(column, row, number, color=color, **place)
+            color = "white" if fractions[row, column] > 0.5 else "black"
+            axes.text(column, row, number, color=color, **style)
     _save(figure, path)
 
 
 def format_classes(scores):
-    """Returns a text table of precision, recall and F1 of each class, and the means."""
+    """Returns a text table of precision, recall and F1 of each class, and their means.
+
+    Args:
+        scores: dict with `per_class`, {label: dict with `precision`, `recall`, `f1` and
+            `support`}, and `accuracy`, `macro_f1` and `mcc`.
+    """
     width = max(len(label) for label in [*scores["per_class"], "macro F1"])
     lines = [f"{'':{width}}  precision  recall     F1  support"]
-    for label, of_class in scores["per_class"].items():
+    for label, score in scores["per_class"].items():
         lines.append(
-            f"{label:{width}}  {of_class['precision']:9.3f}  {of_class['recall']:6.3f}  "
-            f"{of_class['f1']:5.3f}  {of_class['support']:7d}"
+            f"{label:{width}}  {score['precision']:9.3f}  {score['recall']:6.3f}  "
+            f"{score['f1']:5.3f}  {score['support']:7d}"
         )
     lines.append(f"{'accuracy':{width}}  {scores['accuracy']:9.3f}")
     lines.append(f"{'macro F1':{width}}  {scores['macro_f1']:9.3f}")
@@ -150,7 +156,7 @@ def format_classes(scores):
 
 
 def _figure(width, height):
-    # No pyplot: it would look for a screen.
+    # pyplot would need a screen.
     import matplotlib
     from matplotlib import font_manager
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -165,10 +171,7 @@ def _figure(width, height):
 
 
 def _save(figure, path):
-    path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}")
-    with warnings.catch_warnings():
-        # A character that no font has becomes a box; that is no news for stderr.
+    with replacing(path) as beside, warnings.catch_warnings():
+        # Characters that no font has are drawn as boxes; a warning would not help.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(beside, format="png", bbox_inches="tight")
-    beside.replace(path)

@@ -1,7 +1,7 @@
-"""Is one fine-tuned model better than another, or was it luck?
+"""Tells whether one fine-tuned model is better than another, or whether it is chance.
 
-Both answer the same examples, so what is compared is paired, example by example (Dror
-et al., 2018, "The hitchhiker's guide to testing statistical significance in NLP").
+Both models predict the same examples, so the comparison is paired (Dror et al., 2018,
+"The hitchhiker's guide to testing statistical significance in NLP").
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from bert_tf import intervals
-from bert_tf.ground import at_least, require
+from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import Model, task_name
 from bert_tf.run.needs import columns_asked
 from bert_tf.run.seeds import run_folders
@@ -21,17 +21,19 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class CompareConfig:
-    """Which two models to compare, on what."""
+    """Which two models to compare, on which records."""
 
-    model: str = ""  # Model folder, or the folder of a --seeds run.
-    baseline: str = ""  # The same, what it is compared with.
-    eval_file: str = ""  # TSV, CSV or JSONL with texts and labels.
-    text_column: str = ""  # Name, or place from 0; as in training if empty.
-    text_pair_column: str = ""  # Second text of a pair.
-    label_column: str = ""  # The label.
-    per_device_eval_batch_size: int = 128  # Examples at once.
-    resamples: int = 10_000  # Sets of examples drawn for the interval.
-    seed: int = 1  # Of the draws.
+    model: str = setting("", "Model folder, or the folder of a run with several seeds.")
+    baseline: str = setting("", "Folder of the model to compare it with.")
+    eval_file: str = setting("", "TSV, CSV or JSONL file with texts and labels.")
+    text_column: str = setting(
+        "", "Column of the text, by name or number from 0. Empty: as in training."
+    )
+    text_pair_column: str = setting("", "Column of the second text of a pair.")
+    label_column: str = setting("", "Column of the label.")
+    per_device_eval_batch_size: int = setting(128, "Examples computed at once.")
+    resamples: int = setting(10_000, "Bootstrap samples behind the interval.")
+    seed: int = setting(1, "Seed of the bootstrap samples.")
 
     def __post_init__(self):
         require(self, "model", "baseline", "eval_file")
@@ -40,29 +42,40 @@ class CompareConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
-    """What one run answered to the examples."""
+class Evaluation:
+    """The outputs of one run for the N examples, and their score."""
 
     task: object
-    columns: dict
-    outputs: np.ndarray
+    columns: dict  # {name: array [N, …]}
+    outputs: dict  # {name: array [N, …]}
     score: float
 
-    def score_of(self, indices):
-        """The task's metric on some of the examples."""
-        columns = {name: array[indices] for name, array in self.columns.items()}
-        return self.task.score(columns, self.outputs[indices])[self.task.metric]
+    @property
+    def size(self):
+        """The number of examples, N."""
+        return len(next(iter(self.outputs.values())))
 
-    def parts(self, name):
-        """What the task's `hits` or `counts` gives; None where it has none."""
-        parts = getattr(self.task, name, None)
-        return parts and parts(self.columns, self.outputs)
+    def score_of(self, indices):
+        """Returns the task's metric on the examples with these numbers."""
+        columns, outputs = (
+            {name: array[indices] for name, array in arrays.items()}
+            for arrays in (self.columns, self.outputs)
+        )
+        return self.task.score(columns, outputs)[self.task.metric]
+
+    def hits(self):
+        """Returns what the task's `hits` returns: float [N], or None."""
+        return self.task.hits(self.columns, self.outputs)
+
+    def counts(self):
+        """Returns what the task's `counts` returns: int [N, 3], or None."""
+        return self.task.counts(self.columns, self.outputs)
 
 
 def compare(config):
     """Compares two models on a labelled file by their task's main metric.
 
-    Of a series over seeds all runs answer, and the mean of their scores counts.
+    A series over seeds is compared by the mean score of its runs.
 
     Args:
         config: `CompareConfig`.
@@ -70,10 +83,10 @@ def compare(config):
     Returns:
         dict with `metric`, `examples`, `model` and `baseline` (scores), `difference`
         and its `interval_95` by paired bootstrap over the examples; for two single
-        models whose metric is a mean over examples, `mcnemar` (see
-        `intervals.mcnemar`); where both are series, `over_seeds` (each one's scores,
-        and the interval of the difference by Student's t, paired where the seeds are
-        the same, else Welch's); and `verdict`, which is logged, too.
+        models that are right or wrong on each example, `mcnemar` (see
+        `intervals.mcnemar`); for two series, `over_seeds` (the scores of both, and the
+        interval of the difference: Student's t, paired, if the seeds are the same, else
+        Welch's); and `verdict`, a sentence that is also logged.
 
     Raises:
         ValueError, FileNotFoundError: no such model or file, or different tasks.
@@ -85,23 +98,24 @@ def compare(config):
             f"{config.model} was trained for {names[0]}, {config.baseline} for "
             f"{names[1]}; compare models of one task."
         )
-    ours, theirs = ([_answer(path, config) for path in paths] for paths in folders)
+    ours, theirs = ([_evaluate(path, config) for path in paths] for paths in folders)
     task = ours[0].task
-    scores = [[answers.score for answers in side] for side in (ours, theirs)]
+    scores = [[run.score for run in side] for side in (ours, theirs)]
     model, baseline = map(float, map(np.mean, scores))
     draws = {"resamples": config.resamples, "seed": config.seed}
     result = {
         "metric": task.metric,
-        "examples": len(ours[0].outputs),
+        "examples": ours[0].size,
         "model": model,
         "baseline": baseline,
         "difference": model - baseline,
         "interval_95": paired_interval(ours, theirs, **draws),
     }
-    hits = [[answers.parts("hits") for answers in side] for side in (ours, theirs)]
-    # Right or wrong, not how much of it: F1 of an answer is a mean, but not of hits.
-    if len(ours) == len(theirs) == 1 and _are_yes_or_no(hits[0][0]):
-        result["mcnemar"] = intervals.mcnemar(hits[0][0], hits[1][0])
+    if len(ours) == len(theirs) == 1:
+        hits = [ours[0].hits(), theirs[0].hits()]
+        # The F1 of a question is a mean over examples, too, but not of 0 and 1.
+        if hits[0] is not None and np.isin(hits[0], (0, 1)).all():
+            result["mcnemar"] = intervals.mcnemar(*hits)
     if len(ours) > 1 and len(theirs) > 1:
         names = [[pathlib.Path(path).name for path in paths] for paths in folders]
         result["over_seeds"] = _over_seeds(*scores, paired=names[0] == names[1])
@@ -110,47 +124,41 @@ def compare(config):
     return result
 
 
-def _answer(path, config):
+def _evaluate(path, config):
     model = Model(path, batch_size=config.per_device_eval_batch_size)
     columns, outputs = model.outputs(config.eval_file, **columns_asked(config))
     score = model.task.score(columns, outputs)[model.task.metric]
-    return Answers(model.task, columns, outputs, score)
+    return Evaluation(model.task, columns, outputs, score)
 
 
 def paired_interval(ours, theirs, **draws):
-    """Interval of the difference of a task's metric, by bootstrap over the examples.
+    """Returns the interval of the difference of a metric, by bootstrap over examples.
 
     Args:
-        ours, theirs: lists of `Answers` to the same examples; of several runs the means
-            of their scores are compared.
+        ours, theirs: lists of `Evaluation` on the same examples; the mean score of each
+            list is compared.
         draws: resamples and seed, see `intervals.bootstrap_mean`.
 
     Returns:
         [low, high].
     """
 
-    def parts(name):
-        return [[answers.parts(name) for answers in side] for side in (ours, theirs)]
-
-    counts, hits = parts("counts"), parts("hits")
+    counts = [[run.counts() for run in side] for side in (ours, theirs)]
     if counts[0][0] is not None:
         return intervals.bootstrap_f1(*counts, **draws)
+    hits = [[run.hits() for run in side] for side in (ours, theirs)]
     if hits[0][0] is not None:
         gains = np.mean(hits[0], axis=0) - np.mean(hits[1], axis=0)
         return intervals.bootstrap_mean(gains, **draws)
 
     def mean_score(side, indices):
-        return np.mean([answers.score_of(indices) for answers in side])
+        return np.mean([run.score_of(indices) for run in side])
 
     return intervals.bootstrap(
         lambda drawn: mean_score(ours, drawn) - mean_score(theirs, drawn),
-        len(ours[0].outputs),
+        ours[0].size,
         **draws,
     )
-
-
-def _are_yes_or_no(hits):
-    return hits is not None and np.isin(hits, (0, 1)).all()
 
 
 def _over_seeds(ours, theirs, paired):
@@ -167,26 +175,25 @@ def _over_seeds(ours, theirs, paired):
 
 
 def _verdict(config, result):
-    """One line: better, worse, or not to be told; and why."""
-
-    def written(interval):
-        return "[{:+.4f}, {:+.4f}]".format(*interval)
-
-    found = {"examples": result["interval_95"]}
-    reasons = [f"95% interval {written(result['interval_95'])} over examples"]
+    """Returns one line: whether the model is better, and the intervals that show it."""
+    intervals_95 = {"examples": result["interval_95"]}
     if "over_seeds" in result:
-        found["seeds"] = result["over_seeds"]["interval_95"]
-        reasons.append(f"{written(found['seeds'])} over seeds")
+        intervals_95["seeds"] = result["over_seeds"]["interval_95"]
+    shown = [
+        f"[{low:+.4f}, {high:+.4f}] over {items}"
+        for items, (low, high) in intervals_95.items()
+    ]
+    reasons = ["95% interval " + ", ".join(shown)]
     if "mcnemar" in result:
         reasons.append(f"McNemar's p {result['mcnemar']['p']:.2g}")
-    if all(low > 0 for low, _ in found.values()):
-        says = f"{config.model} is better than {config.baseline}"
-    elif all(high < 0 for _, high in found.values()):
-        says = f"{config.model} is worse than {config.baseline}"
+    if all(low > 0 for low, _ in intervals_95.values()):
+        verdict = f"{config.model} is better than {config.baseline}"
+    elif all(high < 0 for _, high in intervals_95.values()):
+        verdict = f"{config.model} is worse than {config.baseline}"
     else:
-        says = f"no clear difference between {config.model} and {config.baseline}"
+        verdict = f"no clear difference between {config.model} and {config.baseline}"
     return (
-        f"{says}: {result['metric']} {result['model']:.4f} against "
+        f"{verdict}: {result['metric']} {result['model']:.4f} against "
         f"{result['baseline']:.4f}, difference {result['difference']:+.4f}, "
         f"{', '.join(reasons)}."
     )

@@ -1,4 +1,4 @@
-"""From one published layout to another, checked: the same arrays, the same answers."""
+"""Converts model folders between published layouts, and checks the result."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,7 @@ import tensorflow as tf
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
 from bert_tf.data.rows.packing import frame
-from bert_tf.ground import one_of, replacing_folder, require
+from bert_tf.ground import one_of, replacing_folder, require, setting
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.models.pretraining import BertPretrainer
@@ -18,9 +18,9 @@ from bert_tf.run.extending import extend, read_words
 
 FORMATS = ("huggingface", "google")
 
-# What both models are asked, the first with the last and so on: short and long, accents,
-# figures, another script.
-_PROBE = (
+# Both models compute these texts, the first paired with the last and so on. They are
+# short and long, with accents, figures and another script.
+_TEXTS = (
     "The parcel came yesterday, and everything in it was broken.",
     "Yes.",
     "Café Müller wants 3,50 € for a coffee; at the station it's 2.80!",
@@ -30,12 +30,20 @@ _PROBE = (
 
 @dataclasses.dataclass(frozen=True)
 class ConvertConfig:
-    """What to convert, and to what."""
+    """Which model to convert, and to which layout.
 
-    input: str = ""  # Model folder in any layout that is read, or a model's name.
-    output: str = ""  # Folder to write; must not be there, or be empty.
-    format: str = "huggingface"  # Layout to write: huggingface or google.
-    add_tokens: str = ""  # Words for the vocabulary: a,b,c, or a file, one a line.
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.ConvertConfig(input="bert", output="tf1", format="google").format
+        'google'
+    """
+
+    input: str = setting("", "Model folder in any layout, or the name of a model.")
+    output: str = setting("", "Folder to write; must be new or empty.")
+    format: str = setting("huggingface", "Layout to write: huggingface or google.")
+    add_tokens: str = setting(
+        "", "Words to add to the vocabulary: a,b,c, or a file with one a line."
+    )
 
     def __post_init__(self):
         require(self, "input", "output")
@@ -45,37 +53,40 @@ class ConvertConfig:
 def convert(config):
     """Writes a model folder in another layout, heads included.
 
-    The folder is written beside and renamed when what was read back from it is, array
-    by array, what was in the input.
+    The output is written beside its place, read again, and renamed if all its arrays
+    equal those of the input.
 
     Args:
         config: `ConvertConfig`.
 
     Returns:
-        dict: `input`, `output`, `format`, `architecture` (transformers' name of the
-        model with these heads), `arrays` and `parameters` (how many were written),
-        `max_abs_difference` (of any output of the two models on a few sentences),
-        `compared` (those outputs); with `add_tokens` also `added_tokens`, how many.
+        dict: `input`, `output`, `format`, `architecture` (class of transformers with
+        these heads), `arrays` and `parameters` (numbers of them), `compared` (names of
+        the outputs of both models on a few sentences), `max_abs_difference` (the
+        largest difference of these outputs); with `add_tokens` also `added_tokens`, the
+        number of new tokens.
 
     Raises:
-        ValueError, OSError: bad input, before anything is written; or what was written
-            differs, which then goes away again.
+        ValueError, OSError: bad input, or the output differs from the input. Nothing is
+            written.
 
     Example:
-        >>> convert(ConvertConfig("uncased_L-2_H-128_A-2", "tiny"))  # doctest: +SKIP
-        {'input': 'uncased_L-2_H-128_A-2', …, 'max_abs_difference': 0.0, …}
+        >>> import bert_tf
+        >>> config = bert_tf.ConvertConfig("bert", "tf1", format="google")
+        >>> bert_tf.convert(config)["max_abs_difference"]
+        0.0
     """
     output = pathlib.Path(config.output).expanduser().absolute()
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise ValueError(
-            f"output {output} is there already, and not an empty folder; name a new one."
+            f"output {output} exists and is not an empty folder; choose another one."
         )
     words = read_words(config.add_tokens) if config.add_tokens else []
     start = folders.resolve(config.input)
     folder = folders.read(start)
     arrays = layouts.read_arrays(start)
     architecture = _architecture(arrays, folder.config)
-    # Also says what is wrong with the input, before anything is written.
+    # Before anything is written, because it also checks the input.
     before = _outputs(start, folder, arrays)
     known = len(folder.vocab)
     if words:
@@ -86,10 +97,10 @@ def convert(config):
             folders.write_google(beside, arrays, folder)
         else:
             folders.write_arrays(beside, arrays, folder, architecture)
-        again = layouts.read_arrays(beside)
-        _check_same(arrays, again, start)
-        after = _outputs(beside, folders.read(beside), again)
-    if "masked_lm_logits" in before:  # Of the pieces that both have.
+        written = layouts.read_arrays(beside)
+        _check_same(arrays, written, start)
+        after = _outputs(beside, folders.read(beside), written)
+    if "masked_lm_logits" in before:  # Compared for the tokens that both models have.
         before, after = (
             side | {"masked_lm_logits": side["masked_lm_logits"][..., :known]}
             for side in (before, after)
@@ -110,26 +121,26 @@ def convert(config):
 
 
 def _architecture(arrays, config):
-    """The class of transformers that has the heads which stand among the arrays."""
+    """Returns the class of transformers that has the heads among the arrays."""
     if "cls/predictions/output_bias" in arrays:
         whole = "cls/seq_relationship/output_bias" in arrays
         return "BertForPreTraining" if whole else "BertForMaskedLM"
     heads = {path.split("/")[0] for path in arrays} - {"bert", "cls"}
-    said = config.extra.get("architectures") or []
-    if heads and said:
-        return said[0]  # A dense layer does not say what it is for.
+    architectures = config.extra.get("architectures") or []
+    if heads and architectures:
+        return architectures[0]  # The arrays of a dense layer do not show its task.
     if "qa_outputs" in heads:
         return "BertForQuestionAnswering"
     return "BertForSequenceClassification" if heads else "BertModel"
 
 
 def _outputs(path, folder, arrays):
-    """Returns {name: array} of what the model in a folder answers to the probe."""
+    """Returns {name: array}, the outputs of the model in a folder for `_TEXTS`."""
     backbone = BertBackbone(folder.config)
     tokenizer = make_tokenizer(folder)
     framed = frame(
-        tokenizer.tokenize(tf.constant(_PROBE)),
-        tokenizer.tokenize(tf.constant(_PROBE[::-1])),
+        tokenizer.tokenize(tf.constant(_TEXTS)),
+        tokenizer.tokenize(tf.constant(_TEXTS[::-1])),
         cls_id=tokenizer.cls_id,
         sep_id=tokenizer.sep_id,
         max_seq_length=min(64, folder.config.max_position_embeddings),
@@ -138,7 +149,7 @@ def _outputs(path, folder, arrays):
         "input_ids": framed["input_ids"].to_tensor(),
         "input_mask": tf.ones_like(framed["input_ids"]).to_tensor(),
         "segment_ids": framed["segment_ids"].to_tensor(),
-        "masked_lm_positions": tf.tile([[0, 1, 2]], [len(_PROBE), 1]),
+        "masked_lm_positions": tf.tile([[0, 1, 2]], [len(_TEXTS), 1]),
     }
     model = backbone
     if "cls/predictions/output_bias" in arrays:
@@ -151,7 +162,7 @@ def _outputs(path, folder, arrays):
         outputs |= model(batch)
     elif isinstance(model, Classifier):
         outputs["logits"] = model(batch)
-    # What stands on nothing that was read is no answer.
+    # Outputs of random weights cannot be compared.
     for name, needed in (
         ("pooled_output", "bert/pooler/dense/kernel"),
         ("next_sentence_logits", "cls/seq_relationship/output_weights"),
@@ -161,16 +172,16 @@ def _outputs(path, folder, arrays):
     return {name: np.asarray(output) for name, output in outputs.items()}
 
 
-def _check_same(arrays, again, start):
+def _check_same(arrays, written, start):
     different = [
         path
-        for path in sorted({*arrays, *again})
+        for path in sorted({*arrays, *written})
         if path not in arrays
-        or path not in again
-        or not np.array_equal(arrays[path], again[path])
+        or path not in written
+        or not np.array_equal(arrays[path], written[path])
     ]
     if different:
         raise ValueError(
-            f"{start} would not come back as it is: {different[0]} and "
+            f"{start} cannot be converted without loss: {different[0]} and "
             f"{len(different) - 1} more arrays differ. Nothing was written."
         )

@@ -1,4 +1,4 @@
-"""Pretraining without any data at hand: on the English text that every Python carries."""
+"""Pretrains a tiny model on the English help texts that come with every Python."""
 
 import dataclasses
 import logging
@@ -6,6 +6,7 @@ import pathlib
 import pydoc_data.topics
 import re
 
+from bert_tf.ground import setting
 from bert_tf.predictor import Model
 from bert_tf.run.pretraining import TRAINING, PretrainConfig, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
@@ -14,7 +15,7 @@ from bert_tf.training.config import TrainConfig
 
 _log = logging.getLogger(__name__)
 _VOCAB_SIZE = 2000
-_HELD_OUT = 10  # Each so manieth topic is scored on.
+_HELD_OUT = 10  # Every tenth topic is held out for evaluation.
 SENTENCES = (
     "the function returns a [MASK] of the object .",
     "if the expression is true , the [MASK] is executed .",
@@ -24,56 +25,61 @@ SENTENCES = (
 
 @dataclasses.dataclass(frozen=True)
 class DemoConfig:
-    """Whether to show what there is."""
+    """Whether to run the demonstration."""
 
-    demo: bool = False  # Pretrain on Python's own help: two minutes, no data needed.
+    demo: bool = setting(
+        False,
+        "Pretrain a tiny model on Python's own help texts, in two minutes; no other "
+        "setting but output_dir counts.",
+        section="demonstration",
+    )
 
 
 def demonstrate(output_dir, training_minutes=1.5):
-    """Learns a vocabulary, makes stores and pretrains a tiny model in two minutes or so.
+    """Learns a vocabulary, makes stores and pretrains a tiny model; about two minutes.
 
     Args:
-        output_dir: folder; gets the text, the vocabulary, both stores and `model/`.
-        training_minutes: of the model alone.
+        output_dir: folder to write: texts, vocabulary, both stores and `model/`.
+        training_minutes: minutes of pretraining alone.
 
     Returns:
-        dict with `metrics` of pretraining and `filled`, {sentence: answer}.
+        dict with `metrics` of pretraining and `filled`, {sentence: prediction}.
     """
-    home = pathlib.Path(output_dir)
-    home.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     documents = list(map(_document, pydoc_data.topics.topics.values()))
     parts = {
         "held_out": documents[::_HELD_OUT],
-        "train": [d for n, d in enumerate(documents) if n % _HELD_OUT],
+        "train": [text for n, text in enumerate(documents) if n % _HELD_OUT],
     }
     for name, part in parts.items():
-        (home / f"{name}.txt").write_text("\n\n".join(part) + "\n", encoding="utf-8")
-    _log.info("pretraining on Python's own help, %d topics of it.", len(documents))
-    vocab_file = home / "vocab.txt"
+        (folder / f"{name}.txt").write_text("\n\n".join(part) + "\n", encoding="utf-8")
+    _log.info("pretraining on %d topics of Python's own help.", len(documents))
+    vocab_file = folder / "vocab.txt"
     if not vocab_file.exists():
         learn_vocabulary(
             VocabularyConfig(
-                input_files=str(home / "train.txt"),
+                input_files=str(folder / "train.txt"),
                 output=str(vocab_file),
                 vocab_size=_VOCAB_SIZE,
             )
         )
     for name in parts:
-        if not (home / name / "manifest.json").exists():
+        if not (folder / name / "manifest.json").exists():
             create_pretraining_data(
                 PretrainingDataConfig(
-                    input_files=str(home / f"{name}.txt"),
+                    input_files=str(folder / f"{name}.txt"),
                     vocab_file=str(vocab_file),
-                    output_dir=str(home / name),
+                    output_dir=str(folder / name),
                     num_workers=1,
                 )
             )
     metrics = pretrain(
         PretrainConfig(
-            data_dir=str(home / "train"),
-            eval_data_dir=str(home / "held_out"),
+            data_dir=str(folder / "train"),
+            eval_data_dir=str(folder / "held_out"),
             size="tiny",
-            output_dir=str(home / "model"),
+            output_dir=str(folder / "model"),
             max_seq_length=64,
             max_eval_steps=20,
         ),
@@ -87,7 +93,7 @@ def demonstrate(output_dir, training_minutes=1.5):
             }
         ),
     )
-    model = Model(home / "model", task="fill_mask")
+    model = Model(folder / "model", task="fill_mask")
     return {
         "metrics": metrics,
         "filled": dict(zip(SENTENCES, model.predict(list(SENTENCES)))),
@@ -95,7 +101,7 @@ def demonstrate(output_dir, training_minutes=1.5):
 
 
 def _document(topic):
-    """The running text of a topic: its paragraphs, each in one line, without markup."""
+    """Returns the prose of a topic without markup, one paragraph a line."""
     paragraphs = re.split(r"\n\s*\n", topic)
     prose = [" ".join(text.split()) for text in paragraphs]
     return "\n".join(text for text in prose if re.match(r"[A-Z].*[.:]$", text))

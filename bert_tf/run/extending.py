@@ -1,4 +1,4 @@
-"""New words for a vocabulary: each begins as the mean of the pieces it had before."""
+"""Adds words to a vocabulary; each starts as the mean of its former word pieces."""
 
 import dataclasses
 import logging
@@ -15,7 +15,7 @@ _BIAS = "cls/predictions/output_bias"
 
 
 def read_words(text):
-    """Words with commas between, or those of a file, one a line."""
+    """Returns words from text with commas between, or from a file with one a line."""
     path = pathlib.Path(text)
     if path.suffix and path.is_file():
         words = path.read_text(encoding="utf-8-sig").splitlines()
@@ -25,7 +25,7 @@ def read_words(text):
     if not words:
         raise ValueError(
             f"add_tokens has no words; received {text!r}. Write words with commas "
-            "between, or name a file with one a line."
+            "between, or name a file with one word a line."
         )
     return words
 
@@ -36,14 +36,14 @@ def extend(folder, arrays, words):
     Args:
         folder: `ModelFolder`.
         arrays: {path: array} of its weights.
-        words: strings; those that are pieces already are left out.
+        words: strings; those in the vocabulary are left out.
 
     Returns:
-        The folder and the arrays with them: their rows of the word table, and of the
-        masked-word head's bias, are the means of those of their pieces.
+        The folder and the arrays with the new words. Their rows in the word embeddings
+        and in the bias of the masked-word head are means over their word pieces.
 
     Raises:
-        ValueError: something that the tokenizer does not read as one word.
+        ValueError: the tokenizer does not read one of them as a single word.
     """
     tokenizer = make_tokenizer(folder)
     if folder.tokenizer["do_lower_case"]:
@@ -51,10 +51,11 @@ def extend(folder, arrays, words):
     new = [word for word in words if word not in tokenizer.token_to_id]
     if not new:
         raise ValueError(
-            "add_tokens: all of these words are in the vocabulary already."
+            "add_tokens: all of these words are in the vocabulary already; drop it."
         )
     if len(new) < len(words):
-        _log.warning("%d words are in the vocabulary already.", len(words) - len(new))
+        known = len(words) - len(new)
+        _log.warning("skipped %d words that are in the vocabulary already.", known)
     pieces = tokenizer.tokenize(new).to_list()
     size = len(folder.vocab) + len(new)
     extended = dataclasses.replace(
@@ -73,14 +74,14 @@ def extend(folder, arrays, words):
                 "model, no accents."
             )
 
-    def grown(array):
+    def extend_rows(array):
         rows = np.zeros((extended.config.vocab_size, *array.shape[1:]), array.dtype)
         rows[: len(array)] = array
-        for number, own in enumerate(pieces):
-            own = own or [tokenizer.unk_id]
-            rows[len(folder.vocab) + number] = array[own].mean(axis=0)
+        for number, piece_ids in enumerate(pieces):
+            piece_ids = piece_ids or [tokenizer.unk_id]
+            rows[len(folder.vocab) + number] = array[piece_ids].mean(axis=0)
         return rows
 
     return extended, arrays | {
-        path: grown(arrays[path]) for path in (_TABLE, _BIAS) if path in arrays
+        path: extend_rows(arrays[path]) for path in (_TABLE, _BIAS) if path in arrays
     }

@@ -1,4 +1,4 @@
-"""All of GLUE that is at hand, with one recipe, as one table (Wang et al., 2019)."""
+"""Fine-tunes on the tasks of GLUE with the same settings (Wang et al., 2019)."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.ground import require
+from bert_tf.ground import require, setting
 from bert_tf.predictor import Model
 from bert_tf.run.finetuning import FinetuneConfig, finetune
 from bert_tf.run.seeds import run_folders
@@ -19,14 +19,26 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class GlueConfig:
-    """Which model, and where GLUE's folders are."""
+    """Which model to fine-tune, on which tasks of GLUE."""
 
-    model: str = ""  # Folder, "minilm", or a published name like bert-base-uncased.
-    data_dir: str = ""  # Holds folders such as SST-2 and CoLA, as they are published.
-    output_dir: str = ""  # A folder for each task; what is there is not run again.
-    tasks: str = ""  # With commas, such as CoLA,RTE; all that are found if empty.
-    max_seq_length: int = 128  # Pieces of an example.
-    seeds: int = 1  # Runs of each task with seeds seed, seed+1, ….
+    model: str = setting(
+        "",
+        'Folder, "minilm", or a published name such as bert-base-uncased.',
+        section="GLUE",
+    )
+    data_dir: str = setting(
+        "", "Folder that holds SST-2, CoLA and so on, as published."
+    )
+    output_dir: str = setting(
+        "", "Folder to write; finished tasks in it are not run again."
+    )
+    tasks: str = setting(
+        "", "Tasks to run, such as CoLA,RTE. Empty: all that data_dir has."
+    )
+    max_seq_length: int = setting(
+        128, "Longest example in tokens, [CLS] and [SEP] included."
+    )
+    seeds: int = setting(1, "Runs of each task, with the seeds seed, seed + 1, …")
 
     def __post_init__(self):
         require(self, "model", "data_dir", "output_dir")
@@ -34,13 +46,13 @@ class GlueConfig:
 
 @dataclasses.dataclass(frozen=True)
 class _Task:
-    """One of GLUE: names of its folder, of its files, and what counts."""
+    """Names of the files of a GLUE task, best first, and of its metrics."""
 
     train: tuple[str, ...]
     evaluation: tuple[str, ...]
     metrics: tuple[str, ...]
     task: str = "classification"
-    other: str = ""  # A second file to score on.
+    other: str = ""  # A second evaluation file.
 
 
 _DEV, _TRAIN = ("dev.tsv", "dev_part.tsv"), ("train.tsv",)
@@ -69,25 +81,25 @@ GLUE = {
 
 
 def run_glue(config, training=None):
-    """Fine-tunes on each task that is found, one after the other.
+    """Fine-tunes on each task in the folder, one after the other.
 
-    Where a task has no development file, a tenth of its training file is held out.
+    Of a task without a development file, a tenth of the training file is held out.
 
     Args:
         config: `GlueConfig`.
-        training: `TrainConfig`, of all tasks.
+        training: `TrainConfig` for all tasks.
 
     Returns:
-        dict with `tasks`, {name: {metric: value, "score": their mean}} (fractions, of
-        several seeds the means), and `average`, the mean of the scores.
+        dict with `tasks`, {name: {metric: value, "score": mean of the metrics}}
+        (fractions, means over the seeds), and `average`, the mean of the scores.
 
     Raises:
-        ValueError, FileNotFoundError: no task is there, or what is wrong with one.
+        ValueError, FileNotFoundError: no task is there, or the data of one are bad.
     """
     training = training or TrainConfig()
-    found = find_tasks(config.data_dir, config.tasks)
+    files = find_tasks(config.data_dir, config.tasks)
     tasks = {}
-    for name, (train, evaluation, other) in found.items():
+    for name, (train, evaluation, other) in files.items():
         output_dir = pathlib.Path(config.output_dir, name)
         _log.info("%s: %s", name, train)
         finetuning = FinetuneConfig(
@@ -109,18 +121,20 @@ def run_glue(config, training=None):
     return result
 
 
-def find_tasks(data_dir, asked=""):
+def find_tasks(data_dir, tasks=""):
     """Returns {name: (training file, evaluation file or None, a second one or None)}.
 
     Args:
         data_dir: holds the folders; capitals and hyphens in their names do not matter.
-        asked: names with commas between; all where empty.
+        tasks: names with commas between; "" for all.
     """
-    names = [name.strip() for name in asked.split(",") if name.strip()]
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
     for name in names:
         if name not in GLUE:
-            raise ValueError(f"tasks are among {', '.join(GLUE)}; received {name!r}.")
-    root, found = pathlib.Path(data_dir), {}
+            raise ValueError(
+                f"tasks must be among {', '.join(GLUE)}; received {name!r}."
+            )
+    root, available = pathlib.Path(data_dir), {}
     if not root.is_dir():
         raise FileNotFoundError(f"data_dir: there is no folder {data_dir}.")
     folders = {_plain(path.name): path for path in root.iterdir() if path.is_dir()}
@@ -129,22 +143,22 @@ def find_tasks(data_dir, asked=""):
         train = folder and _first(folder, files.train)
         if train:
             other = files.other and _first(folder, [files.other])
-            found[name] = train, _first(folder, files.evaluation), other or None
+            available[name] = train, _first(folder, files.evaluation), other or None
         elif names:
             raise FileNotFoundError(
-                f"{root}: no {name} here, a folder with {' or '.join(files.train)}."
+                f"{root}: no folder {name} with {' or '.join(files.train)}."
             )
         else:
-            _log.info("%s is not in %s; left out.", name, root)
-    if not found:
+            _log.info("skipped %s, which is not in %s.", name, root)
+    if not available:
         raise FileNotFoundError(
-            f"{root}: none of GLUE's folders is here ({', '.join(GLUE)})."
+            f"{root}: no folder of a GLUE task ({', '.join(GLUE)})."
         )
-    return found
+    return available
 
 
 def as_table(result):
-    """The scores for people, a line a task, in percent as GLUE's board has them."""
+    """Returns a table of the scores in percent, one line for each task."""
     lines = []
     for name, scores in result["tasks"].items():
         parts = [f"{k} {100 * v:.1f}" for k, v in scores.items() if k != "score"]
@@ -162,13 +176,13 @@ def _scores(output_dir, task, other):
     ]
     scores = {name: [_metric(run, name) for run in runs] for name in task.metrics}
     if other:
-        again = [Model(folder).evaluate(str(other)) for folder in folders]
-        scores["accuracy_mismatched"] = [of["eval_accuracy"] for of in again]
+        metrics = [Model(folder).evaluate(str(other)) for folder in folders]
+        scores["accuracy_mismatched"] = [run["eval_accuracy"] for run in metrics]
     return {name: float(np.mean(values)) for name, values in scores.items()}
 
 
 def _metric(metrics, name):
-    if name == "positive_f1":  # As GLUE scores pairs: F1 of the label 1.
+    if name == "positive_f1":  # GLUE scores pairs by the F1 of label 1.
         return metrics["eval_per_class"]["1"]["f1"]
     return metrics[f"eval_{name}"]
 

@@ -1,43 +1,37 @@
-"""What the verbs have in common."""
+"""What several verbs share: which trained model to load, and which columns to read."""
 
-import logging
-import pathlib
+import dataclasses
 
-from bert_tf.training import journal
-from bert_tf.training.tensorflow.distribution import make_strategy
-from bert_tf.training.tensorflow.workers import watched
-
-_log = logging.getLogger(__name__)
+from bert_tf.ground import at_least, require, setting
+from bert_tf.predictor import Model
+from bert_tf.tasks.options import TakesOptions
 
 
-def unless_finished(output_dir, flags, distribution, work):
-    """Returns what `work` returns, or the metrics of a run that is finished already.
+@dataclasses.dataclass(frozen=True, init=False)
+class ModelConfig(TakesOptions):
+    """Which trained model to use, and how; base of the configurations that need one."""
 
-    Args:
-        output_dir: of the run.
-        flags: {name: value}, all of the run.
-        distribution: name, as `make_strategy` knows it.
-        work: function(strategy) -> metrics.
+    model: str = setting("", "Model folder.", section="model")
+    per_device_eval_batch_size: int = setting(128, "Examples computed at once.")
+    bf16: bool = setting(False, "Compute in bfloat16.")
 
-    Raises:
-        ValueError: the folder holds another run, or the strategy can't be made.
-        ConnectionError: of several workers, one is lost.
-    """
-    output_dir = pathlib.Path(output_dir)
-    finished = journal.finished_metrics(output_dir, flags)
-    if finished is not None:
-        _log.warning(
-            "%s is finished already; another output_dir trains anew.", output_dir
+    def __post_init__(self):
+        require(self, "model")
+        at_least(self, "per_device_eval_batch_size", 1)
+
+    def load_model(self, task=""):
+        """Returns the `Model`, for a task other than that of its training if named."""
+        return Model(
+            self.model,
+            task=task,
+            batch_size=self.per_device_eval_batch_size,
+            bf16=self.bf16,
+            **self.options,
         )
-        return finished
-    # Workers must have met before TensorFlow computes anything.
-    strategy = make_strategy(distribution)
-    with watched(output_dir):
-        return work(strategy)
 
 
 def columns_asked(config):
-    """The columns asked for, None where they are to be guessed."""
+    """Returns the columns that the user named, None for each to be detected."""
     return {
         name: getattr(config, name) or None
         for name in ("text_column", "text_pair_column", "label_column")

@@ -1,4 +1,4 @@
-"""What pretraining begins with: a new model or one that goes on, and stores that fit."""
+"""Where pretraining starts: a new or a pretrained model, and stores that fit it."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from bert_tf.data.corpus.store import Store
 
 
 def model_folder(config, store):
-    """Returns the `ModelFolder` to be trained: a new one, or one that goes on.
+    """Returns the `ModelFolder` to pretrain: a new one, or the one in `config.model`.
 
     Raises:
         ValueError: the store was made with another vocabulary or tokenizer.
@@ -23,38 +23,38 @@ def model_folder(config, store):
         if architecture.vocab_size < size:
             raise ValueError(
                 f"{config.config} has vocab_size {architecture.vocab_size}, but the "
-                f"store in {config.data_dir} was made with {size} pieces; raise it."
+                f"store in {config.data_dir} was made with {size} tokens; raise it."
             )
         return folders.ModelFolder(architecture, store.vocab, tokenizer)
     folder = folders.read(folders.resolve(config.model))
     if folder.vocab != store.vocab:
         raise ValueError(
             f"{config.data_dir} was made with another vocabulary ({len(store.vocab)} "
-            f"pieces) than {config.model}'s ({len(folder.vocab)}); make the store anew "
-            "with the vocab.txt of that folder."
+            f"tokens) than that of {config.model} ({len(folder.vocab)}); make the store "
+            "again with the vocab.txt of that folder."
         )
     for name, value in tokenizer.items():
         if folder.tokenizer.get(name) != value:
             raise ValueError(
                 f"{config.data_dir} was made with {name}={value}, but {config.model} has "
-                f"{folder.tokenizer.get(name)}; make the store anew with "
+                f"{folder.tokenizer.get(name)}; make the store again with "
                 f"--{name}={folder.tokenizer.get(name)}."
             )
     settings = dict(folder.settings)
-    settings.pop("task", None)  # It is no longer fine-tuned for anything.
+    settings.pop("task", None)  # Pretraining ends what it was fine-tuned for.
     return dataclasses.replace(folder, settings=settings)
 
 
 def held_out_store(path, store):
-    """Opens the store to score on.
+    """Opens the store on which the model is evaluated.
 
     Raises:
-        ValueError: it was made with another vocabulary than the one trained on.
+        ValueError: it was made with another vocabulary than the training data.
     """
     held_out = Store(path)
     if held_out.vocab != store.vocab:
         raise ValueError(
-            f"{path} was made with another vocabulary ({len(held_out.vocab)} pieces) "
-            f"than {store.path} ({len(store.vocab)}); make it anew with the same."
+            f"{path} was made with another vocabulary ({len(held_out.vocab)} tokens) "
+            f"than {store.path} ({len(store.vocab)}); make it again with the same one."
         )
     return held_out

@@ -1,16 +1,16 @@
-"""How much of what the machine could multiply, pretraining does."""
+"""Counts the operations of pretraining, to compare them with the machine's speed."""
 
 
 def operations_per_token(config, masked_share):
-    """Returns the operations of dense layers and the MLM head in training, a token.
+    """Returns the operations of dense layers and the MLM head per token of training.
 
-    Forward once, backward twice. What is not computed does not count: the last layer
-    behind its attention, for tokens that nobody asks. Attention's own products, a few
-    percent at 128 tokens, are left out.
+    The forward pass counts once, the backward pass twice. Two things do not count: the
+    last layer after its attention, which is computed for hidden tokens only; and the
+    products inside attention, a few percent at 128 tokens.
 
     Args:
         config: `BertConfig`.
-        masked_share: of the tokens that are hidden.
+        masked_share: fraction of the tokens that is hidden.
     """
     hidden, inner = config.hidden_size, config.intermediate_size
     layers = config.num_hidden_layers

@@ -1,4 +1,4 @@
-"""Asking a trained model: its scores on labelled texts, its answers to others."""
+"""Evaluates a trained model on labelled records, or predicts for others."""
 
 import dataclasses
 import json
@@ -6,63 +6,70 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.ground import at_least, replacing, require
-from bert_tf.predictor import Model
-from bert_tf.run.needs import columns_asked
+from bert_tf.ground import replacing, require, setting
+from bert_tf.run.needs import ModelConfig, columns_asked
 
 
-@dataclasses.dataclass(frozen=True)
-class EvaluateConfig:
-    """Which model to score, on what."""
+@dataclasses.dataclass(frozen=True, init=False)
+class EvaluateConfig(ModelConfig):
+    """Which model to evaluate, on which records.
 
-    model: str = ""  # Model folder.
-    eval_file: str = ""  # TSV, CSV or JSONL with texts and labels.
-    text_column: str = ""  # Name, or place from 0; as in training if empty.
-    text_pair_column: str = ""  # Second text of a pair.
-    label_column: str = ""  # The label.
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
-    per_device_eval_batch_size: int = 128  # Examples at once.
-    bf16: bool = False  # Compute in bfloat16.
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.EvaluateConfig(model="model", eval_file="dev.csv").bf16
+        False
+    """
+
+    eval_file: str = setting(
+        "", "TSV, CSV or JSONL file with texts and labels.", section="data"
+    )
+    text_column: str = setting(
+        "", "Column of the text, by name or number from 0. Empty: as in training."
+    )
+    text_pair_column: str = setting("", "Column of the second text of a pair.")
+    label_column: str = setting("", "Column of the label.")
 
     def __post_init__(self):
-        require(self, "model", "eval_file")
-        at_least(self, "per_device_eval_batch_size", 1)
+        super().__post_init__()
+        require(self, "eval_file")
 
 
 def evaluate(config):
-    """Returns the scores of a model folder on a labelled file, {"eval_…": value}."""
-    model = Model(
-        config.model,
-        max_seq_length=config.max_seq_length,
-        long_text=config.long_text,
-        batch_size=config.per_device_eval_batch_size,
-        bf16=config.bf16,
+    """Returns the scores of a model folder on a labelled file, {"eval_…": value}.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.EvaluateConfig(model="model", eval_file="dev.csv")
+        >>> bert_tf.evaluate(config)["eval_accuracy"]
+        1.0
+    """
+    return config.load_model().evaluate(config.eval_file, **columns_asked(config))
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class PredictConfig(ModelConfig):
+    """Which model predicts, for which records.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.PredictConfig(model="bert", task="fill_mask", top_k=3)
+        >>> config.options
+        {'top_k': 3}
+    """
+
+    task: str = setting(
+        "",
+        "What to predict, such as fill_mask or features. Empty: what the model was "
+        "trained for.",
+        section="prediction",
     )
-    return model.evaluate(config.eval_file, **columns_asked(config))
-
-
-@dataclasses.dataclass(frozen=True)
-class PredictConfig:
-    """Which model to ask, about what."""
-
-    model: str = ""  # Model folder.
-    task: str = (
-        ""  # What to answer, such as fill_mask; what it was trained for if empty.
+    input_file: str = setting("", "TSV, CSV or JSONL file, or plain text by lines.")
+    output_file: str = setting(
+        "", "File to write: .jsonl; or .npz for features and embeddings."
     )
-    input_file: str = ""  # TSV, CSV, JSONL or plain text, one text a line.
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
-    per_device_eval_batch_size: int = 128  # Examples at once.
-    bf16: bool = False  # Compute in bfloat16.
-    top_k: int = 0  # Guesses for each [MASK] (0: 5), or answers to a question (0: 1).
-    layers: str = ""  # Of features, such as -1,-2 (empty: -1, the last; 0: embeddings).
-    output_file: str = ""  # .jsonl; or .npz for features and embeddings.
 
     def __post_init__(self):
-        require(self, "model")
-        at_least(self, "per_device_eval_batch_size", 1)
-        at_least(self, "top_k", 0)
+        super().__post_init__()
         suffix = pathlib.Path(self.output_file).suffix
         if self.output_file and suffix not in (".jsonl", ".npz"):
             raise ValueError(
@@ -71,49 +78,50 @@ class PredictConfig:
 
 
 def predict(config, lines=(), source="arguments"):
-    """Returns the answers of a model folder to a file, or to lines, in order.
+    """Returns the predictions for the records of a file, or for lines, in order.
 
-    With `output_file` they are written there, too, whole or not at all.
+    It also writes them to `output_file`, completely or not at all.
 
     Args:
         config: `PredictConfig`.
-        lines, source: as in `Model.predict_lines`; none where there is an input_file.
+        lines, source: as in `Model.predict_lines`; no lines if there is an input_file.
+
+    Raises:
+        ValueError, FileNotFoundError: bad input.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.PredictConfig(model="bert", task="fill_mask", top_k=1)
+        >>> (prediction,) = bert_tf.predict(config, ["the [MASK] is good"])
+        >>> len(prediction["tokens"])
+        1
     """
     if config.input_file and lines:
         raise ValueError(
             f"texts come from input_file ({config.input_file}) or from {source}, not "
             "from both; drop one."
         )
-    model = Model(
-        config.model,
-        task=config.task,
-        max_seq_length=config.max_seq_length,
-        long_text=config.long_text,
-        batch_size=config.per_device_eval_batch_size,
-        bf16=config.bf16,
-        top_k=config.top_k,
-        layers=config.layers,
-    )
+    model = config.load_model(config.task)
     as_arrays = config.output_file.endswith(".npz")
-    if as_arrays and not hasattr(model.task, "arrays"):
+    if as_arrays and not model.task.has_arrays:
         raise ValueError(
-            f"answers of {model.task.name} are no arrays; name output_file "
+            f"predictions of {model.task.name} are no arrays; name output_file "
             f"{pathlib.Path(config.output_file).with_suffix('.jsonl')}."
         )
     if config.input_file:
-        answers = model.predict_file(config.input_file)
+        predictions = model.predict_file(config.input_file)
     else:
-        answers = model.predict_lines(lines, source)
+        predictions = model.predict_lines(lines, source)
     if config.output_file:
-        with replacing(pathlib.Path(config.output_file)) as beside:
+        with replacing(config.output_file) as beside:
             if as_arrays:
                 with beside.open("wb") as file:
-                    np.savez(file, **model.task.arrays(answers))
+                    np.savez(file, **model.task.arrays(predictions))
             else:
-                beside.write_text("".join(map(as_line, answers)), encoding="utf-8")
-    return answers
+                beside.write_text("".join(map(as_line, predictions)), encoding="utf-8")
+    return predictions
 
 
-def as_line(answer):
-    """Returns an answer as a line of JSON; arrays in it become lists."""
-    return json.dumps(answer, ensure_ascii=False, default=np.ndarray.tolist) + "\n"
+def as_line(prediction):
+    """Returns a prediction as a line of JSON; arrays in it become lists."""
+    return json.dumps(prediction, ensure_ascii=False, default=np.ndarray.tolist) + "\n"

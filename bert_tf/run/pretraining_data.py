@@ -1,4 +1,4 @@
-"""From raw text to a store of tokenised sentences, which pretraining reads."""
+"""Tokenises raw text into the store that pretraining reads."""
 
 import collections
 import contextlib
@@ -13,25 +13,37 @@ import time
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.corpus.sentences import split_sentences
 from bert_tf.data.corpus.store import StoreWriter, piece_type
-from bert_tf.ground import at_least, reading_progress, require
+from bert_tf.ground import at_least, reading_progress, require, setting
 from bert_tf.tokenization import BertTokenizer, read_vocab
 
-_JOB = 2**20  # Characters that a process is given at once.
-_SAMPLE = 4  # Jobs that a plan is made from.
+_JOB_SIZE = 2**20  # Characters that a process tokenises at once.
+_SAMPLE_JOBS = 4  # Jobs from which a plan is made.
 
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingDataConfig:
-    """Which text to tokenise, how, and where to put it."""
+    """Which text to tokenise, how, and where to write it."""
 
-    input_files: str = ""  # Globs, a comma between them: text, JSONL, <doc>; or .gz.
-    vocab_file: str = ""  # vocab.txt.
-    output_dir: str = ""  # Folder to write.
-    do_lower_case: bool = True  # As the vocabulary was made: no capitals, no accents.
-    documents: str = "auto"  # A document ends at a blank line, or with the "file" only.
-    split_sentences: bool = True  # Off: each line is one sentence.
-    num_workers: int = 0  # Processes that tokenise; 0: one a processor.
-    plan: bool = False  # Write nothing; say from a sample what it would take.
+    input_files: str = setting(
+        "",
+        "Globs with commas between: text, JSONL or <doc> files, perhaps .gz.",
+    )
+    vocab_file: str = setting("", "Vocabulary, vocab.txt.")
+    output_dir: str = setting("", "Folder to write, the store.")
+    do_lower_case: bool = setting(
+        True,
+        "Uncased, as in the vocabulary: lower case and no accents.",
+    )
+    documents: str = setting(
+        "auto", "Where documents of plain text end: auto (at blank lines) or file."
+    )
+    split_sentences: bool = setting(
+        True, "Split lines into sentences; otherwise each line is one sentence."
+    )
+    num_workers: int = setting(0, "Processes that tokenise. 0: one for each processor.")
+    plan: bool = setting(
+        False, "Write nothing, but estimate time and size from a sample."
+    )
 
     def __post_init__(self):
         require(self, "input_files", "vocab_file", "output_dir")
@@ -45,37 +57,37 @@ def create_pretraining_data(config):
         config: `PretrainingDataConfig`.
 
     Returns:
-        dict with `documents`, `sentences`, `pieces`, `shards`, `unk_rate` (share of
-        pieces that are [UNK]), `bytes` on disk and `bytes_per_byte` of text; and what
-        was read (`files`, `lines`, `bad_bytes`, `control_characters`). With `plan`,
-        see `_plan`.
+        dict with `documents`, `sentences`, `pieces` (tokens), `shards`, `unk_rate`
+        (fraction of tokens that are [UNK]), `bytes` on disk and `bytes_per_byte` of
+        text; and counts of the input (`files`, `lines`, `bad_bytes`,
+        `control_characters`). With `plan`, see `_plan`.
 
     Raises:
-        ValueError, FileNotFoundError: bad input. A store that is not finished is never
-            taken for one, and the same call makes it anew.
+        ValueError, FileNotFoundError: bad input. An unfinished store cannot be opened;
+            the same call makes it again.
     """
     files = find_files(config.input_files)
     vocab = read_vocab(config.vocab_file)
     if "[MASK]" not in vocab:
         raise ValueError(
-            f"{config.vocab_file}: [MASK] is missing, so nothing can be hidden in "
-            "pretraining. Write it in the place of an unused piece."
+            f"{config.vocab_file}: [MASK] is missing, so pretraining cannot hide "
+            "tokens. Write it in the place of an unused token."
         )
     if config.plan:
         return _plan(config, files, vocab)
     options = {"do_lower_case": config.do_lower_case}
     writer = StoreWriter(config.output_dir, vocab, options)
-    found, unknown = Found(), 0
+    read, unknown = Found(), 0
     with reading_progress(files, "tokenising") as bar:
         lines = read_corpus(
-            files, documents=config.documents, found=found, progress=bar.update
+            files, documents=config.documents, found=read, progress=bar.update
         )
         jobs = _jobs(lines, config.split_sentences)
         with _pool(config, vocab) as run:
-            for pieces, lengths, documents, unknown_here in run(jobs):
+            for pieces, lengths, documents, job_unknown in run(jobs):
                 writer.add(pieces, lengths, documents)
-                unknown += unknown_here
-    manifest = writer.close(dataclasses.asdict(found))
+                unknown += job_unknown
+    manifest = writer.close(dataclasses.asdict(read))
     on_disk = sum(sum(shard["bytes"].values()) for shard in manifest["shards"])
     return {
         **{part: manifest[part] for part in ("documents", "sentences", "pieces")},
@@ -83,7 +95,7 @@ def create_pretraining_data(config):
         "unk_rate": unknown / manifest["pieces"],
         "bytes": on_disk,
         "bytes_per_byte": on_disk / bar.total,
-        **{k: v for k, v in dataclasses.asdict(found).items() if k != "documents"},
+        **{k: v for k, v in dataclasses.asdict(read).items() if k != "documents"},
     }
 
 
@@ -91,36 +103,36 @@ def _plan(config, files, vocab):
     """Tokenises a sample, the first few megabytes, in this process.
 
     Returns:
-        dict with what all of the text would take if it were like the sample: `pieces`,
-        `bytes` on disk, `seconds` with so many `workers`, and `memory` in bytes of each
-        process; and `sample`, the bytes it was told from.
+        dict with estimates for the whole text: `pieces` (tokens), `bytes` on disk,
+        `seconds` with so many `workers`, and `memory` in bytes of each process; and
+        `sample`, the size of the sample in bytes.
     """
     _start_worker(vocab, config.do_lower_case)
     _tokenize([["Warm up."]])
-    sizes, begun, pieces, sentences = [], time.perf_counter(), 0, 0
+    sizes, start, pieces, sentences = [], time.perf_counter(), 0, 0
     lines = read_corpus(files, documents=config.documents, progress=sizes.append)
     jobs = _jobs(lines, config.split_sentences)
-    for ids, lengths, _, _ in map(_tokenize, itertools.islice(jobs, _SAMPLE)):
+    for ids, lengths, _, _ in map(_tokenize, itertools.islice(jobs, _SAMPLE_JOBS)):
         pieces += len(ids)
         sentences += len(lengths)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if not pieces:
-        raise ValueError("the text holds no sentence; is it the right one?")
-    share = sum(map(os.path.getsize, files)) / sum(sizes)
+        raise ValueError("the text holds no sentence; check input_files.")
+    scale = sum(map(os.path.getsize, files)) / sum(sizes)
     workers = config.num_workers or os.cpu_count()
     width = piece_type(len(vocab))(0).nbytes
     return {
         "sample": sum(sizes),
-        "pieces": round(share * pieces),
-        "bytes": round(share * (width * pieces + 4 * sentences)),
+        "pieces": round(scale * pieces),
+        "bytes": round(scale * (width * pieces + 4 * sentences)),
         "workers": workers,
-        "seconds": share * seconds / workers,
+        "seconds": scale * seconds / workers,
         "memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # In KiB.
     }
 
 
 def _jobs(lines, split):
-    """Gathers documents, lists of sentences, into jobs of about equal size."""
+    """Yields jobs of about equal size: lists of documents, each a list of sentences."""
     job, document, size = [], [], 0
     for line in lines:
         if line is not DOCUMENT_END:
@@ -129,7 +141,7 @@ def _jobs(lines, split):
             continue
         job.append(document)
         document = []
-        if size >= _JOB:
+        if size >= _JOB_SIZE:
             yield job
             job, size = [], 0
     if job:
@@ -138,28 +150,29 @@ def _jobs(lines, split):
 
 @contextlib.contextmanager
 def _pool(config, vocab):
-    """Gives function(jobs) -> results in order, computed by processes, few ahead."""
+    """Yields function(jobs) -> results in order, computed by several processes."""
     workers = config.num_workers or os.cpu_count()
     arguments = (vocab, config.do_lower_case)
     if workers == 1:
         _start_worker(*arguments)
         yield lambda jobs: map(_tokenize, jobs)
         return
-    # Not forked: TensorFlow's threads would not come along.
+    # A forked process would not have TensorFlow's threads.
     spawn = multiprocessing.get_context("spawn")
     with spawn.Pool(workers, _start_worker, arguments) as pool:
         yield functools.partial(_run_ahead, pool, 2 * workers)
 
 
 def _run_ahead(pool, most, jobs):
-    """`Pool.imap` would take in all jobs at once, and with them all of the text."""
-    ahead = collections.deque()
+    """Yields the results of jobs in order, while at most so many jobs wait."""
+    # `Pool.imap` would read all jobs at once, and with them the whole text.
+    waiting = collections.deque()
     for job in jobs:
-        ahead.append(pool.apply_async(_tokenize, (job,)))
-        if len(ahead) > most:
-            yield ahead.popleft().get()
-    while ahead:
-        yield ahead.popleft().get()
+        waiting.append(pool.apply_async(_tokenize, (job,)))
+        if len(waiting) > most:
+            yield waiting.popleft().get()
+    while waiting:
+        yield waiting.popleft().get()
 
 
 _worker = {}
@@ -170,17 +183,17 @@ def _start_worker(vocab, lower_case):
 
 
 def _tokenize(job):
-    """Returns pieces, lengths of sentences, lengths of documents, unknown pieces."""
+    """Returns tokens, lengths of sentences, lengths of documents, unknown tokens."""
     tokenizer = _worker["tokenizer"]
     ids = tokenizer.tokenize(list(itertools.chain.from_iterable(job)))
     lengths = ids.row_lengths().numpy()
     pieces = ids.values.numpy()
-    documents, place = [], 0
+    documents, begin = [], 0
     for document in job:
-        # Sentences without a piece, of control characters say, are none.
-        whole = int((lengths[place : place + len(document)] > 0).sum())
-        place += len(document)
-        if whole:
-            documents.append(whole)
+        # A sentence of control characters alone has no tokens and is dropped.
+        sentences = int((lengths[begin : begin + len(document)] > 0).sum())
+        begin += len(document)
+        if sentences:
+            documents.append(sentences)
     unknown = int((pieces == tokenizer.unk_id).sum())
     return pieces, lengths[lengths > 0], documents, unknown

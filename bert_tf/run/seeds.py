@@ -1,4 +1,4 @@
-"""The same run with several seeds: how much of a score is luck."""
+"""Repeats a run with several seeds, which shows how much of a score is chance."""
 
 import dataclasses
 import json
@@ -12,21 +12,21 @@ _log = logging.getLogger(__name__)
 
 
 def run(finetune, config, training, *, flags, metric, writes=True):
-    """Runs `config.seeds` times, each in a folder of its own, and sums up.
+    """Trains with `config.seeds` seeds, each in its own folder, and summarises the runs.
 
-    An interrupted series goes on where it was; metrics.json beside the folders says
-    that it is finished.
+    The same call resumes a series that was interrupted. metrics.json beside the folders
+    marks a finished one.
 
     Args:
-        finetune: function(config, training) -> metrics; one run.
+        finetune: function(config, training) -> metrics of one run.
         config: dataclass with `seeds` and `output_dir`.
-        training: dataclass with `seed`, the first one.
+        training: dataclass with `seed`, that of the first run.
         flags: {name: value} of both, for flags.txt.
-        metric: name of the score that says which run is best.
+        metric: name of the score that decides which run is best.
         writes: False for a worker that only computes.
 
     Returns:
-        What `summarise` returns, as metrics.json holds it.
+        The dict that `summarise` returns and metrics.json holds.
     """
     output_dir = pathlib.Path(config.output_dir)
     runs = {}
@@ -38,7 +38,7 @@ def run(finetune, config, training, *, flags, metric, writes=True):
             dataclasses.replace(config, seeds=1, output_dir=str(output_dir / name)),
             dataclasses.replace(training, seed=seed),
         )
-        # Not before: bad input must leave nothing behind.
+        # After the first run, because bad input must leave nothing behind.
         if writes:
             journal.write_flags(output_dir, flags)
     metrics = summarise(runs, metric)
@@ -48,12 +48,12 @@ def run(finetune, config, training, *, flags, metric, writes=True):
 
 
 def summarise(runs, metric):
-    """Sums up {folder: metrics} of several runs.
+    """Summarises {folder: metrics} of several runs.
 
     Returns:
-        dict with `runs`, the folders in order; `best_run`, the one whose `metric` is
-        highest (the first of equals; none without evaluation); and for each scalar
-        metric `mean`, `standard_deviation`, `interval_95` (Student's t) and `values`.
+        dict with `runs`, the folders in order; `best_run`, the first one with the
+        highest `metric`, if there was an evaluation; and for each scalar metric `mean`,
+        `standard_deviation`, `interval_95` (Student's t) and `values`.
     """
     first = next(iter(runs.values()))
     summary = {"runs": list(runs)}
@@ -69,7 +69,7 @@ def summarise(runs, metric):
 
 
 def run_folders(path):
-    """Returns the folders of a finished series of runs; else what was given, alone."""
+    """Returns the folders of a finished series of runs, or else [path]."""
     metrics = pathlib.Path(path, "metrics.json")
     names = []
     if metrics.is_file():

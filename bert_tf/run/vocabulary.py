@@ -1,4 +1,4 @@
-"""Learning a vocabulary from raw text."""
+"""Learns a WordPiece vocabulary from raw text."""
 
 import collections
 import dataclasses
@@ -7,24 +7,33 @@ import pathlib
 
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.records.sources import is_held_out
-from bert_tf.ground import at_least, reading_progress, require
+from bert_tf.ground import at_least, reading_progress, require, setting
 from bert_tf.tokenization import BertTokenizer, learning
 from bert_tf.tokenization.vocabulary import write_vocab
 
 _log = logging.getLogger(__name__)
-_HELD_OUT = 20_000  # Lines kept in memory to report on.
+_MAX_HELD_OUT = 20_000  # Held-out lines that are kept in memory.
 
 
 @dataclasses.dataclass(frozen=True)
 class VocabularyConfig:
-    """From which text to learn how many pieces."""
+    """From which text to learn a vocabulary of which size."""
 
-    input_files: str = ""  # Globs, a comma between them: text, JSONL, <doc>; or .gz.
-    output: str = ""  # File to write, usually vocab.txt.
-    vocab_size: int = 30522  # Pieces; as many as BERT's by default.
-    do_lower_case: bool = True  # Uncased: no capitals, no accents.
-    unused_slots: int = 99  # [unused0] and so on, to be given a meaning later.
-    eval_fraction: float = 0.01  # Share of the lines held out to report on.
+    input_files: str = setting(
+        "",
+        "Globs with commas between: text, JSONL or <doc> files, perhaps .gz.",
+    )
+    output: str = setting("", "File to write, usually vocab.txt.")
+    vocab_size: int = setting(30522, "Tokens of the vocabulary.")
+    do_lower_case: bool = setting(
+        True, "Uncased: text is read in lower case and without accents."
+    )
+    unused_slots: int = setting(
+        99, "Tokens [unused0], [unused1], … that are kept free for later use."
+    )
+    eval_fraction: float = setting(
+        0.01, "Fraction of the lines that is held out for the report. 0: no report."
+    )
 
     def __post_init__(self):
         require(self, "input_files", "output")
@@ -43,13 +52,13 @@ def learn_vocabulary(config):
         config: `VocabularyConfig`.
 
     Returns:
-        dict with `vocab_size`; what was read (`files`, `documents`, `lines`, `words`,
-        `bad_bytes`, `control_characters`); and of lines held out, which nothing was
-        learnt from, `eval_words`, `eval_pieces_per_word` and `eval_unk_rate` (share of
-        words with an unknown piece), None where no words were held out.
+        dict with `vocab_size`; counts of the input (`files`, `documents`, `lines`,
+        `words`, `bad_bytes`, `control_characters`); and for held-out lines
+        `eval_words`, `eval_pieces_per_word` and `eval_unk_rate` (fraction of words with
+        an unknown token), the last two None if no words were held out.
 
     Raises:
-        ValueError, FileNotFoundError: bad input; nothing is written then.
+        ValueError, FileNotFoundError: bad input; nothing is written.
     """
     output = pathlib.Path(config.output)
     if output.is_dir() or not output.absolute().parent.is_dir():
@@ -58,28 +67,28 @@ def learn_vocabulary(config):
         )
     files = find_files(config.input_files)
     splitter = learning.WordSplitter(lower_case=config.do_lower_case)
-    counts, held_out, found = collections.Counter(), [], Found()
+    counts, held_out, read = collections.Counter(), [], Found()
     with reading_progress(files, "counting words") as bar:
-        for line in read_corpus(files, found=found, progress=bar.update):
+        for line in read_corpus(files, found=read, progress=bar.update):
             if line is DOCUMENT_END:
                 continue
             if is_held_out(line, config.eval_fraction):
-                if len(held_out) < _HELD_OUT:
+                if len(held_out) < _MAX_HELD_OUT:
                     held_out.append(line)
             else:
                 counts.update(splitter.split(line))
     vocab = learning.learn_vocab(counts, config.vocab_size, unused=config.unused_slots)
     if len(vocab) < config.vocab_size:
         _log.warning(
-            "the text gives no more than %d pieces, not %d; the model's vocab_size must "
-            "be that of the file.",
+            "the text gives only %d tokens of vocab_size=%d; set the vocab_size of the "
+            "model to the smaller number.",
             len(vocab),
             config.vocab_size,
         )
     write_vocab(output, vocab)
     return {
         "vocab_size": len(vocab),
-        **dataclasses.asdict(found),
+        **dataclasses.asdict(read),
         "words": counts.total(),
         **_report(held_out, vocab, splitter, config.do_lower_case),
     }
@@ -90,7 +99,7 @@ def _report(lines, vocab, splitter, lower_case):
     if not words:
         return {"eval_words": 0, "eval_pieces_per_word": None, "eval_unk_rate": None}
     tokenizer = BertTokenizer(vocab, lower_case=lower_case)
-    # Word by word, that pieces are counted by words; each is text like any other.
+    # Each word is a text of its own, so that an unknown token is counted for its word.
     pieces = tokenizer.tokenize(words)
     unknown = {
         word for word, ids in zip(words, pieces.to_list()) if tokenizer.unk_id in ids

@@ -1,1 +1,1 @@
-"""Leaving the house: SavedModel for TensorFlow Serving, TFLite, and clients."""
+"""Exports models to SavedModel, TFLite and ONNX, and serves them."""

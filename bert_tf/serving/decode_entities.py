@@ -1,4 +1,4 @@
-"""Entities in the tags of words, in the graph: what `tasks.entities` does in Python.
+"""Entities in the tags of words, in the graph, as `tasks.metrics.entities` finds them in Python.
 
 Shapes: B texts, T words of them all, C tags, P the most entities of a text.
 """
@@ -9,20 +9,21 @@ _PREFIXES = "OBIES"
 
 
 def find_entities(labels, logs, texts, starts, ends):
-    """Finds the entities of texts whose words have the likeliest of their tags.
+    """Finds the entities of texts, given the most probable tag of each word.
 
     Args:
         labels: names of tags, in the order of ids.
         logs: float32 [T, C], log-probabilities.
         texts: strings [B].
-        starts, ends: int32 ragged [B, (words)], T in all, in characters.
+        starts, ends: int32 ragged [B, (words)] of T words, in characters.
 
     Returns:
-        dict of [B, P]: `start` and `end`, int32, -1 where there is none; `type` and
-        `text`, strings, ""; `score`, float32, the mean probability of its words' tags.
+        dict of [B, P]: `start` and `end`, int32, padded with -1; `type` and `text`,
+        strings, padded with ""; `score`, float32, the mean probability of the tags of
+        the entity's words.
     """
     tag = tf.argmax(logs, axis=-1, output_type=tf.int32)
-    share = tf.exp(tf.reduce_max(logs, axis=-1))
+    probability = tf.exp(tf.reduce_max(logs, axis=-1))
     text = starts.value_rowids()
     names = sorted({label[2:] for label in labels})
     prefixes = tf.constant([_PREFIXES.index(label[0]) for label in labels])
@@ -35,27 +36,27 @@ def find_entities(labels, logs, texts, starts, ends):
     first = tf.boolean_mask(tf.range(tf.size(tag)), begins)
     last = tf.math.segment_max(words, entity)
     start, end = tf.gather(starts.values, first), tf.gather(ends.values, last)
-    of_text = tf.gather(text, first)
-    found = {
+    owner = tf.gather(text, first)
+    entities = {
         "start": start,
         "end": end,
         "type": tf.gather(tf.constant(names), tf.gather(kind, first)),
-        "text": cut_texts(texts, of_text, start, end),
-        "score": tf.math.segment_mean(tf.boolean_mask(share, inside), entity),
+        "text": cut_texts(texts, owner, start, end),
+        "score": tf.math.segment_mean(tf.boolean_mask(probability, inside), entity),
     }
     fill = {"start": -1, "end": -1, "type": "", "text": "", "score": 0.0}
 
-    def of_texts(name):
+    def pad(name):
         values = tf.RaggedTensor.from_value_rowids(
-            found[name], of_text, nrows=tf.size(texts, tf.int64)
+            entities[name], owner, nrows=tf.size(texts, tf.int64)
         )
         return values.to_tensor(fill[name])
 
-    return {name: of_texts(name) for name in found}
+    return {name: pad(name) for name in entities}
 
 
 def _begins(prefix, kind, text):
-    """Whether an entity begins at each word, bool [T]; as conlleval has it."""
+    """Returns whether an entity begins at each word, bool [T], as conlleval has it."""
     out, begin, _, end, single = range(len(_PREFIXES))
     first = tf.concat([[True], text[1:] != text[:-1]], axis=0)[: tf.size(text)]
 
@@ -70,7 +71,7 @@ def _begins(prefix, kind, text):
 
 
 def cut_texts(texts, number, start, end):
-    """Characters [start, end) of texts[number], strings [entities]."""
+    """Returns the characters [start, end) of texts[number], strings [entities]."""
     points = tf.strings.unicode_decode(texts, "UTF-8")
     shift = tf.gather(points.row_starts(), number)
     places = tf.ragged.range(

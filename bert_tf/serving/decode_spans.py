@@ -1,30 +1,30 @@
-"""The answer to a question, in the graph: what `tasks.question_answering` does in Python.
+"""The answer to a question, in the graph, as `tasks.question_answering` finds it in Python.
 
-Shapes: B questions, W windows of their contexts, L pieces, K the most tokens of a window
-with its question, P the most of its context alone, N n best.
+Shapes: B questions, W windows of their contexts, K the most tokens of a window with its
+question, P the most of its context alone, N n-best.
 """
 
 import tensorflow as tf
 
-from bert_tf.data.rows.packing import pack
 from bert_tf.serving.decode_entities import cut_texts
+from bert_tf.serving.outputs import run
 from bert_tf.tasks.question_windows import cut_contexts
 from bert_tf.tasks.spans import N_BEST
 
 _NEVER = -1e9
 
 
-def answer(task, model, questions, contexts):
-    """Answers questions by spans of their contexts.
+def predict_answers(task, model, questions, contexts):
+    """Predicts the answers to questions as spans of their contexts.
 
     Args:
         task: `QuestionAnswering`.
-        model: of it.
+        model: Keras model of it.
         questions, contexts: strings [B].
 
     Returns:
-        dict of [B]: `answer`, string, "" for none; `start` and `end`, int32, characters
-        of the context; `score`, float32, its probability.
+        dict of [B]: `answer`, string, "" if there is none; `start` and `end`, int32,
+        characters of the context; `score`, float32, its probability.
     """
     tokenizer = task.tokenizer
     cut = cut_contexts(
@@ -32,12 +32,13 @@ def answer(task, model, questions, contexts):
     )
     first, record = cut["first"], cut["record"]
     example = task.features({name: cut[name] for name in ("first", "second")})
-    logits = model(pack(example), training=False)  # [W, K, 2]
-    logs = tf.nn.log_softmax(logits, axis=1)
+    outputs = run(task, model, example)
+    logits = tf.stack([outputs["start_logits"], outputs["end_logits"]], axis=2)
+    logs = tf.nn.log_softmax(logits, axis=1)  # [W, K, 2]
     none = tf.math.segment_min(tf.reduce_sum(logs[:, 0], axis=-1), record)
     shift = tf.cast(first.row_lengths(), tf.int32) + 2
     best, begin, end = _best(task, logs, shift, cut)
-    # Of a question's windows the one with the best span; the first of equals.
+    # The window of each question with the best span; of equals the first.
     top = tf.math.segment_max(best, record)
     number = tf.range(tf.size(best))
     chosen = tf.math.segment_min(
@@ -60,16 +61,16 @@ def answer(task, model, questions, contexts):
 
 
 def _best(task, logs, shift, cut):
-    """The best span of each window.
+    """Returns the best span of each window.
 
     Args:
         logs: float32 [W, K, 2], log-probabilities of begin and end.
-        shift: int32 [W], the place of a window's first piece in its example.
-        cut: of `cut_contexts`.
+        shift: int32 [W], position of a window's first context token in its example.
+        cut: as `cut_contexts` returns it.
 
     Returns:
-        Its log-probability, float32 [W], about `_NEVER` where there is none; first and
-        last piece, int32 [W].
+        Its log-probability, float32 [W], about `_NEVER` if there is none; its first and
+        last token in the window, int32 [W].
     """
     count = tf.cast(cut["second"].row_lengths(), tf.int32)
     places = tf.range(tf.maximum(tf.reduce_max(tf.pad(count, [[0, 1]])), 1))  # [P]
@@ -84,7 +85,7 @@ def _best(task, logs, shift, cut):
     place = tf.cast(first, tf.int64) + cut["begin"][:, None]
     own = (place >= cut["own"][:, :1]) & (place < cut["own"][:, 1:])
     apart = last[:, None, :] - first[:, :, None]
-    allowed = own[:, :, None] & (apart >= 0) & (apart < task.max_answer_length)
+    allowed = own[:, :, None] & (apart >= 0) & (apart < task.options.max_answer_length)
     totals = begins[:, :, None] + ends[:, None, :]
     totals = tf.where(allowed, tf.maximum(totals, _NEVER), _NEVER)
     flat = tf.reshape(totals, [tf.shape(totals)[0], -1])
@@ -98,7 +99,7 @@ def _best(task, logs, shift, cut):
 
 
 def _at(values, row, place):
-    """values[row, place], of a ragged tensor; 0 where it has none."""
+    """Returns values[row, place] of a ragged tensor; 0 beyond the last row."""
     index = tf.gather(values.row_starts(), row) + tf.cast(place, tf.int64)
     padded = tf.pad(values.values, [[0, 1]])
     return tf.gather(padded, tf.minimum(index, tf.size(padded, tf.int64) - 1))

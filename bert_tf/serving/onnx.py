@@ -1,8 +1,8 @@
-"""A model folder as an ONNX file: padded ids in, any batch, any length."""
+"""Writes a model as an ONNX file, which takes padded ids in batches of any shape."""
 
 from bert_tf.serving.padded import trace
 
-OPSET = 17  # Of 2022: LayerNorm and GELU are made of older operators all the same.
+OPSET = 17  # Of 2022. tf2onnx writes LayerNorm and GELU with older operators anyway.
 
 
 def write_onnx(path, task, model):
@@ -10,18 +10,18 @@ def write_onnx(path, task, model):
 
     Args:
         path: `pathlib.Path` of the file.
-        task: of `tasks.TASKS`.
-        model: Keras model of it.
+        task: one of `tasks.TASKS`.
+        model: Keras model of the task.
 
     Raises:
-        ValueError: a task that has no such form, or the packages are missing.
+        ValueError: the task cannot be written as ONNX, or packages are missing.
     """
     try:
-        import onnxruntime  # noqa: F401 (The report asks it.)
+        import onnxruntime  # noqa: F401 (The parity check needs it.)
         import tf2onnx
     except ImportError as error:
         raise ValueError(
-            "ONNX needs tf2onnx and onnxruntime; run pip install 'bert_tf[onnx]'."
+            "ONNX needs tf2onnx and onnxruntime: run pip install 'bert_tf[onnx]'."
         ) from error
     function = trace(task, model, None, None)
     graph, _ = tf2onnx.convert.from_function(

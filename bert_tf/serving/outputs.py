@@ -1,10 +1,10 @@
-"""Strings in, answers out, all of it in the graph: what a served model computes.
+"""Outputs of a model as the outputs of a signature, all of it in the graph; and back again.
 
-The fields are those of `tasks.*.predict`, as dense tensors, a row a record: where there
-are several a record, rows are filled up with "" or -1.
+Their names are those of `Task.predict`. They are dense tensors with a row a record: where a
+record has several values, rows are padded with "" or -1.
 
-Shapes: B records, W windows of them, T words, L pieces, C labels or choices, H hidden
-size, P and K the most of a batch.
+Shapes: B records, W windows of them, T words, L tokens, C labels or choices, H hidden size,
+P and K the most of a batch.
 """
 
 import tensorflow as tf
@@ -17,8 +17,29 @@ from bert_tf.tasks.texts import frame_texts
 _ABSENT = -1
 
 
-def of_labels(task, logits):
-    """logits [B, C] → `logits`, `scores` and `label`, the likeliest."""
+def run(task, model, example):
+    """Returns the outputs of a model by name, for framed examples."""
+    return task.named(model(pack(example), training=False))
+
+
+def compute(task, model, columns):
+    """Returns the outputs of a model by name, for columns of strings, [B] or [B, C]."""
+    return run(task, model, task.features(columns))
+
+
+def softmax(named):
+    """Returns `probability` of `logits` of labels that exclude each other."""
+    return {"probability": tf.nn.softmax(named["logits"])}
+
+
+def sigmoid(named):
+    """Returns `probability` of `logits` of labels that do not exclude each other."""
+    return {"probability": tf.sigmoid(named["logits"])}
+
+
+def of_labels(task, named):
+    """Returns `logits`, `scores` and `label`, the most probable, of `logits` [B, C]."""
+    logits = named["logits"]
     best = tf.argmax(logits, axis=-1)
     return {
         "logits": logits,
@@ -27,8 +48,9 @@ def of_labels(task, logits):
     }
 
 
-def of_many_labels(task, logits):
-    """logits [B, C] → `logits`, `scores` and `labels`, string [B, P], those given."""
+def of_many_labels(task, named):
+    """Returns `logits`, `scores` and `labels`, string [B, P], of `logits` [B, C]."""
+    logits = named["logits"]
     scores = tf.sigmoid(logits)
     threshold = 0.5 if task.threshold is None else task.threshold
     given = tf.where(scores >= threshold)
@@ -40,83 +62,114 @@ def of_many_labels(task, logits):
     return {"logits": logits, "scores": scores, "labels": labels.to_tensor("")}
 
 
-def of_number(task, outputs):
-    return {"score": outputs[:, 0]}
+def without_padded_labels(row):
+    """Returns a row of `of_many_labels` as `MultiLabel.predict` has it."""
+    return row | {"labels": [label for label in row["labels"] if label]}
 
 
-def of_choices(task, logits, choices):
-    best = tf.argmax(logits, axis=-1)
-    return {
-        "logits": logits,
-        "scores": tf.nn.softmax(logits),
-        "choice": tf.gather(choices, best, batch_dims=1),
-    }
+def of_number(task, named):
+    """Returns `score` [B] of `logits` [B, 1]."""
+    return {"score": named["logits"][:, 0]}
 
 
-def of_texts(task, model, columns):
-    """The model's outputs for columns of strings, [B] or [B, C]."""
-    return model(pack(task.features(columns)), training=False)
+def of_choices(task, named):
+    """Returns `logits` and `scores`, [B, C]."""
+    return {"logits": named["logits"], "scores": tf.nn.softmax(named["logits"])}
 
 
-def entities(task, model, texts):
-    """texts [B] → `start`, `end`, `type`, `text`, `score` of entities, each [B, P]."""
+def of_embeddings(task, named):
+    """Returns `embedding` [B, H] of `embeddings` [B, 1, H]."""
+    return {"embedding": named["embeddings"][:, 0]}
+
+
+def predict_entities(task, model, texts):
+    """Returns `start`, `end`, `type`, `text`, `score` of entities, [B, P], of texts [B]."""
     starts, ends, words = split_words(texts)
     logs = _tag_logs(task, model, words)
     return find_entities(task.labels, logs, texts, starts, ends)
 
 
 def _tag_logs(task, model, words):
-    """Log-probabilities of the tags of each word, float32 [T, C]; as `collect` has them.
+    """Returns log-probabilities of tags, float32 [T, C], as `TokenClassification.collect`.
 
     Args:
         words: strings ragged [B, (words)].
     """
     cut = task.cut(words)
     example = task.features({name: cut[name] for name in ("pieces", "places")})
-    logits = model(pack(example), training=False)
+    logits = run(task, model, example)["logits"]
     logs = tf.nn.log_softmax(tf.boolean_mask(logits, example["places"] >= 0))
-    # The others are O: a word without pieces, or one that was cut off.
-    silent = tf.one_hot(task.labels.index("O"), len(task.labels), 0.0, -1e9)
-    silent = tf.repeat(silent[None], tf.size(words.values), axis=0)
+    # The others are O: words without tokens, or beyond max_seq_length.
+    outside = tf.one_hot(task.labels.index("O"), len(task.labels), 0.0, -1e9)
+    outside = tf.repeat(outside[None], tf.size(words.values), axis=0)
     text = tf.repeat(cut["record"], cut["words"].row_lengths())
     number = tf.gather(words.row_starts(), text) + tf.cast(
         cut["words"].values, tf.int64
     )
-    return tf.tensor_scatter_nd_update(silent, number[:, None], logs)
+    return tf.tensor_scatter_nd_update(outside, number[:, None], logs)
 
 
-def fill(task, model, texts):
-    """texts [B] → `tokens`, strings, and `probabilities` of each mask, [B, P, K]."""
-    example = frame_texts({"text": texts}, task.tokenizer, task.max_seq_length)
+def as_entities(row):
+    """Returns a row of `predict_entities` as `TokenClassification.predict` has it."""
+    columns = {name: row[name] for name in ("start", "end", "type", "text", "score")}
+    entities = [dict(zip(columns, values)) for values in zip(*columns.values())]
+    return {"entities": [entity for entity in entities if entity["start"] >= 0]}
+
+
+def predict_masks(task, model, texts):
+    """Returns `tokens` and `probabilities` of each mask, [B, P, K], of texts [B]."""
+    options = task.options
+    example = frame_texts({"text": texts}, task.tokenizer, options.max_seq_length)
     is_mask = example["input_ids"] == task.tokenizer.mask_id
     places = tf.where(is_mask.to_tensor(False))
     places = tf.RaggedTensor.from_value_rowids(
         tf.cast(places[:, 1], tf.int32), places[:, 0], nrows=is_mask.nrows()
     ).to_tensor(_ABSENT)
-    outputs = model(pack(example | {"mask_places": places}), training=False)
-    return of_guesses(task, outputs)
+    return of_masks(task, run(task, model, example | {"mask_places": places}))
 
 
-def states(task, model, texts):
-    """texts [B] → `tokens`, strings [B, P], and `layer_-1` and so on, float32 [B, P, H]."""
-    options = (task.tokenizer, task.max_seq_length, task.long_text)
-    example = task.features(frame_texts({"text": texts}, *options))
-    outputs = model(pack(example), training=False)
-    tokens = tf.gather(tf.constant(task.tokenizer.vocab), example["input_ids"])
-    return {"tokens": tokens.to_tensor("")} | of_states(task, outputs)
-
-
-def of_states(task, outputs):
-    """Outputs of `TokenStates` [B, P, layers, H] → `layer_-1` and so on, [B, P, H]."""
-    return {f"layer_{n}": outputs[:, :, i] for i, n in enumerate(task.layers)}
-
-
-def of_guesses(task, outputs):
-    """Outputs of `MaskFiller` [B, P, 2, K] → `tokens` and `probabilities`, [B, P, K]."""
-    pieces = tf.cast(outputs[:, :, 0], tf.int32)
-    probabilities = outputs[:, :, 1]
-    tokens = tf.gather(tf.constant(task.tokenizer.vocab), pieces)
+def of_masks(task, named):
+    """Returns `tokens` and `probabilities`, [B, P, K], of ids and probabilities."""
+    tokens = tf.gather(tf.constant(task.tokenizer.vocab), named["ids"])
+    probabilities = named["probabilities"]
     return {
         "tokens": tf.where(probabilities > 0, tokens, ""),
         "probabilities": probabilities,
     }
+
+
+def as_masks(row):
+    """Returns a row of `of_masks` as `FillMask.predict` has it."""
+    masks = zip(row["tokens"], row["probabilities"])
+    return {
+        "tokens": [
+            [{"token": t, "probability": p} for t, p in zip(tokens, probabilities)]
+            for tokens, probabilities in masks
+            if tokens[0]
+        ]
+    }
+
+
+def extract_states(task, model, texts):
+    """Returns `tokens`, strings [B, P], and `layer_-1` and so on, float32 [B, P, H]."""
+    example = task.frame_texts(texts)
+    tokens = tf.gather(tf.constant(task.tokenizer.vocab), example["input_ids"])
+    states = of_states(task, run(task, model, example))
+    return {"tokens": tokens.to_tensor("")} | states
+
+
+def of_states(task, named):
+    """Returns `layer_-1` and so on, [B, P, H], of `hidden_states` [B, P, layers, H]."""
+    states = named["hidden_states"]
+    return {f"layer_{n}": states[:, :, i] for i, n in enumerate(task.layers)}
+
+
+def as_states(row):
+    """Returns a row of `extract_states` as `Features.predict` has it."""
+    count = len([token for token in row["tokens"] if token])
+    layers = {
+        name.removeprefix("layer_"): states[:count]
+        for name, states in row.items()
+        if name != "tokens"
+    }
+    return {"tokens": row["tokens"][:count], "layers": layers}

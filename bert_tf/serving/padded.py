@@ -1,66 +1,57 @@
 """A model as numbers in, numbers out: padded ids, and outputs by name.
 
-What TFLite and ONNX files hold; pieces are cut, and answers read, by who runs them.
+TFLite and ONNX files hold this form. The program that runs them tokenizes the text and
+interprets the outputs.
 """
 
 import tensorflow as tf
 
 from bert_tf.data.rows.packing import frame
+from bert_tf.serving.adapters import ADAPTERS
 
-# As Model Maker named them, and the Task Library looks for them.
+# Model Maker's names, which the Task Library expects.
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
-# Of a task: the model's outputs → {name: tensor}.
-OUTPUTS = {
-    "classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "multi_label": lambda x: {"probability": tf.sigmoid(x)},
-    "regression": lambda x: {"score": x},
-    "token_classification": lambda x: {"probability": tf.nn.softmax(x)},
-    "question_answering": lambda x: {
-        "end_logits": x[:, :, 1],
-        "start_logits": x[:, :, 0],
-    },
-    "multiple_choice": lambda x: {"logit": x},
-    "similarity": lambda x: {"embedding": x[:, 0]},
-}
 
 
 def make_function(task, model):
     """Returns function(ids, mask, segments, int32 [B, S]) → {name: tensor}.
 
     Raises:
-        ValueError: a task that has no such form.
+        ValueError: the task has no such form.
     """
-    if task.name not in OUTPUTS:
+    adapter = ADAPTERS[task.name]
+    if adapter.padded is None:
         raise ValueError(
-            f"{task.name} has no form of numbers alone; take --format=saved_model."
+            f"{task.name} has no form of numbers alone; pass --format=saved_model."
         )
 
-    def answer(input_word_ids, input_mask, input_type_ids):
+    def compute(input_word_ids, input_mask, input_type_ids):
         batch = {
             "input_ids": input_word_ids,
             "input_mask": input_mask,
             "segment_ids": input_type_ids,
         }
-        if task.name == "multiple_choice":
+        if adapter.has_choices:
             batch["num_choices"] = tf.constant(1)
-        if task.name in ("token_classification", "question_answering"):
-            places = tf.range(tf.shape(input_word_ids)[1])[None]
-            batch["places"] = tf.where(input_mask > 0, places, -1)
-        return OUTPUTS[task.name](model(batch, training=False))
+        outputs = model(adapter.complete(task, batch), training=False)
+        return adapter.padded(task.named(outputs))
 
-    return answer
+    return compute
 
 
 def trace(task, model, batch_size, length):
-    """`make_function` as a `tf.function` of B = `batch_size`, S = `length`; None is any."""
+    """Returns `make_function` as a `tf.function` with B = `batch_size`, S = `length`.
+
+    None stands for any size.
+    """
     shape = [batch_size, length]
     specs = [tf.TensorSpec(shape, tf.int32, name=name) for name in INPUTS]
-    answer = make_function(task, model)
-    return tf.function(answer, input_signature=specs, autograph=False)
+    compute = make_function(task, model)
+    return tf.function(compute, input_signature=specs, autograph=False)
 
 
 def expected(model, inputs, dynamic_length):
-    """What the file is asked and should answer, of the model in memory.
+    """Returns inputs for the file and the outputs that the model in memory gives.
 
     Args:
         model: `bert_tf.Model`.
@@ -70,13 +61,10 @@ def expected(model, inputs, dynamic_length):
     Returns:
         {input: list of ids of examples} and {output: list of arrays}, without padding.
     """
-    task, length = model.task, model.task.max_seq_length
-    names = ["text", "text_pair"]
-    if "question" in inputs:
-        names = ["question", "context"]
-    texts = [inputs[name] for name in names if name in inputs]
-    if "choices" in inputs:  # Each with its question is an example.
-        texts = [inputs["question"], [choices[0] for choices in inputs["choices"]]]
+    task, length = model.task, model.task.options.max_seq_length
+    fields = [inputs[name] for name in ADAPTERS[task.name].fields if name in inputs]
+    # Of several choices the first, with its question, is an example.
+    texts = [[x if isinstance(x, str) else x[0] for x in field] for field in fields]
     framed = frame(
         *(task.tokenizer.tokenize(tf.constant(strings)) for strings in texts),
         cls_id=task.tokenizer.cls_id,
@@ -86,13 +74,13 @@ def expected(model, inputs, dynamic_length):
     mask = tf.ones_like(framed["input_ids"])
     ragged = dict(zip(INPUTS, (framed["input_ids"], mask, framed["segment_ids"])))
     if dynamic_length:
-        asked = {name: x.to_list() for name, x in ragged.items()}
+        ids = {name: x.to_list() for name, x in ragged.items()}
     else:
         padded = {n: x.to_tensor(shape=[None, length]) for n, x in ragged.items()}
-        asked = {name: x.numpy().tolist() for name, x in padded.items()}
-    answers = {}
-    answer = make_function(task, model.keras_model)
+        ids = {name: x.numpy().tolist() for name, x in padded.items()}
+    outputs = {}
+    compute = make_function(task, model.keras_model)
     for row in zip(*(x.to_list() for x in ragged.values())):
-        for name, x in answer(*(tf.constant([ids]) for ids in row)).items():
-            answers.setdefault(name, []).append(x.numpy()[0])
-    return asked, answers
+        for name, x in compute(*(tf.constant([ids]) for ids in row)).items():
+            outputs.setdefault(name, []).append(x.numpy()[0])
+    return ids, outputs

@@ -1,6 +1,6 @@
-"""Does an artefact answer as the model in memory does? Figures, and a gate.
+"""Compares an export with the model in memory: figures, and the limits it must keep.
 
-Both answer the same texts, each in its own process.
+Both predict for the same texts, each in its own process.
 """
 
 import json
@@ -11,10 +11,10 @@ import sys
 
 import numpy as np
 
+from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.sentences import SENTENCES
-from bert_tf.tasks.fill_mask import MASK
 
-# format: the largest difference of a number, and the least share of equal answers.
+# {precision: (largest difference of a number, smallest fraction of equal predictions)}
 GATES = {
     "float32": (1e-4, 0.98),
     "bfloat16": (0.25, 0.9),
@@ -23,110 +23,91 @@ GATES = {
 }
 
 
-# Outputs of which the highest is the answer; of others only the numbers count.
-_CHOOSING = ("probability", "start_logits", "end_logits")
-
-
 def read_texts(model, parity_file):
-    """Returns {name: list}, what `serving_default` takes, for all texts to compare on.
+    """Returns {name: list}, the inputs of `serving_default` to compare on.
 
     Args:
         model: `bert_tf.Model`.
-        parity_file: what its task reads; "" for the shipped sentences.
+        parity_file: file that the task can read; "" for the shipped sentences.
     """
+    adapter, task = ADAPTERS[model.task.name], model.task
     if not parity_file:
-        return _shipped(model)
-    table = model.task.read(parity_file, with_labels=False, columns=model.columns)
-    names = ("text", "text_pair", "question", "context", "choices")
-    found = {
-        name: [record[name] for record in table.records]
-        for name in names
-        if name in table.records[0]
+        return adapter.sample(SENTENCES, "text_pair" in (model.columns or {}))
+    table = task.read(parity_file, with_labels=False, columns=model.columns)
+    # Records of multiple choice call the question `text`.
+    renamed = dict(zip(("text", "text_pair"), adapter.fields))
+    inputs = {renamed.get(name, name): name for name in table.records[0]}
+    return {
+        field: [record[inputs[field]] for record in table.records]
+        for field in adapter.fields
+        if field in inputs
     }
-    if "choices" in found:
-        found["question"] = found.pop("text")
-    return found
-
-
-def _shipped(model):
-    texts, name = SENTENCES, model.task.name
-    following = texts[1:] + texts[:1]
-    if name == "question_answering":
-        contexts = [" ".join((texts * 2)[n : n + 8]) for n in range(len(texts))]
-        return {"question": following, "context": contexts}
-    if name == "multiple_choice":
-        choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
-        return {"question": texts, "choices": choices}
-    if name == "fill_mask":
-        words = (text.split() for text in texts)
-        return {"text": [" ".join([MASK, *rest]) for _, *rest in words]}
-    pairs = name != "similarity" and "text_pair" in (model.columns or {})
-    return {"text": texts} | ({"text_pair": following} if pairs else {})
 
 
 def compare(path, model, inputs):
-    """Lets a SavedModel answer, in a fresh process, and compares.
+    """Runs a SavedModel in a fresh process and compares its predictions.
 
     Args:
-        path: of it.
+        path: folder of the SavedModel.
         model: `bert_tf.Model`, in memory.
-        inputs: of `read_texts`.
+        inputs: as `read_texts` returns them.
 
     Returns:
-        dict with `texts`, how many; `max_abs_difference` of numbers; `agreement`, the
-        share of texts with the same labels, words and places; `p50_ms` and `p99_ms` of
-        one text, `texts_per_second` of 32 at once; `size_bytes`.
+        dict with `texts`, their number; `max_abs_difference` of numbers; `agreement`,
+        the fraction of texts with the same labels, words and places; `p50_ms` and
+        `p99_ms` of one text, `texts_per_second` of 32 at once; `size_bytes`.
     """
-    found = probe(path, "saved_model", inputs)
-    theirs = as_answers(found.pop("outputs"), model.task.name)
+    measured = probe(path, "saved_model", inputs)
+    served = as_predictions(measured.pop("outputs"), model.task)
     records = [dict(zip(inputs, row)) for row in zip(*inputs.values())]
-    ours = [leaves(answer) for answer in model.predict(records)]
-    pairs = list(zip(ours, map(leaves, theirs), strict=True))
-    # Numbers of other entities, or of another answer, are not comparable.
-    same = [said == other_said for (said, _), (other_said, _) in pairs]
-    apart = [
+    expected = map(leaves, model.predict(records))
+    pairs = list(zip(expected, map(leaves, served), strict=True))
+    same = [words == other_words for (words, _), (other_words, _) in pairs]
+    # If the words differ, the numbers belong to different things.
+    differences = [
         abs(a - b)
-        for ((_, ours), (_, others)), is_same in zip(pairs, same)
+        for ((_, numbers), (_, others)), is_same in zip(pairs, same)
         if is_same
-        for a, b in zip(ours, others, strict=True)
+        for a, b in zip(numbers, others, strict=True)
     ]
-    return _report(path, same, apart, found)
+    return _report(path, same, differences, measured)
 
 
-def compare_arrays(path, kind, inputs, expected):
-    """The same for an artefact that takes ids and gives numbers alone.
+def compare_arrays(path, kind, task, inputs, expected):
+    """Does what `compare` does, for a file that takes ids and returns numbers.
 
     Args:
         path, kind: as of `probe`.
+        task: `Task`.
         inputs: {name: list of lists of ids}.
         expected: {name: list of arrays, one an example}, of the model in memory; what
-            the artefact gives beyond their lengths is padding.
+            the file returns beyond their lengths is padding.
     """
-    found = probe(path, kind, inputs)
-    outputs = found.pop("outputs")
-    same, apart = [], []
+    measured = probe(path, kind, inputs)
+    outputs = measured.pop("outputs")
+    same, differences = [], []
     for number in range(len(next(iter(expected.values())))):
         is_same = True
         for name, arrays in expected.items():
-            ours = np.asarray(arrays[number])
-            theirs = np.asarray(outputs[name][number])[: len(ours)]
-            apart.append(np.abs(ours - theirs).max(initial=0.0))
-            if name in _CHOOSING:
-                is_same &= np.array_equal(ours.argmax(-1), theirs.argmax(-1))
+            array = np.asarray(arrays[number])
+            other = np.asarray(outputs[name][number])[: len(array)]
+            differences.append(np.abs(array - other).max(initial=0.0))
+            if name in ADAPTERS[task.name].chooses:
+                is_same &= np.array_equal(array.argmax(-1), other.argmax(-1))
         same.append(is_same)
-    return _report(path, same, apart, found)
+    return _report(path, same, differences, measured)
 
 
 def probe(path, kind, inputs):
-    """Returns what `serving.probe` measures of an artefact, in a process of its own.
+    """Returns what `serving.probe` measures of an export, in a process of its own.
 
     Args:
-        path: of it.
-        kind: of `probe.LOADERS`.
+        path: folder of the export.
+        kind: key of `probe.LOADERS`.
         inputs: {name: list}.
 
     Raises:
-        ArithmeticError: it does not answer.
+        ArithmeticError: the process fails.
     """
     package = pathlib.Path(__file__).parents[2]
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -139,82 +120,50 @@ def probe(path, kind, inputs):
         check=False,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise ArithmeticError(f"{path} does not answer: {last}")
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ArithmeticError(f"{path} does not run: {last}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _report(path, same, apart, measured):
+def _report(path, same, differences, measured):
     files = [file for file in pathlib.Path(path).rglob("*") if file.is_file()]
+    largest = float(np.max(differences)) if differences else float("nan")
     return {
         "texts": len(same),
-        "max_abs_difference": float(np.max(apart)) if apart else float("nan"),
+        "max_abs_difference": largest,
         "agreement": float(np.mean(same)),
         **measured,
         "size_bytes": sum(file.stat().st_size for file in files),
     }
 
 
-def check(report, dtype):
-    """Raises an ArithmeticError where a report is under the gate of its format."""
-    most, least = GATES[dtype]
+def check(report, precision):
+    """Raises an ArithmeticError if a report exceeds the limits of its precision."""
+    most, least = GATES[precision]
+    # Written so that a NaN fails, too.
     good = report["max_abs_difference"] <= most and report["agreement"] >= least
-    if not good:  # A NaN, too.
+    if not good:
         raise ArithmeticError(
-            f"the artefact answers differently: numbers by up to "
-            f"{report['max_abs_difference']:.2g} (allowed for {dtype}: {most:g}), the "
-            f"same answer to {report['agreement']:.1%} of {report['texts']} texts "
-            f"(asked: {least:.0%}). Nothing was written."
+            "the export does not predict what the model does: numbers differ by up to "
+            f"{report['max_abs_difference']:.2g} (allowed for {precision}: {most:g}), "
+            f"and {report['agreement']:.1%} of {report['texts']} predictions are the "
+            f"same (required: {least:.0%}). Nothing was written."
         )
 
 
-def as_answers(outputs, task):
-    """Outputs of `serving_default` as `tasks.*.predict` would say them, one a text."""
+def as_predictions(outputs, task):
+    """Returns outputs of `serving_default` as `Task.predict` has them, one a record."""
     rows = [dict(zip(outputs, row)) for row in zip(*outputs.values())]
-    as_answer = _AS_ANSWERS.get(task, lambda row: row)
+    as_prediction = ADAPTERS[task.name].prediction
     return [
-        as_answer({name: row[name] for name in row if name != "logits"}) for row in rows
+        as_prediction({name: row[name] for name in row if name != "logits"})
+        for row in rows
     ]
 
 
-def _entities(row):
-    columns = {name: row[name] for name in ("start", "end", "type", "text", "score")}
-    found = [dict(zip(columns, values)) for values in zip(*columns.values())]
-    return {"entities": [entity for entity in found if entity["start"] >= 0]}
-
-
-def _guesses(row):
-    masks = zip(row["tokens"], row["probabilities"])
-    return {
-        "tokens": [
-            [{"token": t, "probability": p} for t, p in zip(tokens, probabilities)]
-            for tokens, probabilities in masks
-            if tokens[0]
-        ]
-    }
-
-
-def _states(row):
-    count = len([token for token in row["tokens"] if token])
-    layers = {
-        name.removeprefix("layer_"): states[:count]
-        for name, states in row.items()
-        if name != "tokens"
-    }
-    return {"tokens": row["tokens"][:count], "layers": layers}
-
-
-_AS_ANSWERS = {
-    "features": _states,
-    "token_classification": _entities,
-    "fill_mask": _guesses,
-    "multi_label": lambda row: row | {"labels": [x for x in row["labels"] if x]},
-}
-
-
-def leaves(answer):
-    """What an answer says, a list of words and places; and its numbers."""
-    said, numbers = [], []
+def leaves(prediction):
+    """Returns the words and places of a prediction, a list; and its numbers, another."""
+    words, numbers = [], []
 
     def walk(value):
         if isinstance(value, np.ndarray):
@@ -226,7 +175,7 @@ def leaves(answer):
             for item in value:
                 walk(item)
         else:
-            (numbers if isinstance(value, float) else said).append(value)
+            (numbers if isinstance(value, float) else words).append(value)
 
-    walk(answer)
-    return said, numbers
+    walk(prediction)
+    return words, numbers

@@ -1,10 +1,11 @@
-"""Runs an artefact in a process of its own, without the model that it was made from.
+"""Runs an exported model in a process of its own and times it.
 
     python -m bert_tf.serving.probe saved_model PATH < inputs.json
 
-Inputs are {name: a list, one entry a text}; prints a JSON object with `outputs`, {name:
-list}, and what a call takes. A SavedModel goes through TensorFlow's session loader, which
-assigns variables by the graph alone, as servers do.
+The input is a JSON object {name: list with one entry per text}. Prints a JSON object
+with `outputs`, {name: list}, and the times of `measure`. A SavedModel is loaded by
+TensorFlow's session loader, which restores variables from the graph alone, as servers
+do.
 """
 
 import json
@@ -18,10 +19,10 @@ BATCH, SINGLE_CALLS, BATCH_CALLS = 32, 100, 5
 
 
 def load_saved_model(path):
-    """Returns function({name: list}) → {name: list} of serving_default."""
+    """Returns serving_default as a function({name: list}) → {name: list}."""
     import tensorflow as tf
 
-    import bert_tf.tokenization  # noqa: F401 (The text kernels.)
+    import bert_tf.tokenization  # noqa: F401 (Registers the text operations.)
     from bert_tf.serving.gathering import as_text
 
     session = tf.compat.v1.Session(graph=tf.Graph())
@@ -32,29 +33,39 @@ def load_saved_model(path):
 
     def call(inputs):
         feeds = {signature.inputs[name].name: x for name, x in inputs.items()}
-        found = session.run(fetches, feeds)
-        return {name: as_text(array.tolist()) for name, array in found.items()}
+        outputs = session.run(fetches, feeds)
+        return {name: as_text(array.tolist()) for name, array in outputs.items()}
 
     return call
 
 
 def measure(call, inputs):
-    """Returns the outputs for all inputs, and seconds: p50, p99 of one, texts a second."""
+    """Returns the outputs for all inputs, and the times of calls.
+
+    Args:
+        call: function({name: list}) → {name: list}.
+        inputs: {name: list with one entry per text}.
+
+    Returns:
+        dict with `outputs`, {name: list}; `p50_ms` and `p99_ms`, median and 99th
+        percentile of a call with one text; `texts_per_second` in calls with `BATCH`
+        texts.
+    """
     count = len(next(iter(inputs.values())))
 
-    def some(begin, size):
+    def select(begin, size):
         return {name: x[begin : begin + size] for name, x in inputs.items()}
 
     def seconds(begin, size):
         start = time.perf_counter()
-        call(some(begin, size))
+        call(select(begin, size))
         return time.perf_counter() - start
 
     outputs = {}
     for begin in range(0, count, BATCH):
-        for name, found in call(some(begin, BATCH)).items():
-            outputs.setdefault(name, []).extend(found)
-    for number in range(min(count, 10)):
+        for name, values in call(select(begin, BATCH)).items():
+            outputs.setdefault(name, []).extend(values)
+    for number in range(min(count, 10)):  # Warms up.
         seconds(number, 1)
     single = sorted(seconds(n % count, 1) for n in range(SINGLE_CALLS))
     size = min(BATCH, count)
@@ -69,25 +80,28 @@ def measure(call, inputs):
     }
 
 
-def interpreters():
-    """The module of LiteRT's interpreters; without its package, TensorFlow's older one."""
+def import_interpreter():
+    """Returns LiteRT's module `interpreter`, or TensorFlow's if LiteRT is missing."""
     try:
         from ai_edge_litert import interpreter
     except ImportError:
         from tensorflow.lite.python import interpreter
 
-        # It asks for the other package, which few people need.
+        # Its warning asks to install LiteRT, which is not needed here.
         warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter")
     return interpreter
 
 
 def load_tflite(path):
-    """Returns function({name: list of ids, or texts}) → {name: list}, one at a time."""
+    """Returns a function({name: list of ids or texts}) → {name: list}.
+
+    It runs the file once per example.
+    """
     import numpy as np
 
     from bert_tf.tokenization import tflite_ops
 
-    interpreter = interpreters().InterpreterWithCustomOps(
+    interpreter = import_interpreter().InterpreterWithCustomOps(
         custom_op_registerers=tflite_ops(),
         model_path=os.path.join(path, "model.tflite"),
         num_threads=2,
@@ -95,21 +109,24 @@ def load_tflite(path):
     runner = interpreter.get_signature_runner("serving_default")
 
     def call(inputs):
-        found = {}
+        outputs = {}
         for row in zip(*inputs.values()):
-            given = {
+            arrays = {
                 name: np.array([x], object if isinstance(x, str) else np.int32)
                 for name, x in zip(inputs, row)
             }
-            for name, array in runner(**given).items():
-                found.setdefault(name, []).append(array[0].tolist())
-        return found
+            for name, array in runner(**arrays).items():
+                outputs.setdefault(name, []).append(array[0].tolist())
+        return outputs
 
     return call
 
 
 def load_onnx(path):
-    """Returns function({name: list of ids}) → {name: list}; pads to the longest."""
+    """Returns a function({name: list of ids}) → {name: list}.
+
+    It pads the examples of a call to the longest one.
+    """
     import numpy as np
     import onnxruntime
 
@@ -124,8 +141,8 @@ def load_onnx(path):
             feeds[name] = np.zeros([len(rows), max(map(len, rows))], np.int32)
             for array, row in zip(feeds[name], rows):
                 array[: len(row)] = row
-        found = session.run(names, feeds)
-        return {name: array.tolist() for name, array in zip(names, found)}
+        arrays = session.run(names, feeds)
+        return {name: array.tolist() for name, array in zip(names, arrays)}
 
     return call
 

@@ -1,8 +1,7 @@
-"""The messages of TensorFlow Serving that are needed here, without its Python package.
+"""TensorFlow Serving's protobuf messages, without its Python package or TensorFlow.
 
-Field numbers and types are those of tensorflow_serving/apis and of TensorFlow's
-framework/tensor.proto; what goes over the wire has no names. Needs protobuf alone, so
-that a client needs no TensorFlow.
+Field numbers and types are copied from tensorflow_serving/apis and TensorFlow's
+framework/tensor.proto. Names may differ, because the wire format contains only numbers.
 """
 
 import functools
@@ -17,7 +16,7 @@ _KINDS = {
     "string": _TYPES.TYPE_STRING,
     "bytes": _TYPES.TYPE_BYTES,
 }
-# message: {field: (number, type, whether there are several)}
+# message: {field: (number, type, whether it is repeated)}
 _MESSAGES = {
     "Dim": {"size": (1, "int64", False)},
     "TensorShape": {"dim": (2, "Dim", True)},
@@ -36,7 +35,7 @@ _MESSAGES = {
         "version": (2, "Version", False),
         "signature_name": (3, "string", False),
     },
-    # A map is a list of such entries.
+    # On the wire, a protobuf map is a list of such entries.
     "Entry": {"key": (1, "string", False), "value": (2, "Tensor", False)},
     "PredictRequest": {
         "model_spec": (1, "ModelSpec", False),
@@ -49,7 +48,7 @@ _MESSAGES = {
     "PredictLog": {"request": (1, "PredictRequest", False)},
     "PredictionLog": {"predict_log": (6, "PredictLog", False)},
 }
-FLOAT, INT32, STRING, INT64 = 1, 3, 7, 9  # Of tensorflow/core/framework/types.proto.
+_DT_STRING = 7  # In tensorflow/core/framework/types.proto.
 
 
 @functools.cache
@@ -59,14 +58,14 @@ def _classes():
     )
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
-        for field, (number, kind, several) in fields.items():
-            added = message.field.add(name=field, number=number)
-            added.label = _TYPES.LABEL_REPEATED if several else _TYPES.LABEL_OPTIONAL
+        for field, (number, kind, repeated) in fields.items():
+            entry = message.field.add(name=field, number=number)
+            entry.label = _TYPES.LABEL_REPEATED if repeated else _TYPES.LABEL_OPTIONAL
             if kind in _KINDS:
-                added.type = _KINDS[kind]
+                entry.type = _KINDS[kind]
             else:
-                added.type = _TYPES.TYPE_MESSAGE
-                added.type_name = f".{file.package}.{kind}"
+                entry.type = _TYPES.TYPE_MESSAGE
+                entry.type_name = f".{file.package}.{kind}"
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
     return {
@@ -78,29 +77,33 @@ def _classes():
 
 
 def message(name):
-    """Returns the class of a message, such as PredictRequest."""
+    """Returns the class of a message, such as "PredictRequest"."""
     return _classes()[name]
 
 
 def string_tensor(values):
-    """A Tensor of strings, of a list, or of lists of one length."""
+    """Returns a Tensor message of strings.
+
+    Args:
+        values: list of strings, or list of equally long lists of strings.
+    """
     rows = [values] if not values or not isinstance(values[0], list) else values
     flat = [value for row in rows for value in row]
     sizes = [len(values)] + ([len(rows[0])] if rows is values and values else [])
     return message("Tensor")(
-        dtype=STRING,
+        dtype=_DT_STRING,
         tensor_shape={"dim": [{"size": size} for size in sizes]},
         string_val=[value.encode("utf-8") for value in flat],
     )
 
 
 def predict_request(model, signature, inputs):
-    """A PredictRequest of strings.
+    """Returns a PredictRequest with string inputs.
 
     Args:
-        model: its name on the server.
-        signature: its name.
-        inputs: {name: list of strings, or of lists of them}.
+        model: name of the model on the server.
+        signature: name of the signature.
+        inputs: {name: values, see `string_tensor`}.
     """
     return message("PredictRequest")(
         model_spec={"name": model, "signature_name": signature},

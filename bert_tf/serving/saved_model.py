@@ -1,21 +1,23 @@
-"""A model folder as a SavedModel that TensorFlow Serving loads: text in, answers out."""
+"""Writes a SavedModel for TensorFlow Serving, which maps strings to predictions."""
 
 import pathlib
 
 import tensorflow as tf
 
+from bert_tf.ground import one_of
 from bert_tf.serving import protobuf as messages
 from bert_tf.serving.signatures import make_signatures
 
-_SERVED_AS = "model"  # The name in warm-up requests; the server takes its own.
-_CORE = frozenset(dir(tf.raw_ops))
+_WARM_UP_NAME = "model"  # A server replaces it by the name that it serves.
+_BUILT_IN_OPS = frozenset(dir(tf.raw_ops))
 
 
 class _Served(tf.Module):
-    """What a SavedModel holds: each weight once, and the files.
+    """The objects that a SavedModel stores: each weight once, and the files.
 
-    Raw variables, not the Keras model: the C++ loader, which TensorFlow Serving is, does
-    not restore Keras' own; and Keras' ExportArchive writes each weight twice.
+    It holds TensorFlow variables instead of the Keras model, because TensorFlow
+    Serving's C++ loader does not restore Keras variables. Keras' ExportArchive would
+    write each weight twice.
     """
 
     def __init__(self, model, files):
@@ -25,65 +27,69 @@ class _Served(tf.Module):
 
 
 def write_saved_model(path, task, model, *, files, pairs, signatures=(), warm_up=None):
-    """Writes a SavedModel into a folder that is not there yet.
+    """Writes a SavedModel with the signatures of a task.
 
     Args:
-        path: of it.
-        task: of `tasks.ANSWERING`.
-        model: Keras model of it.
-        files: that go along as assets: the vocabulary, the labels.
-        pairs: whether the texts are pairs.
-        signatures: names; all where empty.
-        warm_up: {name: list of strings}, inputs of `serving_default` that a server asks
-            itself before it answers; None for none.
+        path: folder to create.
+        task: `Task`.
+        model: Keras model of the task.
+        files: paths of files to store as assets, such as the vocabulary.
+        pairs: True if a record is a pair of texts.
+        signatures: names of the signatures to write; empty for all.
+        warm_up: inputs of `serving_default`, {name: list of strings}, that a server
+            computes before it accepts requests; None for no warm-up.
 
     Returns:
-        {signature: names of the custom ops that it needs, in order}.
+        {signature: sorted names of the custom operations that it needs}.
+
+    Raises:
+        ValueError: a signature does not exist.
     """
-    found = make_signatures(task, model, pairs=pairs)
-    chosen = list(signatures) or list(found)
-    unknown = [name for name in chosen if name not in found]
-    if unknown:
-        raise ValueError(
-            f"signatures must be among {', '.join(found)}; received {unknown[0]!r}."
-        )
-    made = write_functions(path, model, {n: found[n] for n in chosen}, files=files)
-    if warm_up and "serving_default" in chosen:
+    functions = make_signatures(task, model, pairs=pairs)
+    for name in signatures:
+        one_of("signatures", name, functions)
+    if signatures:
+        functions = {name: functions[name] for name in signatures}
+    concrete = write_functions(path, model, functions, files=files)
+    if warm_up and "serving_default" in functions:
         _write_warm_up(pathlib.Path(path), warm_up)
-    return {name: custom_ops(function) for name, function in made.items()}
+    return {name: list_custom_ops(function) for name, function in concrete.items()}
 
 
 def write_functions(path, model, functions, *, files):
-    """Writes a SavedModel of functions of a model; returns them, concrete.
+    """Writes a SavedModel with given functions as signatures.
 
     Args:
-        path: of it.
+        path: folder to create.
         model: Keras model whose variables the functions use.
         functions: {signature: `tf.function` with an input signature}.
-        files: that go along as assets.
+        files: paths of files to store as assets.
+
+    Returns:
+        {signature: concrete function}.
     """
-    made = {name: f.get_concrete_function() for name, f in functions.items()}
+    concrete = {name: f.get_concrete_function() for name, f in functions.items()}
     tf.saved_model.save(
         _Served(model, files),
         str(path),
-        signatures=made,
+        signatures=concrete,
         options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
     )
-    return made
+    return concrete
 
 
-def custom_ops(function):
-    """Names of the ops of a concrete function that TensorFlow itself has not, sorted."""
+def list_custom_ops(function):
+    """Returns the sorted names of operations that TensorFlow does not have built in."""
     graph = function.graph.as_graph_def()
     nodes = [*graph.node]
     for inner in graph.library.function:
         nodes += inner.node_def
-    inner = {inner.signature.name for inner in graph.library.function}
-    return sorted({node.op for node in nodes} - _CORE - inner)
+    inner_names = {inner.signature.name for inner in graph.library.function}
+    return sorted({node.op for node in nodes} - _BUILT_IN_OPS - inner_names)
 
 
 def _write_warm_up(path, inputs):
-    request = messages.predict_request(_SERVED_AS, "serving_default", inputs)
+    request = messages.predict_request(_WARM_UP_NAME, "serving_default", inputs)
     log = messages.message("PredictionLog")(predict_log={"request": request})
     extra = path / "assets.extra"
     extra.mkdir()

@@ -1,4 +1,7 @@
-"""Texts that every export is compared on, where no others are given; written for it."""
+"""Texts on which an export is compared with its model unless the user names others.
+
+This project's authors wrote them for this purpose.
+"""
 
 SENTENCES = """\
 The parcel arrived two days late, and the box was torn.

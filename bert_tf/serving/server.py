@@ -1,6 +1,6 @@
-"""TensorFlow Serving's REST paths in Python, to try a model without Docker.
+"""The trial server: TensorFlow Serving's REST API in Python, for use without Docker.
 
-For trial; TensorFlow Serving is for production.
+Use TensorFlow Serving in production.
 """
 
 import asyncio
@@ -15,38 +15,40 @@ from starlette.routing import Route
 
 from bert_tf.serving.gathering import Gatherer
 
-MOST_BYTES = 2**20  # Of a request.
-MOST_RECORDS = 1_000
-MOST_CHARACTERS = 100_000  # Of a text.
+MAX_BYTES = 2**20  # Per request.
+MAX_RECORDS = 1_000  # Per request.
+MAX_CHARACTERS = 100_000  # Per text.
 _PAGE = pathlib.Path(__file__).with_name("page.html")
+_VERSIONS = ("", "/versions/1")  # Part of the path that names the version.
 
 
 def make_app(name, function, *, labels=(), gather=True):
-    """Returns the ASGI application that serves a signature as model `name`.
+    """Returns the ASGI application that serves one signature of a model.
 
     Args:
-        function: `tf.function` of named strings, see `signatures`.
-        labels: names of the scores, for the page.
-        gather: as of `Gatherer`.
+        name: name of the model in the paths.
+        function: `tf.function` with an input signature of named strings.
+        labels: names of the scores, which the page shows.
+        gather: False to compute each request alone.
     """
-    wanted = [spec.name for spec in function.input_signature]
+    fields = [spec.name for spec in function.input_signature]
     gatherer = Gatherer(function, gather=gather)
 
     def check_name(request):
-        asked = request.path_params["name"]
-        if asked != name:
-            raise HTTPException(404, f"no model {asked!r} here; there is {name!r}")
+        requested = request.path_params["name"]
+        if requested != name:
+            raise HTTPException(404, f"there is no model {requested!r}, only {name!r}")
 
     async def predict(request):
         check_name(request)
         body = await _read_body(request)
-        inputs = _read_inputs(body, wanted)
+        inputs = _read_inputs(body, fields)
         try:
-            outputs = await gatherer.ask(inputs)
+            outputs = await gatherer.compute(inputs)
         except asyncio.QueueFull:
-            raise HTTPException(429, "too many requests wait; try again") from None
+            raise HTTPException(429, "the queue is full; try again later") from None
         except TimeoutError:
-            raise HTTPException(504, "no answer in time") from None
+            raise HTTPException(504, "the request timed out") from None
         if "inputs" in body:
             return JSONResponse({"outputs": outputs})
         rows = [dict(zip(outputs, row)) for row in zip(*outputs.values())]
@@ -59,16 +61,17 @@ def make_app(name, function, *, labels=(), gather=True):
         return JSONResponse({"model_version_status": [version]})
 
     async def page(request):
-        told = {"model": name, "fields": wanted, "labels": list(labels)}
-        told = json.dumps(told).replace("<", "\\u003c")  # It stands in a script.
+        values = {"model": name, "fields": fields, "labels": list(labels)}
+        # Without "<" a label cannot end the script that holds the values.
+        values = json.dumps(values).replace("<", "\\u003c")
         html = _PAGE.read_text(encoding="utf-8")
-        return HTMLResponse(html.replace("{/* filled in */}", told))
+        return HTMLResponse(html.replace("{/* filled in */}", values))
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        work = asyncio.create_task(gatherer.work())
+        task = asyncio.create_task(gatherer.run())
         yield
-        work.cancel()
+        task.cancel()
 
     path = "/v1/models/{name}"
     return Starlette(
@@ -85,9 +88,6 @@ def make_app(name, function, *, labels=(), gather=True):
     )
 
 
-_VERSIONS = ("", "/versions/1")
-
-
 async def _refuse(request, error):
     return JSONResponse({"error": error.detail}, error.status_code)
 
@@ -96,66 +96,75 @@ async def _fail(request, error):
     return JSONResponse({"error": str(error).split("\n")[0]}, 500)
 
 
+def _bad_request(message):
+    return HTTPException(400, message)
+
+
 async def _read_body(request):
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"a request may have {MOST_BYTES:,} bytes at most")
+        if len(body) > MAX_BYTES:
+            raise HTTPException(413, f"a request may have at most {MAX_BYTES:,} bytes")
     try:
-        found = json.loads(body.decode("utf-8"))
+        content = json.loads(body.decode("utf-8"))
     except UnicodeDecodeError:
-        raise HTTPException(400, "the request is not UTF-8") from None
+        raise _bad_request("the request is not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"the request is not JSON: {error}") from None
-    if not isinstance(found, dict) or ("instances" in found) == ("inputs" in found):
-        raise HTTPException(400, 'give "instances", a list, or "inputs", lists by name')
-    if found.get("signature_name", "serving_default") != "serving_default":
-        raise HTTPException(400, "there is no signature but serving_default here")
-    return found
+        raise _bad_request(f"the request is not JSON: {error}") from None
+    keys = {"instances", "inputs"}
+    if not isinstance(content, dict) or len(keys & content.keys()) != 1:
+        raise _bad_request(
+            'the request must be an object with either "instances", a list, or '
+            '"inputs", an object of lists',
+        )
+    if content.get("signature_name", "serving_default") != "serving_default":
+        raise _bad_request("this server has only the signature serving_default")
+    return content
 
 
-def _read_inputs(body, wanted):
-    """Returns {name: list} of a request, checked."""
-    names = " and ".join(wanted)
+def _read_inputs(body, fields):
+    """Checks a request and returns its inputs, {field: list}."""
+    names = " and ".join(fields)
     if "inputs" in body:
         inputs = body["inputs"]
-        if isinstance(inputs, list) and len(wanted) == 1:
-            inputs = {wanted[0]: inputs}
-        if not isinstance(inputs, dict) or inputs.keys() != set(wanted):
-            raise HTTPException(400, f"inputs have {names}, a list each")
+        if isinstance(inputs, list) and len(fields) == 1:
+            inputs = {fields[0]: inputs}
+        if not isinstance(inputs, dict) or inputs.keys() != set(fields):
+            raise _bad_request(f"inputs must have a list for {names}")
     else:
         rows = body["instances"]
         if not isinstance(rows, list):
-            raise HTTPException(400, "instances must be a list")
-        if len(wanted) == 1:  # Its name may be left out.
-            rows = [r if isinstance(r, dict) else {wanted[0]: r} for r in rows]
-        if not all(isinstance(r, dict) and r.keys() == set(wanted) for r in rows):
-            raise HTTPException(400, f"each instance has {names}")
-        inputs = {name: [row[name] for row in rows] for name in wanted}
+            raise _bad_request("instances must be a list")
+        if len(fields) == 1:  # The name of a single field may be omitted.
+            rows = [r if isinstance(r, dict) else {fields[0]: r} for r in rows]
+        if not all(isinstance(r, dict) and r.keys() == set(fields) for r in rows):
+            raise _bad_request(f"each instance must have {names}")
+        inputs = {name: [row[name] for row in rows] for name in fields}
     for name, values in inputs.items():
         _check(name, values)
     if len({len(values) for values in inputs.values()}) > 1:
-        raise HTTPException(400, f"{names} must be as many")
+        raise _bad_request(f"the lists {names} must have the same length")
     return inputs
 
 
 def _check(name, values):
-    if not isinstance(values, list) or len(values) > MOST_RECORDS:
-        raise HTTPException(400, f"{name} must be a list of {MOST_RECORDS:,} at most")
+    """Raises an HTTPException if a list of texts or of choices is malformed."""
+    if not isinstance(values, list) or len(values) > MAX_RECORDS:
+        raise _bad_request(f"{name} must be a list of at most {MAX_RECORDS:,} records")
     if name == "choices":
         if not all(isinstance(v, list) and len(v) > 1 for v in values):
-            raise HTTPException(400, "choices must be lists of two texts or more")
+            raise _bad_request("choices must be lists of at least two texts")
         if len(set(map(len, values))) > 1:
-            raise HTTPException(400, "all questions of a request need as many choices")
+            raise _bad_request("all questions need the same number of choices")
         values = [text for value in values for text in value]
     for text in values:
         if not isinstance(text, str):
             shown = json.dumps(text)[:80]
-            raise HTTPException(400, f"{name} must be text; received {shown}")
-        if len(text) > MOST_CHARACTERS:
-            raise HTTPException(400, f"{name} has over {MOST_CHARACTERS:,} characters")
+            raise _bad_request(f"{name} must be text; received {shown}")
+        if len(text) > MAX_CHARACTERS:
+            raise _bad_request(f"{name} may have at most {MAX_CHARACTERS:,} characters")
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise HTTPException(400, f"{name} holds half a character") from None
+            raise _bad_request(f"{name} has half a surrogate pair") from None

@@ -1,8 +1,8 @@
-"""What the Task Library wants to know of a TFLite file: names of tensors, vocabulary, labels.
+"""Adds tensor names, vocabulary and labels for the TFLite Task Library.
 
-Its BertNLClassifier and BertQuestionAnswerer read it from a flatbuffer inside the model
-(metadata_schema.fbs of tflite-support, 1.1.0), and the files from a zip at the model's
-end. Written here with flatbuffers alone: the package that writes it is not maintained.
+BertNLClassifier and BertQuestionAnswerer read a flatbuffer inside the TFLite file
+(metadata_schema.fbs of tflite-support, 1.1.0) and files from a zip archive at its end.
+The flatbuffer is built by hand, because the package that writes it is not maintained.
 """
 
 import zipfile
@@ -20,11 +20,12 @@ def attach(path, *, name, inputs, outputs, vocabulary, labels=None):
     """Adds metadata and files to a TFLite file.
 
     Args:
-        path: of it.
-        name: of the model.
-        inputs, outputs: names of its tensors, in the order of the model.
-        vocabulary, labels: paths of text files; labels are those of the first output,
-            None where it has none.
+        path: `pathlib.Path` of the file, which is overwritten.
+        name: name of the model.
+        inputs, outputs: names of the model's tensors, in the model's order.
+        vocabulary: path of a text file with one token per line.
+        labels: path of a text file with the labels of the first output, one per line;
+            None if it has none.
     """
     model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
     buffer, entry = schema.BufferT(), schema.MetadataT()
@@ -41,16 +42,16 @@ def attach(path, *, name, inputs, outputs, vocabulary, labels=None):
 
 
 def _build(name, inputs, outputs, vocabulary, labels):
-    """Returns the bytes of a ModelMetadata."""
+    """Returns the bytes of a ModelMetadata table."""
     builder = flatbuffers.Builder(1024)
     tokenizer = _table(builder, [[_file(builder, vocabulary, _VOCABULARY)]])
     unit = _table(builder, [("byte", _BERT_TOKENIZER), tokenizer])
     files = [_file(builder, labels, _LABELS)] if labels else []
     tensors = [
         [_tensor(builder, tensor, []) for tensor in inputs],
-        [_tensor(builder, t, [] if n else files) for n, t in enumerate(outputs)],
+        [_tensor(builder, x, [] if n else files) for n, x in enumerate(outputs)],
     ]
-    # Name, description, tensors in and out, files, units before.
+    # Slots: name, description, inputs, outputs, files, input process units.
     graph = _table(builder, [None, None, *tensors, None, [unit]])
     root = [builder.CreateString(name), None, None, [graph]]
     version = builder.CreateString(_PARSER_VERSION)
@@ -69,7 +70,12 @@ def _tensor(builder, name, files):
 
 
 def _table(builder, fields):
-    """Writes a table; a field is an offset, a list of them, ("byte", value) or None."""
+    """Writes a table and returns its offset.
+
+    Args:
+        fields: in slot order, each an offset, a list of offsets, ("byte", value), or
+            None if it is absent.
+    """
     fields = [_vector(builder, f) if isinstance(f, list) else f for f in fields]
     builder.StartObject(len(fields))
     for slot, field in enumerate(fields):

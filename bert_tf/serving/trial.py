@@ -1,26 +1,36 @@
-"""A model folder behind the trial server."""
+"""Serves a model folder with the trial server."""
 
 import dataclasses
 import pathlib
 
-from bert_tf.ground import require
+from bert_tf.ground import require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving.signatures import make_signatures
+from bert_tf.tasks.options import TakesOptions
 
 
-@dataclasses.dataclass(frozen=True)
-class ServeConfig:
-    """Which model to serve, and where."""
+@dataclasses.dataclass(frozen=True, init=False)
+class ServeConfig(TakesOptions):
+    """Which model to serve, and at which address."""
 
-    model: str = ""  # Model folder.
-    task: str = ""  # What to answer; what it was trained for if empty.
-    name: str = ""  # Of the model in paths; the folder's if empty.
-    host: str = "127.0.0.1"  # 0.0.0.0 lets other machines ask.
-    port: int = 8501  # Of REST.
-    max_seq_length: int = 0  # Pieces of an example; 0: as in training.
-    long_text: str = ""  # truncate, head_tail or windows; as in training if empty.
-    bf16: bool = False  # Compute in bfloat16.
-    gather: bool = True  # Compute requests that come together at once.
+    model: str = setting("", "Model folder to serve.", section="model")
+    task: str = setting(
+        "", "Task to serve, such as features. Empty: the task of the training."
+    )
+    name: str = setting(
+        "",
+        "Name of the model in the REST paths. Empty: the folder's name.",
+        section="server",
+    )
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on; 0.0.0.0 accepts requests from other machines.",
+    )
+    port: int = setting(8501, "TCP port of the REST API, 1 to 65535.")
+    bf16: bool = setting(False, "Compute in bfloat16 instead of float32.")
+    gather: bool = setting(
+        True, "Compute requests that wait at the same time as one batch."
+    )
 
     def __post_init__(self):
         require(self, "model")
@@ -29,33 +39,40 @@ class ServeConfig:
 
 
 def make_app(config):
-    """Returns the ASGI application of a `ServeConfig`; the first answer is computed."""
+    """Loads the model and returns the ASGI application that serves it.
+
+    Args:
+        config: `ServeConfig`.
+    """
     try:
         from bert_tf.serving import server
     except ImportError as error:
         raise ValueError(
-            "the trial server needs starlette and uvicorn; run pip install "
+            "The trial server needs starlette and uvicorn: run pip install "
             "'bert_tf[serve]'."
         ) from error
     model = Model(
         config.model,
         task=config.task,
-        max_seq_length=config.max_seq_length,
-        long_text=config.long_text,
         bf16=config.bf16,
+        **config.options,
     )
     pairs = "text_pair" in (model.columns or {})
     signatures = make_signatures(model.task, model.keras_model, pairs=pairs)
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         signatures["serving_default"],
-        labels=getattr(model.task, "labels", ()),
+        labels=model.task.labels or (),
         gather=config.gather,
     )
 
 
 def serve(config):
-    """Serves until it is stopped."""
+    """Serves a model until the process is interrupted.
+
+    Args:
+        config: `ServeConfig`.
+    """
     app = make_app(config)
     import uvicorn
 

@@ -7,7 +7,9 @@ dict of strings and labels. An **example** is what the model reads: token ids wi
 
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.rows import pipeline
+from bert_tf.tasks.labels import describe_labels, restore_labels
 from bert_tf.tasks.options import Options, kept, names_of
+from bert_tf.tasks.texts import frame_texts
 
 
 class Task:
@@ -18,6 +20,7 @@ class Task:
     Args:
         tokenizer: `BertTokenizer`.
         options: instance of the class's `Options`; its defaults if None.
+        labels: names of the labels in the order of their ids; None without labels.
 
     Attributes:
         name: value of the flag `--task`.
@@ -31,11 +34,14 @@ class Task:
             of its batch.
         sums_batches: whether `measure` sums over batches take the place of the outputs
             of every example in evaluation.
-        labels: names of the labels in the order of their ids, or None.
+        label_type: type of a record's label: str for one label, list for several,
+            float for a number; None if it is something else.
+        has_labels: whether config.json holds names of labels (`id2label`).
+        has_arrays: whether `arrays` can turn predictions into NumPy arrays.
         example_inputs: names of what `features` takes of `examples`; None for all.
         cuts_records: whether `examples` cuts a record into several examples.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
-        card_example: a record for the model card, as Python.
+        card_record: a record for the model card, as Python.
         Options: frozen dataclass of the task's options, see `option`.
     """
 
@@ -47,20 +53,23 @@ class Task:
     scored = True
     couples_examples = False
     sums_batches = False
-    labels = None
+    label_type = None
+    has_labels = False
+    has_arrays = False
     example_inputs = None
     cuts_records = False
     keeps_special_tokens = False
-    card_example = '"…"'
+    card_record = '"…"'
     Options = Options
 
     # From a user's files to records.
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
 
-    def __init__(self, tokenizer, options=None):
+    def __init__(self, tokenizer, options=None, *, labels=None):
         self.tokenizer = tokenizer
         self.options = options or self.Options()
+        self.labels = labels and list(labels)
 
     @classmethod
     def make_options(cls, given):
@@ -73,8 +82,8 @@ class Task:
         for name, value in given.items():
             if name not in known:
                 raise ValueError(
-                    f"{name} is not an option of {cls.name}; received {value!r}. "
-                    f"Its options are {', '.join(known)}."
+                    f"{name} is not an option of {cls.name}; received {value!r}. Drop "
+                    f"it; the options are {', '.join(known)}."
                 )
         return cls.Options(**given)
 
@@ -118,11 +127,15 @@ class Task:
             settings: dict of what `settings` returned, perhaps with options of the
                 prediction at hand.
         """
-        return cls(tokenizer, cls.Options(**kept(cls.Options, settings)))
+        labels = {"labels": restore_labels(config)} if cls.has_labels else {}
+        options = cls.Options(**kept(cls.Options, settings))
+        return cls(tokenizer, options, **labels)
 
     def describe(self):
-        """Returns the keys of config.json that hold what was learnt, such as labels."""
-        return {}
+        """Returns the keys of config.json that transformers needs for the same head."""
+        labels = describe_labels(self.labels) if self.labels else {}
+        kind = {"problem_type": self.problem_type} if self.problem_type else {}
+        return labels | kind
 
     def settings(self, scores):
         """Returns what a model folder must remember to predict; plain JSON.
@@ -132,14 +145,6 @@ class Task:
         """
         names = names_of(self.Options, "training", "both")
         return {name: getattr(self.options, name) for name in names}
-
-    def write_extra_files(self, path, config):
-        """Writes files that other programs look for in a model folder.
-
-        Args:
-            path: `pathlib.Path` of the folder.
-            config: `BertConfig`.
-        """
 
     # From records to examples.
 
@@ -165,20 +170,23 @@ class Task:
         return next(iter(self.inputs(examples).values())).shape[0]
 
     def features(self, columns):
-        """Frames a batch of examples; runs in the graph.
+        """Frames a batch of texts, or of pairs; runs in the graph.
 
         Args:
-            columns: {name: tensor [B, …]}, some of `inputs`.
+            columns: {name: tensor [B, …]}, some of `inputs`; here strings.
 
         Returns:
             dict with `input_ids` and `segment_ids`, int32 ragged [B, (tokens)], and
-            what else belongs to the examples.
+            what else belongs to the examples, such as `label`.
         """
-        raise NotImplementedError
+        options = self.options
+        return frame_texts(
+            columns, self.tokenizer, options.max_seq_length, options.long_text
+        )
 
     # From examples to batches of packed rows.
 
-    def steps_per_epoch(self, examples, *, batch_size, micro_batches):
+    def steps_per_epoch(self, examples, *, batch_size, micro_batches, seed):
         """Returns the number of updates that an epoch takes."""
         return pipeline.steps_per_epoch(self.count(examples), batch_size, micro_batches)
 
@@ -227,7 +235,7 @@ class Task:
 
         Args:
             rows: dict of a batch of packed rows.
-            outputs: {name: tensor} of the model.
+            outputs: what the model returns, by name or as a single tensor.
         """
         raise NotImplementedError
 

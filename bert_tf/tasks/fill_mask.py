@@ -1,66 +1,66 @@
-"""Which pieces may stand where a text says [MASK]: what BERT was pretrained for.
+"""Predictions for the [MASK] tokens of a text, by the heads of pretraining.
 
-It answers and is not fine-tuned; scripts/pretrain.py trains and scores it.
+The task predicts only; scripts/pretrain.py trains and scores these heads.
 
-Shapes: N records, B examples of a batch, P the most masks of a text, K guesses.
+Shapes: N records, B examples of a batch, P the most masks of a text, K predictions.
 """
+
+import dataclasses
 
 import numpy as np
 
-from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.ground import quote
 from bert_tf.models.pretraining import MaskFiller
+from bert_tf.tasks.base import Task
+from bert_tf.tasks.options import option
 from bert_tf.tasks.texts import frame_texts, text_columns
 
 MASK = "[MASK]"
-_AT_ONCE = 1024  # Texts that are cut into pieces at a time, for their masks.
+_TEXTS_AT_ONCE = 1024  # Tokenized at a time, to find their masks.
 
 
-class FillMask:
-    """The likeliest pieces for every [MASK] of a text, or of a pair of texts.
+class FillMask(Task):
+    """The most probable tokens for every [MASK] of a text, or of a pair of texts.
 
     Args:
-        tokenizer: `BertTokenizer` that keeps special pieces.
-        max_seq_length: pieces of an example, special ones included; the rest is cut.
-        top_k: K, guesses for each [MASK].
+        tokenizer: `BertTokenizer` that keeps special tokens.
+        options: as of `Task`.
 
     Raises:
-        ValueError: the vocabulary has no [MASK], or fewer pieces than `top_k`.
+        ValueError: the vocabulary has no [MASK], or fewer tokens than `top_k`.
     """
 
     name = "fill_mask"
-    asked = ("top_k",)
-    read = staticmethod(read_table)
-    read_lines = staticmethod(read_texts)
+    pipeline = "fill-mask"
+    scored = False
+    keeps_special_tokens = True
     # The classes of transformers that have the head.
     architectures = ("BertForPreTraining", "BertForMaskedLM")
 
-    def __init__(self, tokenizer, *, max_seq_length, top_k=5):
+    @dataclasses.dataclass(frozen=True)
+    class Options(Task.Options):
+        top_k: int = option(
+            5, "Predictions for each [MASK], the best first.", use="prediction"
+        )
+
+    def __init__(self, tokenizer, options=None):
+        super().__init__(tokenizer, options)
         if tokenizer.mask_id is None:
             raise ValueError(
-                f"the vocabulary has no {MASK}, so that no text can have one to fill. "
-                "Take the vocab.txt that the model was pretrained with."
+                f"the vocabulary has no {MASK}, so no text can contain one. Use the "
+                "vocab.txt that the model was pretrained with."
             )
-        if not 1 <= top_k <= tokenizer.vocab_size:
+        if not 1 <= self.options.top_k <= tokenizer.vocab_size:
             raise ValueError(
-                f"top_k must be from 1 to {tokenizer.vocab_size}, the pieces of the "
-                f"vocabulary; received {top_k}."
+                f"top_k must be from 1 to {tokenizer.vocab_size}, the size of the "
+                f"vocabulary; received {self.options.top_k}."
             )
-        self.tokenizer = tokenizer
-        self.max_seq_length = max_seq_length
-        self.top_k = top_k
-
-    @classmethod
-    def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        """Takes `top_k` from the settings, where whoever asks has put it."""
-        options = {name: settings[name] for name in ("top_k",) if name in settings}
-        return cls(tokenizer, max_seq_length=max_seq_length, **options)
 
     def columns(self, table):
-        """Returns `text` [N], perhaps `text_pair` [N], and `mask_places`.
+        """Returns `text` [N], `text_pair` [N] of pairs, and `mask_places`.
 
-        The last are the places of [MASK] in each framed example, int32 [N, P], filled
-        up with -1.
+        `mask_places`, int32 [N, P], holds the positions of [MASK] in each framed
+        example, padded with -1.
 
         Raises:
             ValueError: a text has no [MASK], or loses one at `max_seq_length`; names
@@ -68,66 +68,62 @@ class FillMask:
         """
         columns = text_columns(table)
         places = []
-        for begin in range(0, len(table.records), _AT_ONCE):
-            some = {name: x[begin : begin + _AT_ONCE] for name, x in columns.items()}
-            framed = frame_texts(some, self.tokenizer, self.max_seq_length)
-            pieces = framed["input_ids"].to_tensor(-1).numpy()
-            places += [np.flatnonzero(row == self.tokenizer.mask_id) for row in pieces]
-        for number, found in enumerate(places):
-            self._refuse(
-                table, number, [array[number] for array in columns.values()], found
-            )
-        most = max(map(len, places))
-        padded = np.full([len(places), most], -1, np.int32)
-        for row, found in zip(padded, places):
-            row[: len(found)] = found
+        for begin in range(0, len(table.records), _TEXTS_AT_ONCE):
+            part = {n: x[begin : begin + _TEXTS_AT_ONCE] for n, x in columns.items()}
+            ids = self._frame(part)["input_ids"].to_tensor(-1).numpy()
+            places += [np.flatnonzero(row == self.tokenizer.mask_id) for row in ids]
+        for number, positions in enumerate(places):
+            texts = [array[number] for array in columns.values()]
+            self._check_masks(table.where(number), texts, len(positions))
+        padded = np.full([len(places), max(map(len, places))], -1, np.int32)
+        for row, positions in zip(padded, places):
+            row[: len(positions)] = positions
         return columns | {"mask_places": padded}
 
-    def _refuse(self, table, number, texts, found):
+    def _check_masks(self, where, texts, seen):
         written = sum(text.count(MASK) for text in texts)
         if not written:
             raise ValueError(
-                f"{table.where(number)}: there is no {MASK} to fill in "
-                f"{quote(texts[0])}. Write it where a word is missing; for anything "
-                "else, fine-tune the model first."
+                f"{where}: there is no {MASK} to fill in {quote(texts[0])}. Write "
+                f"{MASK} where a word is missing; for other predictions, fine-tune the "
+                "model first."
             )
-        if len(found) < written:
+        if seen < written:
             raise ValueError(
-                f"{table.where(number)}: {written - len(found)} of {written} {MASK} "
-                f"would be cut off at max_seq_length {self.max_seq_length}. Raise it, "
-                "or shorten the text."
+                f"{where}: {written - seen} of {written} {MASK} would be cut off at "
+                f"max_seq_length {self.options.max_seq_length}. Raise it, or shorten "
+                "the text."
             )
+
+    def _frame(self, columns):
+        return frame_texts(columns, self.tokenizer, self.options.max_seq_length)
 
     def features(self, columns):
-        """Turns string tensors [B] into framed pieces; `mask_places` go along."""
-        example = frame_texts(columns, self.tokenizer, self.max_seq_length)
-        return example | {"mask_places": columns["mask_places"]}
+        """Frames texts; `mask_places` go along."""
+        return self._frame(columns) | {"mask_places": columns["mask_places"]}
 
     def build(self, backbone):
-        return MaskFiller(backbone, self.tokenizer.vocab_size, self.top_k)
+        return MaskFiller(backbone, self.tokenizer.vocab_size, self.options.top_k)
 
-    def predict(self, outputs, columns=None):
+    def predict(self, outputs, columns):
         """Returns {"tokens": [[{"token": …, "probability": …}, …], …]} for each text.
 
-        A list for each [MASK], in order; in it the likeliest piece first, as it stands
-        in the vocabulary.
+        `tokens` has a list for each [MASK], in order; the most probable token is first.
 
         Args:
-            outputs: of `MaskFiller`, float32 [N, P, 2, K].
+            outputs: dict of [N, P, K], see `MaskFiller`.
+            columns: as `columns` returns them.
         """
         return [
             {
                 "tokens": [
                     [
-                        {
-                            "token": self.tokenizer.vocab[int(piece)],
-                            "probability": share,
-                        }
-                        for piece, share in zip(*guesses.tolist())
+                        {"token": self.tokenizer.vocab[token], "probability": number}
+                        for token, number in zip(ids.tolist(), numbers.tolist())
                     ]
-                    for guesses in of_text
-                    if guesses[1, 0] != 0  # A place that is none has no chances.
+                    for ids, numbers in zip(*masks)
+                    if numbers[0] != 0  # Padding has no probabilities.
                 ]
             }
-            for of_text in outputs
+            for masks in zip(outputs["ids"], outputs["probabilities"])
         ]

@@ -6,12 +6,12 @@ from bert_tf.ground import did_you_mean
 
 
 def in_order(labels):
-    """Numbers in their order ("2" before "10"), then words in the alphabet's."""
+    """Returns labels in order: numbers by value ("2" before "10"), then words."""
     return sorted(labels, key=_rank)
 
 
 def describe_labels(labels):
-    """Returns the keys of config.json that hold the names."""
+    """Returns the keys of config.json that hold the names of labels."""
     return {
         "id2label": {str(number): name for number, name in enumerate(labels)},
         "label2id": {name: number for number, name in enumerate(labels)},
@@ -24,31 +24,45 @@ def restore_labels(config):
     return [names[key] for key in sorted(names, key=int)]
 
 
-def refuse_unknown(where, label, labels):
-    if label not in labels:
-        raise ValueError(
-            f"{where}: label {label!r} is not one of the model's: "
-            f"{', '.join(map(repr, labels))}."
-        )
+def label_ids(table, names, labels):
+    """Returns the ids of the labels of each record.
+
+    Args:
+        table: `Table`, for the error.
+        names: for each record a list of names.
+        labels: the names that the model knows, in the order of ids.
+
+    Raises:
+        ValueError: a label that the model does not know; names file and line.
+    """
+    ids = {label: number for number, label in enumerate(labels)}
+    for number, record in enumerate(names):
+        for name in record:
+            if name not in ids:
+                raise ValueError(
+                    f"{table.where(number)}: label {name!r} is not one of the model's: "
+                    f"{', '.join(map(repr, labels))}."
+                )
+    return [[ids[name] for name in record] for record in names]
 
 
-def class_scores(labels, right, answered, true):
-    """Returns {label: precision, recall, f1, support}; 0 where nothing is counted.
+def class_scores(labels, right, predicted, true):
+    """Returns {label: precision, recall, f1, support}; 0 where the divisor is 0.
 
     Args:
         labels: names in the order of ids.
-        right, answered, true: int [C]; how often a label was answered rightly, was
-            answered, was true.
+        right, predicted, true: int [C]; how often a label was predicted rightly, was
+            predicted, was true.
     """
     return {
         label: {
-            "precision": r / a if a else 0.0,
+            "precision": r / p if p else 0.0,
             "recall": r / t if t else 0.0,
-            "f1": 2 * r / (a + t) if a + t else 0.0,
+            "f1": 2 * r / (p + t) if p + t else 0.0,
             "support": t,
         }
-        for label, r, a, t in zip(
-            labels, right.tolist(), answered.tolist(), true.tolist()
+        for label, r, p, t in zip(
+            labels, right.tolist(), predicted.tolist(), true.tolist()
         )
     }
 
@@ -57,16 +71,16 @@ def parse_weights(text, labels, counts):
     """Reads `class_weights`: "", "balanced" or "label=2.5,label=1".
 
     Args:
-        text: of the flag.
+        text: value of the flag.
         labels: names in the order of ids.
-        counts: training examples of each.
+        counts: training examples of each label.
 
     Returns:
-        A weight a label: all of it as asked, 1 where nothing is; "balanced" gives
-        N / (C · count), as in scikit-learn, so that each label has the same in all.
+        A weight for each label, 1 where none is given. "balanced" gives N / (C · count),
+        as scikit-learn does: all labels then have the same weight in total.
 
     Raises:
-        ValueError: no such label; a weight that is no number above 0.
+        ValueError: an unknown label; a weight that is not a number above 0.
     """
     if text == "balanced":
         return [sum(counts) / (len(labels) * count) for count in counts]
@@ -81,7 +95,7 @@ def parse_weights(text, labels, counts):
         if label not in labels:
             names = f"The labels are {', '.join(map(repr, labels))}."
             raise ValueError(
-                f"class_weights names {label!r}, which is no label of the training "
+                f"class_weights names {label!r}, which is not a label of the training "
                 f"data. {did_you_mean(label, labels, names)}"
             )
         if label in weights:
@@ -108,5 +122,5 @@ def _rank(label):
         number = float(label)
     except ValueError:
         number = math.nan
-    # "nan" reads as a number that has no place in an order: a word, then.
+    # "nan" parses as a number that has no place in an order, so it counts as a word.
     return (1, 0.0, label) if math.isnan(number) else (0, number, label)

@@ -1,60 +1,46 @@
-"""Several labels, or none, for a text or a pair of texts: each is a yes or a no.
+"""Several labels, or none, for a text or a pair of texts: a yes or a no for each label.
 
 Shapes: N records, B examples of a batch, C labels.
 """
+
+import dataclasses
 
 import keras
 import numpy as np
 from keras import ops
 from scipy import special
 
-from bert_tf.data.records.readers import read_table, read_texts
-from bert_tf.data.rows.long_texts import check_long_text
 from bert_tf.models.finetuning import Classifier
-from bert_tf.tasks.labels import (
-    class_scores,
-    describe_labels,
-    in_order,
-    refuse_unknown,
-    restore_labels,
-)
-from bert_tf.tasks.texts import (
-    example_weights,
-    frame_texts,
-    has_labels,
-    text_columns,
-)
+from bert_tf.tasks.base import Task
+from bert_tf.tasks.labels import class_scores, in_order, label_ids
+from bert_tf.tasks.options import TextOptions, option
+from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
 
-class MultiLabel:
-    """Single sentence or pair, any number of labels out of several.
+class MultiLabel(Task):
+    """A single text or a pair, any number of labels out of several.
 
     Args:
-        tokenizer: `BertTokenizer`.
-        labels: names in the order of their ids.
-        max_seq_length: pieces of an example, special ones included.
-        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
-            `frame_long`.
-        threshold: probability from which on a label is given; None until an evaluation
-            has chosen it, and 0.5 for answers until then.
+        tokenizer, options, labels: as of `Task`.
+        threshold: lowest probability at which a label is predicted. None until an
+            evaluation has tuned it; predictions use 0.5 until then.
     """
 
     name = "multi_label"
-    architecture = "BertForSequenceClassification"
+    label_type = list
     problem_type = "multi_label_classification"
-    pipeline = "text-classification"
     metric = "micro_f1"
-    read = staticmethod(read_table)
-    read_lines = staticmethod(read_texts)
-    options = ("long_text", "label_separator")
+    has_labels = True
 
-    def __init__(
-        self, tokenizer, labels, *, max_seq_length, long_text="", threshold=None
-    ):
-        self.tokenizer = tokenizer
-        self.labels = list(labels)
-        self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text)
+    @dataclasses.dataclass(frozen=True)
+    class Options(TextOptions):
+        label_separator: str = option(
+            "",
+            "What separates the labels of a record, such as |. Empty: detect it.",
+        )
+
+    def __init__(self, tokenizer, options=None, *, labels, threshold=None):
+        super().__init__(tokenizer, options, labels=labels)
         self.threshold = threshold
 
     @classmethod
@@ -63,19 +49,14 @@ class MultiLabel:
         return {"many_labels": True, "label_separator": separator}
 
     @classmethod
-    def learn(
-        cls, tokenizer, table, *, max_seq_length, long_text="", label_separator=""
-    ):
+    def learn(cls, tokenizer, table, options):
         """Takes the labels that occur, or those that have a column each.
-
-        Args:
-            label_separator: what the table was read with.
 
         Raises:
             ValueError: no record has a label.
         """
-        found = {label for record in table.records for label in record["label"]}
-        if not found:
+        names = {label for record in table.records for label in record["label"]}
+        if not names:
             raise ValueError(
                 f"{table.path}: no record has any label. Is the label column the right "
                 f"one ({table.columns['label']!r})?"
@@ -84,53 +65,33 @@ class MultiLabel:
         if isinstance(columns, tuple):
             labels = [str(column) for column in columns]
         else:
-            labels = in_order(found)
-        return cls(
-            tokenizer, labels, max_seq_length=max_seq_length, long_text=long_text
-        )
+            labels = in_order(names)
+        return cls(tokenizer, options, labels=labels)
 
     @classmethod
-    def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        """Takes the labels of config.json, and the threshold chosen in training."""
-        return cls(
-            tokenizer,
-            restore_labels(config),
-            max_seq_length=max_seq_length,
-            long_text=settings.get("long_text", ""),
-            threshold=settings.get("threshold", 0.5),
-        )
-
-    def describe(self):
-        return describe_labels(self.labels) | {"problem_type": self.problem_type}
+    def restore(cls, tokenizer, config, settings):
+        task = super().restore(tokenizer, config, settings)
+        task.threshold = settings.get("threshold", 0.5)
+        return task
 
     def settings(self, scores):
-        """What a folder remembers; the threshold is that of an evaluation's scores."""
-        return {
-            "threshold": scores.get("eval_threshold", 0.5),
-            "long_text": self.long_text,
-        }
+        """Adds the threshold that the evaluation of the folder's weights tuned."""
+        threshold = scores.get("eval_threshold", 0.5)
+        return super().settings(scores) | {"threshold": threshold}
 
     def columns(self, table):
-        """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, uint8 [N, C].
+        """Returns `text` [N], `text_pair` [N] of pairs, and `label`, uint8 [N, C], if labelled.
 
         Raises:
             ValueError: a label that the model does not know; names file and line.
         """
         columns = text_columns(table)
-        if has_labels(table):
-            ids = {name: number for number, name in enumerate(self.labels)}
-            marks = np.zeros([len(table.records), len(ids)], np.uint8)
-            for number, record in enumerate(table.records):
-                for label in record["label"]:
-                    if label not in ids:
-                        refuse_unknown(table.where(number), label, self.labels)
-                    marks[number, ids[label]] = 1
-            columns["label"] = marks
+        if is_labelled(table):
+            names = [record["label"] for record in table.records]
+            columns["label"] = np.zeros([len(names), len(self.labels)], np.uint8)
+            for row, ids in zip(columns["label"], label_ids(table, names, self.labels)):
+                row[ids] = 1
         return columns
-
-    def features(self, columns):
-        """Turns string tensors [B] into framed pieces; the labels go along."""
-        return frame_texts(columns, self.tokenizer, self.max_seq_length, self.long_text)
 
     def build(self, backbone):
         return Classifier(backbone, len(self.labels))
@@ -138,17 +99,21 @@ class MultiLabel:
     def weights(self, rows):
         return {"multi_label": example_weights(rows)}
 
-    def losses(self, rows, logits):
+    def losses(self, rows, outputs):
+        """Binary cross-entropy, the mean over labels."""
         truth = ops.cast(rows["label"], "float32")
-        return {  # The mean over labels.
+        return {
             "multi_label": keras.losses.binary_crossentropy(
-                truth, logits, from_logits=True
+                truth, outputs["logits"], from_logits=True
             )
         }
 
-    def predict(self, logits, columns=None):
-        """Returns for each of float [N, C] `labels` and `scores`, {label: probability}."""
-        probabilities = _probabilities(logits)
+    def predict(self, outputs, columns):
+        """Returns `labels` and `scores`, {label: probability}, of each record.
+
+        Args:
+            outputs: dict with `logits`, float [N, C].
+        """
         threshold = 0.5 if self.threshold is None else self.threshold
         return [
             {
@@ -157,45 +122,46 @@ class MultiLabel:
                 ],
                 "scores": dict(zip(self.labels, row.tolist())),
             }
-            for row in probabilities
+            for row in _probabilities(outputs)
         ]
 
-    def counts(self, columns, logits):
-        """Returns int [N, 3], of each text right, answered and true labels: of F1."""
-        truth, answers, _ = self._decide(columns, logits)
-        sides = (truth & answers, answers, truth)
+    def counts(self, columns, outputs):
+        """Returns int [N, 3]: labels predicted rightly, predicted, and true."""
+        truth, predicted, _ = self._decide(columns, outputs)
+        sides = (truth & predicted, predicted, truth)
         return np.stack([side.sum(axis=1) for side in sides], axis=1)
 
-    def _decide(self, columns, logits):
-        """Returns the true labels and those given, bool [N, C], and the threshold."""
+    def _decide(self, columns, outputs):
+        """Returns true and predicted labels, bool [N, C], and the threshold."""
         truth = columns["label"].astype(bool)
-        probabilities = _probabilities(logits)
+        probabilities = _probabilities(outputs)
         threshold = self.threshold
         if threshold is None:
             threshold = tune_threshold(truth, probabilities)
         return truth, probabilities >= threshold, threshold
 
-    def score(self, columns, logits):
-        """Compares logits, float [N, C], with the labels.
+    def score(self, columns, outputs):
+        """Compares `logits`, float [N, C], with the labels.
 
-        A task without a threshold takes the best for these data, so that the scores
-        are those of a threshold tuned on the very data; one that a folder remembers
-        keeps its own.
+        A task without a threshold uses the best one for these records, so its scores
+        are those of a threshold tuned on the same records. A task restored from a model
+        folder keeps the folder's threshold.
 
         Returns:
-            dict with `micro_f1` (over all decisions), `macro_f1` (mean over labels; 0
-            for one that neither occurs nor is answered),
-            `threshold`, `loss` (binary cross-entropy, mean, in nats) and `per_class`,
-            {label: precision, recall, f1, support}.
+            dict with `micro_f1`, over all decisions; `macro_f1`, the mean over labels (0
+            for one that neither occurs nor is predicted); `threshold`; `loss`, the mean
+            binary cross-entropy in nats; and `per_class`, {label: precision, recall,
+            f1, support}.
         """
-        truth, answers, threshold = self._decide(columns, logits)
-        counts = [marks.sum(axis=0) for marks in (truth & answers, answers, truth)]
+        truth, predicted, threshold = self._decide(columns, outputs)
+        counts = [marks.sum(axis=0) for marks in (truth & predicted, predicted, truth)]
         per_class = class_scores(self.labels, *counts)
-        right, answered, true = (int(count.sum()) for count in counts)
-        logits = np.asarray(logits, dtype=np.float64)
+        right, given, true = (int(count.sum()) for count in counts)
+        logits = outputs["logits"].astype(np.float64)
+        f1_scores = [scores["f1"] for scores in per_class.values()]
         return {
-            "micro_f1": 2 * right / max(answered + true, 1),
-            "macro_f1": float(np.mean([of["f1"] for of in per_class.values()])),
+            "micro_f1": 2 * right / max(given + true, 1),
+            "macro_f1": float(np.mean(f1_scores)),
             "threshold": threshold,
             "loss": float(np.mean(np.logaddexp(0, np.where(truth, -logits, logits)))),
             "per_class": per_class,
@@ -203,28 +169,30 @@ class MultiLabel:
 
 
 def tune_threshold(truth, probabilities):
-    """Returns the probability from which on a yes gives the best micro F1.
+    """Returns the threshold with the best micro F1.
 
-    Of equally good ones it is the nearest to 0.5; it lies in the middle between two
-    probabilities that occur, so that it does not hang on their last digits.
+    Among equally good thresholds it is the nearest to 0.5. It lies halfway between two
+    probabilities that occur, so that rounding of the last digits cannot change it.
 
     Args:
-        truth: bool [any shape].
-        probabilities: float [the same], in [0, 1].
+        truth: bool, of any shape.
+        probabilities: float of the same shape, in [0, 1].
     """
     probabilities = np.ravel(probabilities)
     order = np.argsort(-probabilities, kind="stable")
-    found = np.concatenate([probabilities[order], [0.0]])  # Falling.
+    descending = np.concatenate([probabilities[order], [0.0]])
     right = np.cumsum(np.ravel(truth)[order])
-    # With the first 1, 2, … as yes: F1 = 2 right / (yes + true).
+    # The first 1, 2, … predicted: F1 = 2 right / (predicted + true).
     scores = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
-    scores[found[:-1] == found[1:]] = -1.0  # No threshold parts equals.
-    middles = (found[:-1] + found[1:]) / 2
+    scores[
+        descending[:-1] == descending[1:]
+    ] = -1.0  # No threshold splits equal values.
+    middles = (descending[:-1] + descending[1:]) / 2
     best = np.flatnonzero(scores == scores.max())
     if right[-1] == 0:
         return 0.5
     return float(middles[best[np.argmin(np.abs(middles[best] - 0.5))]])
 
 
-def _probabilities(logits):
-    return special.expit(np.asarray(logits, dtype=np.float64))
+def _probabilities(outputs):
+    return special.expit(outputs["logits"].astype(np.float64))

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from bert_tf.ground import setting
+from bert_tf.data.rows.long_texts import LONG_TEXTS
+from bert_tf.ground import one_of, setting
 
 
 def option(default, help, *, use="training"):
@@ -26,6 +27,32 @@ class Options:
     max_seq_length: int = option(
         128, "Longest example in tokens, [CLS] and [SEP] included.", use="both"
     )
+
+
+_LONG_TEXT = (
+    "Of texts beyond max_seq_length read only the beginning (truncate), both ends "
+    "(head_tail), or all in overlapping windows (windows)."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TextOptions(Options):
+    """Options of tasks that read a text, or a pair of texts, as a whole."""
+
+    long_text: str = option("truncate", _LONG_TEXT, use="both")
+
+    def __post_init__(self):
+        one_of("long_text", self.long_text, LONG_TEXTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowOptions(Options):
+    """Options of tasks that predict something about words or places; no head_tail."""
+
+    long_text: str = option("windows", _LONG_TEXT, use="both")
+
+    def __post_init__(self):
+        one_of("long_text", self.long_text, ("windows", "truncate"))
 
 
 def names_of(options, *uses):

@@ -1,96 +1,226 @@
-"""Masked words and the next sentence (Devlin et al., 2019, 3.1): BERT's own two tasks.
+"""Masked tokens and the next sentence (Devlin et al., 2019, 3.1): BERT's own two tasks.
 
-Shapes: B examples, L pieces of an example, M masked pieces, V pieces known.
+Shapes: B examples, L tokens of an example, M masked tokens, V vocabulary size.
 """
+
+import dataclasses
+import functools
 
 import keras
 from keras import ops
 
+from bert_tf.data.corpus.masking import UNITS, Masking
+from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.rows.packing import frame
+from bert_tf.data.rows.pipeline import steps_per_epoch
+from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
+from bert_tf.ground import at_least, one_of
 from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.tasks.base import Task
+from bert_tf.tasks.options import option
+
+HELD_OUT_SEED = 0  # All runs are scored on the same masked tokens.
+_TERMS = {"masked_lm": "masked_lm_ids", "next_sentence": "next_sentence_labels"}
 
 
-class Pretraining:
-    """Guess the hidden pieces, and whether the second text follows the first.
+class Pretraining(Task):
+    """Predict masked tokens, and whether the second text follows the first.
+
+    What the other tasks read from a file is drawn from a store of tokenized text as it is
+    needed: pairs, masks and their order are functions of a seed and a number.
 
     Args:
-        masking: `Masking`.
-        cls_id, sep_id: of [CLS] and [SEP].
-        max_seq_length: pieces of an example, special ones included.
-        next_sentence: whether examples are pairs, and their second task is learnt.
+        vocab: list of tokens, with [CLS], [SEP] and [MASK].
+        options: as of `Task`.
     """
 
     name = "pretraining"
     architecture = "BertForPreTraining"
+    pipeline = "fill-mask"
     metric = "masked_lm_accuracy"
+    sums_batches = True
 
-    def __init__(self, masking, *, cls_id, sep_id, max_seq_length, next_sentence=True):
-        self.masking = masking
-        self.cls_id, self.sep_id = cls_id, sep_id
-        self.max_seq_length = max_seq_length
-        self.next_sentence = next_sentence
+    @dataclasses.dataclass(frozen=True)
+    class Options(Task.Options):
+        phases: str = option(
+            "",
+            "Lengths and their updates, one after the other, such as "
+            "128:900000,512:100000. Empty: max_seq_length alone.",
+        )
+        nsp: bool = option(True, "Train next sentence prediction, too.")
+        masking: str = option(
+            "piece",
+            "What is masked: single word pieces, whole words (word), or a span.",
+        )
+        masked_lm_prob: float = option(
+            0.15, "Fraction of the tokens that is masked, in (0, 1)."
+        )
+        max_eval_steps: int = option(
+            100, "Batches of an evaluation. 0: all held-out text."
+        )
 
-    def features(self, columns):
-        """Frames drawn texts and hides pieces of them; see `pretraining_rows`."""
+        def __post_init__(self):
+            one_of("masking", self.masking, UNITS)
+            if not 0 < self.masked_lm_prob < 1:
+                raise ValueError(
+                    f"masked_lm_prob must be in (0, 1); received {self.masked_lm_prob}."
+                )
+            at_least(self, "max_eval_steps", 0)
+            self.parse_phases()
+
+        def parse_phases(self):
+            """Returns [(max_seq_length, updates)]; updates are None without `phases`."""
+            if not self.phases:
+                return [(self.max_seq_length, None)]
+            phases = []
+            for part in self.phases.split(","):
+                length, _, steps = part.strip().partition(":")
+                if not (length.isdecimal() and steps.isdecimal() and int(steps)):
+                    raise ValueError(
+                        "phases must be lengths and updates such as "
+                        f"128:900000,512:100000; received {self.phases!r}."
+                    )
+                phases.append((int(length), int(steps)))
+            return phases
+
+    def __init__(self, vocab, options=None):
+        super().__init__(None, options)
+        options = self.options
+        self.phases = options.parse_phases()
+        self.masking = Masking(
+            vocab, unit=options.masking, share=options.masked_lm_prob
+        )
+        for token in ("[CLS]", "[SEP]"):
+            if token not in vocab:
+                raise ValueError(
+                    f"the vocabulary of {len(vocab)} tokens has no {token}, which frames "
+                    "examples. Use it in place of an unused token."
+                )
+        self.cls_id, self.sep_id = vocab.index("[CLS]"), vocab.index("[SEP]")
+        self.terms = ["masked_lm", *(["next_sentence"] if options.nsp else [])]
+        self._row_makers = {
+            length: row_maker(functools.partial(self.features, max_seq_length=length))
+            for length, _ in self.phases
+        }
+        self._draw = functools.cache(self._draw)
+
+    @classmethod
+    def learn(cls, tokenizer, store, options):
+        """Takes the vocabulary from a `Store`; `tokenizer` is not used."""
+        return cls(store.vocab, options)
+
+    @property
+    def longest(self):
+        """Length of the longest examples, in tokens."""
+        return max(length for length, _ in self.phases)
+
+    def columns(self, store):
+        """Returns the `Store`: its examples are drawn when they are needed."""
+        return store
+
+    def _draw(self, store, length, seed):
+        nsp = self.options.nsp
+        return Examples(store, max_seq_length=length, seed=seed, next_sentence=nsp)
+
+    def features(self, columns, max_seq_length=None):
+        """Frames drawn texts and masks tokens of them; see `pretraining_rows`."""
         example = frame(
             columns["first"],
-            columns["second"] if self.next_sentence else None,
+            columns["second"] if self.options.nsp else None,
             cls_id=self.cls_id,
             sep_id=self.sep_id,
-            max_seq_length=self.max_seq_length,
+            max_seq_length=max_seq_length or self.longest,
         )
-        shown, hidden = self.masking(example["input_ids"], columns["mask_seed"])
+        shown, masked = self.masking(example["input_ids"], columns["mask_seed"])
         return example | {
             "input_ids": shown,
-            "masked_lm_ids": hidden,
+            "masked_lm_ids": masked,
             "next_sentence_labels": columns["label"],
         }
+
+    def steps_per_epoch(self, store, *, batch_size, micro_batches, seed=0):
+        """Returns the updates of the first epoch of the first phase.
+
+        Raises:
+            ValueError: the store has too little text for the examples of a phase.
+        """
+        drawn = [self._draw(store, length, seed) for length, _ in self.phases]
+        return steps_per_epoch(drawn[0].epoch_size(), batch_size, micro_batches)
+
+    def training_rows(
+        self, store, *, micro_batches, seed, start_step=0, share=(1, 0), **plan
+    ):
+        """Streams the rows of one phase after the other; the last phase has no end."""
+        rows, begin, last = None, 0, len(self.phases) - 1
+        for number, (length, steps) in enumerate(self.phases):
+            start, begin = max(start_step, begin), begin + (steps or 0)
+            if number < last and start_step >= begin:
+                continue
+            phase = pretraining_rows(
+                self._draw(store, length, seed),
+                self._row_makers[length],
+                micro_batches=micro_batches,
+                seed=seed,
+                start_step=start,
+                share=share,
+                **plan,
+            )
+            if number < last:
+                phase = phase.take((begin - start) * micro_batches // share[0])
+            rows = phase if rows is None else rows.concatenate(phase)
+        return rows
+
+    def evaluation_rows(self, store, *, batch_size):
+        """Streams held-out examples of the last phase's length, always the same ones."""
+        length, _ = self.phases[-1]
+        return held_out_rows(
+            self._draw(store, length, HELD_OUT_SEED),
+            self._row_makers[length],
+            batch_size=batch_size,
+            most=self.options.max_eval_steps * batch_size,
+        )
 
     def build(self, backbone):
         return BertPretrainer(backbone)
 
     def weights(self, rows):
-        weights = {"masked_lm": ops.ones_like(rows["masked_lm_ids"], dtype="float32")}
-        if self.next_sentence:
-            labels = rows["next_sentence_labels"]
-            weights["next_sentence"] = ops.ones_like(labels, dtype="float32")
-        return weights
+        return {
+            term: ops.ones_like(rows[_TERMS[term]], dtype="float32")
+            for term in self.terms
+        }
 
     def losses(self, rows, outputs):
-        losses = {"masked_lm": (rows["masked_lm_ids"], outputs["masked_lm_logits"])}
-        if self.next_sentence:
-            losses["next_sentence"] = (
-                rows["next_sentence_labels"],
-                outputs["next_sentence_logits"],
-            )
         return {
             term: keras.losses.sparse_categorical_crossentropy(
-                labels, logits, from_logits=True
+                rows[_TERMS[term]], outputs[f"{term}_logits"], from_logits=True
             )
-            for term, (labels, logits) in losses.items()
+            for term in self.terms
         }
 
     def measure(self, rows, outputs):
-        """Returns sums over a batch, float32 scalars; `score` makes means of their sums.
+        """Returns sums over a batch, float32 scalars; `score` divides their totals.
 
-        Of each term its `…_loss` (nats), `…_hits` (best guess right) and `…_count`.
+        They are, for each term, its `…_loss` in nats, its `…_hits`, how often the most
+        probable prediction is right, and its `…_count`.
         """
         sums = {}
-        truths = {"masked_lm": "masked_lm_ids", "next_sentence": "next_sentence_labels"}
         for term, losses in self.losses(rows, outputs).items():
-            guesses = ops.argmax(outputs[f"{term}_logits"], axis=-1)
-            hits = ops.equal(ops.cast(guesses, "int32"), rows[truths[term]])
+            predicted = ops.argmax(outputs[f"{term}_logits"], axis=-1)
+            hits = ops.equal(ops.cast(predicted, "int32"), rows[_TERMS[term]])
             sums[f"{term}_loss"] = ops.sum(losses)
             sums[f"{term}_hits"] = ops.sum(ops.cast(hits, "float32"))
             sums[f"{term}_count"] = ops.sum(ops.ones_like(losses))
         return sums
 
-    def score(self, sums):
-        """Returns `masked_lm_loss` (nats a hidden piece), `masked_lm_accuracy`; and so
-        of `next_sentence`, where it is learnt."""
-        terms = ["masked_lm", *(["next_sentence"] if self.next_sentence else [])]
+    def score(self, columns, sums):
+        """Returns `masked_lm_loss`, in nats, and `masked_lm_accuracy`; with `nsp` those of
+        `next_sentence`, too.
+
+        Args:
+            sums: totals of what `measure` returns.
+        """
         scores = {}
-        for term in terms:
+        for term in self.terms:
             scores[f"{term}_loss"] = sums[f"{term}_loss"] / sums[f"{term}_count"]
             scores[f"{term}_accuracy"] = sums[f"{term}_hits"] / sums[f"{term}_count"]
         return scores

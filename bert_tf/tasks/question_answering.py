@@ -1,145 +1,110 @@
 """The answer to a question as a span of its context (Devlin et al., 2019, 4.2 and 4.3).
 
-Shapes: N questions, W windows of their contexts, B windows of a batch, L pieces of a
+Shapes: N questions, W windows of their contexts, B windows of a batch, L tokens of a
 window with its question, K the most of a batch.
 """
+
+import dataclasses
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
-from bert_tf.data.rows.long_texts import check_long_text
 from bert_tf.data.rows.packing import frame
+from bert_tf.ground import at_least
 from bert_tf.models.finetuning import SpanPredictor
-from bert_tf.tasks.classification import log_softmax
+from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
-from bert_tf.tasks.question_windows import FRAME, cut_questions
+from bert_tf.tasks.options import WindowOptions, option
+from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
-from bert_tf.tasks.texts import example_weights, objects
+from bert_tf.tasks.texts import example_weights, object_columns, objects
 
-NO_TOKEN = -1  # Where an example is shorter than others of its batch.
+NO_TOKEN = -1  # Padding of `places`.
 
 
-class QuestionAnswering:
-    """Where the answer begins, and where it ends; [CLS] for both where there is none.
+class QuestionAnswering(Task):
+    """Where the answer begins and where it ends; [CLS] for both if there is none.
 
     Args:
-        tokenizer: `BertTokenizer`.
-        max_seq_length: pieces of question and window, special ones included.
-        long_text: "windows" of a long context; or "truncate", only its beginning.
-        doc_stride: pieces that two windows of a long context share; at most half of one.
-        max_answer_length: pieces of an answer, at most.
+        tokenizer, options: as of `Task`.
         unanswerable: whether a question may have no answer (SQuAD 2.0).
-        null_threshold: how much likelier than the best answer, in nats, none must be;
-            None until it is tuned.
-        top_k: answers given for each question.
+        null_threshold: in nats: by how much "no answer" must be more probable than the
+            best answer to be predicted; None until an evaluation has tuned it.
     """
 
     name = "question_answering"
     architecture = "BertForQuestionAnswering"
-    problem_type = None
     pipeline = "question-answering"
     metric = "f1"
-    options = ("long_text", "doc_stride", "max_answer_length")
-    asked = ("top_k",)
-    inputs = ("first", "second", "label")
+    card_record = '{"question": "…", "context": "…"}'
+    example_inputs = ("first", "second", "label")
+    cuts_records = True
     read = staticmethod(read_questions)
     read_lines = staticmethod(read_question_lines)
 
+    @dataclasses.dataclass(frozen=True)
+    class Options(WindowOptions):
+        doc_stride: int = option(
+            128, "Tokens that two windows of a context share, at most half a window."
+        )
+        max_answer_length: int = option(30, "Longest answer in tokens.")
+        top_k: int = option(
+            1,
+            "Answers for each question; above 1 they are in n_best.",
+            use="prediction",
+        )
+
+        def __post_init__(self):
+            super().__post_init__()
+            for name in ("doc_stride", "max_answer_length", "top_k"):
+                at_least(self, name, 1)
+
     def __init__(
-        self,
-        tokenizer,
-        *,
-        max_seq_length,
-        long_text="",
-        doc_stride=128,
-        max_answer_length=30,
-        unanswerable=False,
-        null_threshold=None,
-        top_k=1,
+        self, tokenizer, options=None, *, unanswerable=False, null_threshold=None
     ):
-        self.tokenizer = tokenizer
-        self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text, ("windows", "truncate"))
-        self.doc_stride = doc_stride
-        self.max_answer_length = max_answer_length
+        super().__init__(tokenizer, options)
         self.unanswerable = unanswerable
         self.null_threshold = null_threshold
-        self.top_k = top_k
 
     @classmethod
-    def learn(
-        cls,
-        tokenizer,
-        table,
-        *,
-        max_seq_length,
-        doc_stride,
-        max_answer_length,
-        long_text="",
-    ):
-        """Takes from the data whether a question may have no answer.
+    def learn(cls, tokenizer, table, options):
+        """Finds out whether a question may have no answer.
 
         Raises:
-            ValueError: no answer stands in its context; an option is wrong.
+            ValueError: no answer is at its place in its context.
         """
         if not any(a["start"] is not None for r in table.records for a in r["answers"]):
             raise ValueError(
-                f"{table.path}: no answer stands in its context, so there is nothing to "
-                "learn. Does answer_start count characters, from 0?"
+                f"{table.path}: no answer is found in its context, so there is nothing "
+                "to learn. Does answer_start count characters, from 0?"
             )
-        for name, value in (
-            ("doc_stride", doc_stride),
-            ("max_answer_length", max_answer_length),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; received {value}.")
-        return cls(
-            tokenizer,
-            max_seq_length=max_seq_length,
-            long_text=long_text,
-            doc_stride=doc_stride,
-            max_answer_length=max_answer_length,
-            unanswerable=any(not record["answers"] for record in table.records),
-        )
+        unanswerable = any(not record["answers"] for record in table.records)
+        return cls(tokenizer, options, unanswerable=unanswerable)
 
     @classmethod
-    def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        names = (
-            "long_text",
-            "doc_stride",
-            "max_answer_length",
-            "unanswerable",
-            "null_threshold",
-        )
-        kept = {name: settings[name] for name in names if name in settings}
-        top_k = settings.get("top_k") or 1
-        return cls(tokenizer, max_seq_length=max_seq_length, top_k=top_k, **kept)
-
-    def describe(self):
-        return {}
+    def restore(cls, tokenizer, config, settings):
+        task = super().restore(tokenizer, config, settings)
+        task.unanswerable = settings.get("unanswerable", False)
+        task.null_threshold = settings.get("null_threshold")
+        return task
 
     def settings(self, scores):
-        """What a folder remembers; the threshold is that of the weights it holds."""
-        return {
-            "long_text": self.long_text,
-            "doc_stride": self.doc_stride,
-            "max_answer_length": self.max_answer_length,
+        """Adds the threshold that the evaluation of the folder's weights tuned."""
+        threshold = scores.get("eval_null_threshold", self.null_threshold)
+        return super().settings(scores) | {
             "unanswerable": self.unanswerable,
-            "null_threshold": scores.get("eval_null_threshold", self.null_threshold),
+            "null_threshold": threshold,
         }
 
     def columns(self, table):
-        """Returns `id`, `question`, `context` and perhaps `answers`, objects [N]."""
-        return {
-            name: objects([record[name] for record in table.records])
-            for name in ("id", "question", "context", "answers")
-            if name in table.records[0]
-        }
+        """Returns `id`, `question`, `context` and, if labelled, `answers`, objects [N]."""
+        return object_columns(table, ("id", "question", "context", "answers"))
 
     def examples(self, columns):
-        """Returns the windows of the contexts, see `cut_questions`."""
+        """Cuts contexts into windows, see `cut_questions`."""
         return cut_questions(self, columns)
 
     def features(self, columns):
@@ -149,7 +114,7 @@ class QuestionAnswering:
             columns["second"],
             cls_id=self.tokenizer.cls_id,
             sep_id=self.tokenizer.sep_id,
-            max_seq_length=self.max_seq_length,
+            max_seq_length=self.options.max_seq_length,
         )
         places = tf.ragged.range(tf.cast(example["input_ids"].row_lengths(), tf.int32))
         example["places"] = places.to_tensor(NO_TOKEN)
@@ -163,105 +128,114 @@ class QuestionAnswering:
     def weights(self, rows):
         return {self.name: example_weights(rows)}
 
-    def losses(self, rows, logits):
+    def losses(self, rows, outputs):
         """The mean of two cross-entropies over the tokens of a window: begin and end."""
         begins, ends = (
             keras.losses.sparse_categorical_crossentropy(
-                rows["label"][:, side], logits[:, :, side], from_logits=True
+                rows["label"][:, side], outputs[name], from_logits=True
             )
-            for side in range(2)
+            for side, name in enumerate(("start_logits", "end_logits"))
         )
         return {self.name: (begins + ends) / 2}
 
     def collect(self, columns, examples, outputs):
-        """Returns for each question its best spans.
+        """Finds the best spans of each question in all windows of its context.
 
         Args:
-            outputs: for each window logits, float32 [K, 2].
+            outputs: dict with `start_logits` and `end_logits`, for each window float32
+                [K or more].
 
         Returns:
-            objects [N]: dicts with `spans`, [(log-probability, start, end)], the best
-            first, in characters of the context; and `null`, the log-probability that
-            there is none, the least of all windows, as published.
+            dict with `spans`, objects [N]: [(log-probability, start, end), …], the best
+            first, in characters of the context; and `null`, float64 [N]: the
+            log-probability that there is no answer, the lowest of all windows, as
+            published.
         """
-        found = [{"spans": [], "null": np.inf} for _ in columns["question"]]
+        spans = [[] for _ in columns["question"]]
+        null = np.full(len(spans), np.inf)
         lengths = examples["first"].row_lengths().numpy()
         for number, record in enumerate(examples["record"]):
-            spans = examples["spans"][number]
-            own = lengths[number] + FRAME + len(spans)
-            logs = log_softmax(outputs[number][:own].T)  # [2, own]
-            answers = found[record]
-            answers["null"] = min(answers["null"], float(logs[:, 0].sum()))
+            places = examples["spans"][number]
+            own = lengths[number] + SPECIAL_TOKENS + len(places)
+            sides = [
+                outputs[f"{side}_logits"][number][:own] for side in ("start", "end")
+            ]
+            logs = special.log_softmax(np.array(sides, np.float64), axis=-1)  # [2, own]
+            null[record] = min(null[record], float(logs[:, 0].sum()))
             begin = lengths[number] + 2
-            answers["spans"] += best_spans(
-                spans,
+            spans[record] += best_spans(
+                places,
                 logs[:, begin : own - 1],
                 examples["own"][number] - examples["begin"][number],
-                self.max_answer_length,
+                self.options.max_answer_length,
             )
-        for answers in found:
-            # Of equals, as repeated words are in windows alike, the first.
-            best = dict.fromkeys(sorted(answers["spans"], key=lambda s: (-s[0], s[1:])))
-            answers["spans"] = list(best)[:N_BEST]
-        return objects(found)
+        # Windows that overlap give equal spans twice; the first of equals counts.
+        best = [dict.fromkeys(sorted(s, key=lambda s: (-s[0], s[1:]))) for s in spans]
+        return {"spans": objects([list(s)[:N_BEST] for s in best]), "null": null}
 
-    def predict(self, answers, columns):
+    def predict(self, outputs, columns):
         """Returns `answer`, `start`, `end` and `score` for each question.
 
-        The answer is context[start:end]; "" where there is none. The score is its
-        probability. With `top_k` above 1, `n_best` has as many of them.
+        The answer is context[start:end], "" if there is none. The score is its
+        probability. With `top_k` above 1, `n_best` has as many answers.
+
+        Args:
+            outputs, columns: as `collect` and `columns` return them.
         """
-        found = []
-        for context, answer in zip(columns["context"], answers):
-            spans = [
-                {
-                    "answer": context[start:end],
-                    "start": start,
-                    "end": end,
-                    "score": float(np.exp(log)),
-                }
-                for log, start, end in answer["spans"]
-            ]
-            none = {"answer": "", "start": 0, "end": 0}
-            none["score"] = float(np.exp(answer["null"]))
-            if self._says_none(answer):
-                spans.insert(0, none)
-            found.append(dict(spans[0]))
-            if self.top_k > 1:
-                found[-1]["n_best"] = spans[: self.top_k]
-        return found
+        return [
+            self._predict(context, spans, null)
+            for context, spans, null in zip(
+                columns["context"], outputs["spans"], outputs["null"].tolist()
+            )
+        ]
 
-    def _says_none(self, answer):
-        if not answer["spans"]:
-            return True
+    def _predict(self, context, spans, null):
+        answers = [
+            {
+                "answer": context[start:end],
+                "start": start,
+                "end": end,
+                "score": float(np.exp(log)),
+            }
+            for log, start, end in spans
+        ]
         threshold = self.null_threshold or 0.0
-        return self.unanswerable and gain_of_none(answer) > threshold
+        if not spans or (self.unanswerable and gain_of_none(spans, null) > threshold):
+            score = float(np.exp(null))
+            answers.insert(0, {"answer": "", "start": 0, "end": 0, "score": score})
+        prediction = dict(answers[0])
+        if self.options.top_k > 1:
+            prediction["n_best"] = answers[: self.options.top_k]
+        return prediction
 
-    def hits(self, columns, answers):
-        """Returns float [N], the F1 of each answer; their mean is `metric`."""
-        return judge_answers(*self._sides(columns, answers))[1]
+    def hits(self, columns, outputs):
+        """Returns float [N]: the F1 of each answer."""
+        return judge_answers(*self._compare(columns, outputs))[1]
 
-    def score(self, columns, answers):
-        """Exact match and F1, as SQuAD's script has them, but as fractions.
+    def score(self, columns, outputs):
+        """Exact match and F1 as SQuAD's script has them, but as fractions.
 
-        Where questions may have no answer, the threshold for none is the best for these
-        data, unless the task has one already.
+        If questions may have no answer, the threshold is the one with the best scores
+        for these questions, unless the task has one already.
 
         Returns:
-            dict with `exact_match` and `f1`; where some questions have no answer
+            dict with `exact_match` and `f1`; if some questions have no answer also
             `has_answer_exact_match`, `has_answer_f1`, `no_answer_accuracy` and
             `null_threshold`.
         """
-        return score_answers(*self._sides(columns, answers))
+        return score_answers(*self._compare(columns, outputs))
 
-    def _sides(self, columns, answers):
-        """What `judge_answers` takes."""
-        truths = [[a["text"] for a in some] or [""] for some in columns["answers"]]
+    def _compare(self, columns, outputs):
+        """Returns the arguments of `judge_answers`."""
+        truths = [
+            [answer["text"] for answer in answers] or [""]
+            for answers in columns["answers"]
+        ]
         best = [
-            context[slice(*answer["spans"][0][1:])] if answer["spans"] else ""
-            for context, answer in zip(columns["context"], answers)
+            context[slice(*spans[0][1:])] if spans else ""
+            for context, spans in zip(columns["context"], outputs["spans"])
         ]
         gains = None
         if self.unanswerable or [""] in truths:
-            gains = np.array([gain_of_none(answer) for answer in answers])
+            gains = np.array(list(map(gain_of_none, outputs["spans"], outputs["null"])))
         return truths, best, gains, self.null_threshold

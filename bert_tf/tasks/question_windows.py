@@ -1,6 +1,6 @@
 """Contexts of questions in windows, and where in them the answers are.
 
-Shapes: N questions, B of some, W windows of their contexts, L pieces.
+Shapes: N questions, B of a batch, W windows of their contexts, L tokens.
 """
 
 import numpy as np
@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from bert_tf.data.rows.packing import truncate
 from bert_tf.data.rows.windows import cut, take
-from bert_tf.tasks.spans import pieces_of
-from bert_tf.tasks.texts import arrays, objects
+from bert_tf.tasks.spans import tokens_of
+from bert_tf.tasks.texts import in_parts, objects, row_arrays
 
-MAX_QUERY_LENGTH = 64  # Pieces of a question, as published.
-FRAME = 3  # [CLS] and two [SEP].
-_AT_ONCE = 256  # Questions that are cut into pieces at a time.
+MAX_QUERY_LENGTH = 64  # Tokens of a question, as published.
+SPECIAL_TOKENS = 3  # [CLS] and two [SEP].
+_QUESTIONS_AT_ONCE = 256  # Tokenized at a time.
 
 
 def cut_questions(task, columns):
@@ -24,58 +24,56 @@ def cut_questions(task, columns):
         columns: `question`, `context` and perhaps `answers`, objects [N].
 
     Returns:
-        what `cut_contexts` does, with `spans`, where the pieces of `second` stand in the
-        context, int32 [pieces, 2], an object for each window; with answers `label`,
-        int32 [W, 2], the places of the first one's first and last piece in the
-        example, 0 for [CLS] where the window does not hold it.
+        as `cut_contexts`, and `spans`, objects [W]: where the tokens of `second` are in
+        the context, int32 [tokens, 2]. With answers also `label`, int32 [W, 2]: the
+        first and last token of the first answer, as positions in the example; 0, [CLS],
+        if the window does not hold all of it.
     """
-    parts = []
-    for begin in range(0, len(columns["question"]), _AT_ONCE):
-        some = slice(begin, begin + _AT_ONCE)
+
+    def cut_part(part):
         # Many questions share a context.
-        places = {c: n for n, c in enumerate(dict.fromkeys(columns["context"][some]))}
-        found = task.tokenizer.tokenize_with_offsets(list(places))
-        number = [places[context] for context in columns["context"][some]]
-        part = cut_contexts(
+        unique = {c: n for n, c in enumerate(dict.fromkeys(columns["context"][part]))}
+        tokens = task.tokenizer.tokenize_with_offsets(list(unique))
+        numbers = [unique[context] for context in columns["context"][part]]
+        return cut_contexts(
             task,
-            task.tokenizer.tokenize(list(columns["question"][some])),
-            [tf.gather(values, number) for values in found],
+            task.tokenizer.tokenize(list(columns["question"][part])),
+            [tf.gather(values, numbers) for values in tokens],
         )
-        parts.append(part | {"record": part["record"] + begin})
-    examples = {
-        name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]
-    }
-    ends = arrays(examples.pop("ends"))
-    starts = arrays(examples.pop("starts"))
-    examples["spans"] = objects([np.stack(s, axis=1) for s in zip(starts, ends)])
-    for name in ("record", "begin", "own"):
+
+    examples = in_parts(cut_part, len(columns["question"]), _QUESTIONS_AT_ONCE)
+    sides = [row_arrays(examples.pop(name)) for name in ("starts", "ends")]
+    examples["spans"] = objects([np.stack(pair, axis=1) for pair in zip(*sides)])
+    for name in ("begin", "own"):
         examples[name] = examples[name].numpy().astype(np.int32)
     if "answers" in columns:
-        examples["label"] = _labels(task, columns, examples)
+        examples["label"] = _find_labels(task, columns, examples)
     return examples
 
 
 def cut_contexts(task, questions, contexts):
-    """Cuts contexts into windows beside their questions; in the graph.
+    """Cuts contexts into windows beside their questions; runs in the graph.
 
     Args:
         task: `QuestionAnswering`.
-        questions: pieces, int32 ragged [B, (L)].
-        contexts: pieces, their starts and their ends in characters, the same.
+        questions: token ids, int32 ragged [B, (L)].
+        contexts: token ids, and their starts and ends in characters, each int32 ragged
+            [B, (L)].
 
     Returns:
-        dict with `first` and `second`, the pieces of question and window, `starts`
-        and `ends` of the latter, int32 ragged [W, (L)]; `record`, int64 [W], the
-        question; `begin`, int64 [W], the first piece of a window in its context;
-        and `own`, int64 [W, 2], those pieces in the context that are its own to
-        answer, from and to.
+        dict with `first` and `second`, the tokens of question and window, and `starts`
+        and `ends` of the latter, int32 ragged [W, (L)]; `record`, int64 [W], the number
+        of the question; `begin`, int64 [W], the window's first token in the context; and
+        `own`, int64 [W, 2]: an answer that begins at the context's tokens [own[0],
+        own[1]) comes from this window.
     """
-    longest = min(MAX_QUERY_LENGTH, (task.max_seq_length - FRAME) // 2)
+    options = task.options
+    longest = min(MAX_QUERY_LENGTH, (options.max_seq_length - SPECIAL_TOKENS) // 2)
     questions = truncate(questions, longest)
-    room = task.max_seq_length - FRAME - questions.row_lengths()
-    overlap = tf.minimum(tf.constant(task.doc_stride, tf.int64), room // 2)
+    room = options.max_seq_length - SPECIAL_TOKENS - questions.row_lengths()
+    overlap = tf.minimum(tf.constant(options.doc_stride, tf.int64), room // 2)
     lengths = contexts[0].row_lengths()
-    numbers, window = cut(lengths, room, overlap, task.long_text)
+    numbers, window = cut(lengths, room, overlap, options.long_text)
     record = numbers.value_rowids()
     second, starts, ends = (
         take(values, record, window["begin"], window["end"]) for values in contexts
@@ -91,19 +89,19 @@ def cut_contexts(task, questions, contexts):
     }
 
 
-def _labels(task, columns, examples):
+def _find_labels(task, columns, examples):
     shifts = examples["first"].row_lengths().numpy() + 2
     record, begin = examples["record"], examples["begin"]
-    last = np.append(record[1:] != record[:-1], True)
-    last &= task.long_text != "truncate"
+    is_last = np.append(record[1:] != record[:-1], True)
+    is_last &= task.options.long_text != "truncate"
     labels = np.zeros([len(shifts), 2], np.int32)
     for number, shift in enumerate(shifts):
-        held = pieces_of(
+        tokens = tokens_of(
             columns["answers"][record[number]],
             examples["spans"][number],
             is_first=begin[number] == 0,
-            is_last=last[number],
+            is_last=is_last[number],
         )
-        if held:
-            labels[number] = [shift + held[0], shift + held[1]]
+        if tokens:
+            labels[number] = [shift + tokens[0], shift + tokens[1]]
     return labels

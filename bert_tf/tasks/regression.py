@@ -1,6 +1,6 @@
-"""One number for a text or a pair of texts, such as STS-B's likeness from 0 to 5.
+"""One number for a text or a pair of texts, such as the similarity from 0 to 5 in STS-B.
 
-The model gives the raw number, and the loss is its squared error, as in Hugging Face's
+The model returns the raw number, and the loss is its squared error, as in Hugging Face's
 BertForSequenceClassification with one output.
 
 Shapes: N records, B examples of a batch.
@@ -12,46 +12,26 @@ import numpy as np
 from keras import ops
 from scipy import stats
 
-from bert_tf.data.records.readers import read_table, read_texts
-from bert_tf.data.rows.long_texts import check_long_text
 from bert_tf.ground import quote
 from bert_tf.models.finetuning import Classifier
+from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import describe_labels
-from bert_tf.tasks.texts import (
-    example_weights,
-    frame_texts,
-    has_labels,
-    text_columns,
-)
+from bert_tf.tasks.options import TextOptions
+from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
 
-class Regression:
-    """Single sentence or pair, one number.
-
-    Args:
-        tokenizer: `BertTokenizer`.
-        max_seq_length: pieces of an example, special ones included.
-        long_text: what happens to the rest: "truncate", "head_tail" or "windows", see
-            `frame_long`.
-    """
+class Regression(Task):
+    """A single text or a pair, one number."""
 
     name = "regression"
-    architecture = "BertForSequenceClassification"
+    label_type = float
     problem_type = "regression"
-    pipeline = "text-classification"
-    metric = "pearson"  # As GLUE ranks STS-B; unlike mse, more of it is better.
-    read = staticmethod(read_table)
-    read_lines = staticmethod(read_texts)
-    options = ("long_text",)
-
-    def __init__(self, tokenizer, *, max_seq_length, long_text=""):
-        self.tokenizer = tokenizer
-        self.max_seq_length = max_seq_length
-        self.long_text = check_long_text(long_text)
+    metric = "pearson"  # GLUE ranks STS-B by it; unlike mse, higher is better.
+    Options = TextOptions
 
     @classmethod
-    def learn(cls, tokenizer, table, *, max_seq_length, long_text=""):
-        """There is nothing to learn, but for whether there is something to learn.
+    def learn(cls, tokenizer, table, options):
+        """Checks that the numbers differ.
 
         Raises:
             ValueError: all records have the same number.
@@ -63,34 +43,22 @@ class Regression:
                 "nothing to learn. Is the label column the right one "
                 f"({table.columns['label']!r})?"
             )
-        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
-
-    @classmethod
-    def restore(cls, tokenizer, config, settings, *, max_seq_length):
-        long_text = settings.get("long_text", "")
-        return cls(tokenizer, max_seq_length=max_seq_length, long_text=long_text)
+        return cls(tokenizer, options)
 
     def describe(self):
-        # transformers counts these to know the number of outputs.
+        # transformers counts the labels to find the number of outputs.
         return describe_labels(["LABEL_0"]) | {"problem_type": self.problem_type}
 
-    def settings(self, scores):
-        return {"long_text": self.long_text}
-
     def columns(self, table):
-        """Returns `text` [N], perhaps `text_pair` [N], perhaps `label`, float32 [N].
+        """Returns `text` [N], `text_pair` [N] of pairs, and `label`, float32 [N], if labelled.
 
         Raises:
-            ValueError: a label that is no number; names file and line.
+            ValueError: a label that is not a number; names file and line.
         """
         columns = text_columns(table)
-        if has_labels(table):
+        if is_labelled(table):
             columns["label"] = np.array(read_numbers(table), dtype=np.float32)
         return columns
-
-    def features(self, columns):
-        """Turns string tensors [B] into framed pieces; the label goes along."""
-        return frame_texts(columns, self.tokenizer, self.max_seq_length, self.long_text)
 
     def build(self, backbone):
         return Classifier(backbone, 1)
@@ -99,26 +67,30 @@ class Regression:
         return {"regression": example_weights(rows)}
 
     def losses(self, rows, outputs):
-        return {"regression": ops.square(outputs[:, 0] - rows["label"])}
+        return {"regression": ops.square(outputs["logits"][:, 0] - rows["label"])}
 
-    def predict(self, outputs, columns=None):
-        """Returns {"score": number} for each of float [N, 1]."""
-        return [{"score": score} for score in outputs[:, 0].tolist()]
+    def predict(self, outputs, columns):
+        """Returns {"score": number} of each record.
+
+        Args:
+            outputs: dict with `logits`, float [N, 1].
+        """
+        return [{"score": score} for score in outputs["logits"][:, 0].tolist()]
 
     def score(self, columns, outputs):
-        """Compares outputs, float [N, 1], with the labels.
+        """Compares `logits`, float [N, 1], with the labels.
 
         Returns:
-            dict with the correlations `pearson` and `spearman` (of ranks), from -1 to
-            1, and 0 where either side is constant; `mse`, mean squared error; and
-            `loss`, which is the same.
+            dict with the correlations `pearson` and `spearman` (of ranks), from -1 to 1,
+            0 if either side is constant; `mse`, the mean squared error; and `loss`,
+            which is the same.
         """
         truth = columns["label"].astype(np.float64)
-        answers = outputs[:, 0].astype(np.float64)
-        mse = float(np.mean(np.square(answers - truth)))
+        predicted = outputs["logits"][:, 0].astype(np.float64)
+        mse = float(np.mean(np.square(predicted - truth)))
         return {
-            "pearson": correlation(stats.pearsonr, truth, answers),
-            "spearman": correlation(stats.spearmanr, truth, answers),
+            "pearson": correlation(stats.pearsonr, truth, predicted),
+            "spearman": correlation(stats.spearmanr, truth, predicted),
             "mse": mse,
             "loss": mse,
         }
@@ -145,8 +117,8 @@ def _number(where, text):
     return number
 
 
-def correlation(function, truth, answers):
-    """A correlation of scipy.stats, 0 where either side is constant."""
-    if np.ptp(truth) == 0 or np.ptp(answers) == 0:
+def correlation(function, truth, predicted):
+    """Returns a correlation of scipy.stats, 0 if either side is constant."""
+    if np.ptp(truth) == 0 or np.ptp(predicted) == 0:
         return 0.0
-    return float(function(truth, answers).statistic)
+    return float(function(truth, predicted).statistic)

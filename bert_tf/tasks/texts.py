@@ -1,4 +1,4 @@
-"""What all tasks on a text, or a pair of texts, share: strings in, framed pieces out.
+"""What the tasks share: columns of texts, framed examples, weights, arrays of lists.
 
 Shapes: N records, W windows of their texts, B examples of a batch.
 """
@@ -13,7 +13,7 @@ from bert_tf.data.rows.long_texts import frame_long
 
 
 def text_columns(table):
-    """Returns `text` and perhaps `text_pair`, arrays of strings [N], of a `Table`."""
+    """Returns `text`, and `text_pair` of pairs, arrays of strings [N], of a `Table`."""
     records = table.records
     return {
         name: np.array([record[name] for record in records], dtype=object)
@@ -22,14 +22,24 @@ def text_columns(table):
     }
 
 
-def has_labels(table):
+def object_columns(table, names):
+    """Returns those of the fields that the records have, arrays of objects [N]."""
+    return {
+        name: objects([record[name] for record in table.records])
+        for name in names
+        if name in table.records[0]
+    }
+
+
+def is_labelled(table):
+    """Returns whether the records of a `Table` have labels."""
     return bool(table.records) and "label" in table.records[0]
 
 
 def frame_texts(columns, tokenizer, max_seq_length, long_text="truncate"):
-    """Turns string tensors [B] into framed pieces; label and weight go along.
+    """Turns string tensors [B] into framed examples; see `frame_long`.
 
-    See `frame_long`: with windows there are more examples than records.
+    `label` and `weight` go along. With windows there are more examples than records.
     """
     texts = [columns[name] for name in ("text", "text_pair") if name in columns]
     example = frame_long(
@@ -52,7 +62,7 @@ def example_weights(rows):
 
 
 def objects(values):
-    """An array of objects [N], of lists or arrays of any lengths."""
+    """Returns an array of objects [N] from lists or arrays of any lengths."""
     array = np.empty(len(values), dtype=object)
     for number, value in enumerate(values):
         array[number] = value
@@ -60,13 +70,35 @@ def objects(values):
 
 
 def ragged(rows):
-    """int32 ragged [W, (…)] of lists or arrays."""
+    """Returns an int32 ragged tensor [W, (…)] of lists or arrays."""
     values = [np.asarray(row, np.int32) for row in rows]
     lengths = np.array([len(row) for row in rows], np.int64)
     return tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
 
 
-def arrays(rows):
-    """The rows of a ragged tensor, a NumPy array each."""
+def row_arrays(rows):
+    """Returns the rows of a ragged tensor as a list of NumPy arrays."""
     values, splits = rows.values.numpy(), rows.row_splits.numpy()
     return [values[begin:end] for begin, end in itertools.pairwise(splits)]
+
+
+def in_parts(make, count, size):
+    """Calls a function on slices of the records, and concatenates its results.
+
+    Args:
+        make: function(slice) -> dict of tensors, with `record`, int64 [W], the number of
+            the record within the slice.
+        count: number of records.
+        size: records of a slice, so that memory stays bounded.
+
+    Returns:
+        dict of tensors; `record` is int32, a NumPy array, and counts from the first slice.
+    """
+    parts = []
+    for begin in range(0, count, size):
+        part = make(slice(begin, begin + size))
+        parts.append(part | {"record": part["record"] + begin})
+    whole = {
+        name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]
+    }
+    return whole | {"record": whole["record"].numpy().astype(np.int32)}

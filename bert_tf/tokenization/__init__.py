@@ -1,19 +1,19 @@
-"""WordPiece tokenization in the graph (Wu et al., 2016; Devlin et al., 2019).
+"""WordPiece tokenization in a TensorFlow graph (Wu et al., 2016; Devlin et al., 2019).
 
 Ids and character offsets equal those of transformers' BertTokenizerFast: cleaning,
 Chinese characters, accents, lower-casing, punctuation, pieces, and the limit of 100
-characters a word. (Two adjacent combining marks that take space keep their order
-here; canonical order would swap a few such pairs of rare scripts.)
+characters a word. (One difference: two adjacent spacing combining marks keep their order
+here. Canonical order would swap a few such pairs in rare scripts.)
 
-google-research/bert's tokenization.py, with which BERT was trained, differs from both:
-  * special pieces written in the text are always split ("[", "mask", "]");
-    Hugging Face keeps them unless asked not to, here `keep_special_tokens` decides;
-  * a capital sigma at the end of a word becomes a final ς there, here σ;
-  * private-use characters make a word unknown there, here they are dropped;
-  * a word may have 200 characters there, here 100;
-  * U+2B820 to U+2B91F are Chinese characters there, here letters;
-  * categories are those of the running Python there, here those of Unicode 8;
-  * lines of vocab.txt are stripped of spaces there, here they are kept as they are.
+BERT was trained with google-research/bert's tokenization.py, which differs from both:
+  * it always splits special pieces in the text ("[", "mask", "]"). Hugging Face keeps
+    them by default; here `keep_special_tokens` decides;
+  * it turns a capital sigma at the end of a word into a final ς, not into σ;
+  * a private-use character makes a word unknown, while it is dropped here;
+  * a word may have 200 characters, not 100;
+  * U+2B820 to U+2B91F are Chinese characters, not letters;
+  * it uses the Unicode categories of the running Python, not those of Unicode 8;
+  * it strips white space from the lines of vocab.txt, which are kept unchanged here.
 """
 
 from bert_tf.tokenization.tokenizer import BertTokenizer, tflite_ops

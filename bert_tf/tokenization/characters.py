@@ -1,10 +1,10 @@
-"""What BERT's normaliser makes of every character, frozen.
+"""Tables of how BERT's normalizer treats every character.
 
-The tables hold what Hugging Face's Rust code (tokenizers 0.23) does, probed code
-point by code point: its categories are those of Unicode 8, whatever the version of
-Python, and some punctuation, marks and Chinese characters of later versions are
-ordinary letters to it. Decomposition and lower-casing come from `unicodedata`, with
-the few corrections that make them equal for Python 3.11 (Unicode 14) and later.
+The tables equal Hugging Face's Rust code (tokenizers 0.23), which was tested with every
+code point. Its categories are those of Unicode 8 in every version of Python, so that it
+treats some later punctuation, marks and Chinese characters as letters. Decomposition and
+lower-casing use `unicodedata`, with corrections that make the results equal in Python
+3.11 (Unicode 14) and later.
 """
 
 import functools
@@ -20,25 +20,26 @@ def _ranges(text) -> frozenset[int]:
     return frozenset(points)
 
 
-# Controls, formats, private use, U+FFFD: they vanish without splitting a word.
+# Control, format and private-use characters and U+FFFD, which are dropped. The parts of
+# a word on both sides stay one word.
 DROPPED = _ranges("""
 0-8 b-c e-1f 7f-9f ad 600-605 61c 6dd 70f 180e 200b-200f 202a-202e 2060-2064
 2066-206f e000-f8ff feff fff9-fffb fffd 110bd 1bca0-1bca3 1d173-1d17a e0001
 e0020-e007f fffc0-ffffd 10ffc0-10fffd
 """)
-# The other private-use characters, which vanish, too; by their 64s.
+# Other private-use characters, also dropped, as first code points of blocks of 64.
 PRIVATE_BLOCKS = tuple(range(0xF0000, 0xFFFC0, 64)) + tuple(
     range(0x100000, 0x10FFC0, 64)
 )
-# They become a space; U+0020 itself stays.
+# Characters that become a space (U+0020, which is not listed).
 SPACES = _ranges("""
 9-a d a0 1680 2000-200a 2028-2029 202f 205f 3000
 """)
-# Ideographs that stand alone. U+2B820-2B91F are left out by a slip in the Rust code.
+# Ideographs, which are words of their own. A bug of the Rust code leaves out U+2B820-2B91F.
 CHINESE = _ranges("""
 3400-4dbf 4e00-9fff f900-faff 20000-2a6df 2a700-2b81f 2b920-2ceaf 2f800-2fa1f
 """)
-# Marks that stand alone.
+# Punctuation marks, which are words of their own.
 PUNCTUATION = _ranges("""
 21-2f 3a-40 5b-60 7b-7e a1 a7 ab b6-b7 bb bf 37e 387 55a-55f 589-58a 5be 5c0 5c3 5c6
 5f3-5f4 609-60a 60c-60d 61b 61e-61f 66a-66d 6d4 700-70d 7f7-7f9 830-83e 85e 964-965
@@ -57,7 +58,7 @@ ff1f-ff20 ff3b-ff3d ff3f ff5b ff5d ff5f-ff65 10100-10102 1039f 103d0 1056f 10857
 11238-1123d 112a9 114c6 115c1-115d7 11641-11643 1173c-1173e 12470-12474 16a6e-16a6f
 16af5 16b37-16b3b 16b44 1bc9f 1da87-1da8b
 """)
-# Nonspacing marks (Mn), removed after decomposition.
+# Nonspacing marks (Mn), which are removed after decomposition.
 ACCENTS = _ranges("""
 300-36f 483-487 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4
 6e7-6e8 6ea-6ed 711 730-74a 7a6-7b0 7eb-7f3 816-819 81b-823 825-827 829-82d 859-85b
@@ -87,7 +88,8 @@ aaec-aaed aaf6 abe5 abe8 abed fb1e fe00-fe0f fe20-fe2f 101fd 102e0 10376-1037a
 1d1aa-1d1ad 1d242-1d244 1da00-1da36 1da3b-1da6c 1da75 1da84 1da9b-1da9f 1daa1-1daaf
 1e8d0-1e8d6 e0100-e01ef
 """)
-# Punctuation and ideographs to TensorFlow Text's kernel (Unicode 16), but not above.
+# Characters that only TensorFlow Text's kernel (Unicode 16) splits off as punctuation or
+# ideographs.
 KERNEL_ONLY = _ranges("""
 61d 9fd a76 c77 c84 1b4e-1b4f 1b7d-1b7f 2e43-2e4f 2e52-2e5d 10d6e 10ead 10f55-10f59
 10f86-10f89 113d4-113d5 113d7-113d8 1144b-1144f 1145a-1145b 1145d 11660-1166c 116b9
@@ -95,11 +97,11 @@ KERNEL_ONLY = _ranges("""
 11c41-11c45 11c70-11c71 11ef7-11ef8 11f43-11f4f 11fff 12ff1-12ff2 16d6d-16d6f
 16e97-16e9a 16fe2 1e5ff 1e95e-1e95f 2b820-2b91f
 """)
-# Decompositions newer than the Rust tables; their characters stay whole.
+# Characters whose decompositions are newer than the Rust code. They are not decomposed.
 WHOLE = _ranges("""
 105c9 105e4 11383 11385 1138e 11391 113c5 113c7-113c8 11938 16121-16128 16d68-16d6a
 """)
-# Capitals newer than Python 3.11: (first, last, step, distance to the small letter).
+# Capital letters newer than Python 3.11: (first, last, step, distance to the lowercase).
 NEW_CAPITALS = (
     (0x1C89, 0x1C89, 1, 1),
     (0xA7CB, 0xA7CB, 1, 0x264 - 0xA7CB),
@@ -109,7 +111,7 @@ NEW_CAPITALS = (
     (0x16EA0, 0x16EB8, 1, 27),
 )
 
-_SMALL = {
+_LOWERCASE = {
     chr(point): chr(point + distance)
     for first, last, step, distance in NEW_CAPITALS
     for point in range(first, last + 1, step)
@@ -117,9 +119,9 @@ _SMALL = {
 
 
 def normalize(character, *, lower_case, strip_accents) -> str:
-    """What remains of one character: cleaned, decomposed, stripped, lower-cased.
+    """Returns a character cleaned, decomposed, without accents, and in lower case.
 
-    Spaces around punctuation and ideographs are not added here.
+    The result may be empty. No spaces are added around punctuation and ideographs.
     """
     point = ord(character)
     if point in DROPPED:
@@ -130,20 +132,21 @@ def normalize(character, *, lower_case, strip_accents) -> str:
         if point not in WHOLE:
             character = unicodedata.normalize("NFD", character)
         character = "".join(c for c in character if ord(c) not in ACCENTS)
-    if lower_case:  # One by one: a final capital sigma becomes the usual small one.
-        character = "".join(_SMALL.get(c) or c.lower() for c in character)
+    if lower_case:  # Letter by letter, so that no capital sigma becomes a final ς.
+        character = "".join(_LOWERCASE.get(c) or c.lower() for c in character)
     return character
 
 
 @functools.cache
 def changing() -> frozenset[str]:
-    """Every character that `normalize` may change, under whatever options."""
-    scripts = map(chr, itertools.chain(range(0x3400), range(0xA000, 0xD7A4)))
-    higher = map(chr, itertools.chain(range(0xF900, 0x20000), range(0x2F800, 0x2FA20)))
+    """Returns every character that `normalize` changes under some options."""
+    # The ranges leave out ideographs and private use, which have no case or accents.
+    ranges = [(0, 0x3400), (0xA000, 0xD7A4), (0xF900, 0x20000), (0x2F800, 0x2FA20)]
+    points = itertools.chain.from_iterable(range(*bounds) for bounds in ranges)
     changed = {
         character
-        for character in itertools.chain(scripts, higher)
+        for character in map(chr, points)
         if character.lower() != character
         or not unicodedata.is_normalized("NFD", character)
     }
-    return frozenset(changed).union(_SMALL, map(chr, DROPPED | SPACES | ACCENTS))
+    return frozenset(changed).union(_LOWERCASE, map(chr, DROPPED | SPACES | ACCENTS))

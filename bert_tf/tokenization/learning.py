@@ -1,7 +1,7 @@
-"""A WordPiece vocabulary learnt from counts of words.
+"""Learns a WordPiece vocabulary from counts of words.
 
-The learner is TensorFlow Text's, whose top-down algorithm is described in its guide
-"Subword tokenizers"; words are split exactly as `BertTokenizer` splits them.
+Uses the learner of TensorFlow Text, whose guide "Subword tokenizers" describes its
+top-down algorithm. Texts are split into words exactly as `BertTokenizer` splits them.
 """
 
 import functools
@@ -16,16 +16,18 @@ from bert_tf.tokenization import characters, kernels
 _log = logging.getLogger(__name__)
 
 SPECIAL = ("[UNK]", "[CLS]", "[SEP]", "[MASK]")
-# As the learner has them by default.
+# Defaults of the learner.
 _ITERATIONS = 4
 _LONGEST_PIECE = 50
 _MOST_CHARACTERS = 1000
 _MOST_WORDS = 200_000  # The learner holds every part of every word in memory.
-_SURPLUS = 0.02  # Share of pieces too many at which the search ends; they are cut off.
+# The search ends when the vocabulary is too large by at most this fraction. The surplus
+# is then cut off.
+_SURPLUS = 0.02
 
 
 class WordSplitter:
-    """Texts to the words that `BertTokenizer` cuts into pieces.
+    """Splits texts into the words that `BertTokenizer` cuts into pieces.
 
     Args:
         lower_case, strip_accents, tokenize_chinese_chars: as in `BertTokenizer`.
@@ -45,12 +47,12 @@ class WordSplitter:
         return [
             word
             for word in text.translate(self._table).split()
-            if len(word) <= kernels.MAX_CHARACTERS  # A longer one is unknown.
+            if len(word) <= kernels.MAX_CHARACTERS  # A longer word is [UNK].
         ]
 
 
 class _Table(dict):
-    """Code point → what stands for it; filled as characters come."""
+    """Maps code points to their replacements, which are computed at first use."""
 
     def __init__(self, alone, lower_case, strip_accents):
         super().__init__()
@@ -67,27 +69,30 @@ class _Table(dict):
 
 
 def learn_vocab(counts, vocab_size, *, unused=99):
-    """Returns the most useful pieces for the words counted.
+    """Returns a vocabulary of the most useful pieces for the given words.
 
     Args:
-        counts: {word: how often}; beyond the 200,000 most frequent, words do not count.
-        vocab_size: pieces wanted; fewer come back where the words give no more.
-        unused: slots [unused0] and so on, to be given a meaning later. With 99, the
-            special pieces have the ids of Google's vocabularies.
+        counts: {word: number of occurrences}. Only the 200,000 most frequent words count.
+        vocab_size: number of pieces. Fewer are returned if the words have no more.
+        unused: number of slots [unused0], [unused1], ... that can get a meaning later.
+            With 99, the special pieces have the ids of Google's vocabularies.
 
     Returns:
-        list of str: [PAD], unused slots, [UNK], [CLS], [SEP], [MASK], single
-        characters, then pieces, the more frequent first.
+        list of str: [PAD], unused slots, [UNK], [CLS], [SEP], [MASK], single characters,
+        then other pieces, the most frequent first.
 
     Raises:
-        ValueError: no words, or less room than special pieces and characters need.
+        ValueError: there are no words, or `vocab_size` has no room for special pieces and
+            characters.
     """
     reserved = ["[PAD]", *(f"[unused{n}]" for n in range(unused)), *SPECIAL]
     counts = [(word, n) for word, n in counts.items() if word not in reserved]
     if not counts:
-        raise ValueError("there are no words to learn a vocabulary from.")
+        raise ValueError(
+            "there are no words to learn a vocabulary from; check the input files."
+        )
     allowed = learner.get_allowed_chars(counts, _MOST_CHARACTERS)
-    # By the word where counts are equal, so that the order of the text is of no matter.
+    # Sorted, so that the vocabulary does not depend on the order of the texts.
     counts = learner.filter_input_words(
         learner.get_input_words(sorted(counts), reserved, _LONGEST_PIECE),
         allowed,
@@ -115,24 +120,25 @@ def learn_vocab(counts, vocab_size, *, unused=99):
 
     def learn(frequency):
         vocab = learner.learn_with_thresh(counts, frequency, params)
-        _log.info("a frequency of %d gives %d pieces.", frequency, len(vocab))
+        _log.info("A minimum frequency of %d gives %d pieces.", frequency, len(vocab))
         return vocab
 
-    # A word so frequent is a piece itself: at this frequency there are enough.
-    enough = counts[vocab_size - 1][1] if vocab_size <= len(counts) else 1
-    too_few, best = None, learn(enough)
-    while len(best) > vocab_size * (1 + _SURPLUS) and too_few != enough + 1:
-        middle = (enough + too_few) // 2 if too_few else 2 * enough
+    # Bisects the minimum frequency of a piece. `low` gives enough pieces: every word that
+    # is as frequent is a piece itself. `high` gives too few.
+    low = counts[vocab_size - 1][1] if vocab_size <= len(counts) else 1
+    high, best = None, learn(low)
+    while len(best) > vocab_size * (1 + _SURPLUS) and high != low + 1:
+        middle = (low + high) // 2 if high else 2 * low
         vocab = learn(middle)
         if len(vocab) < vocab_size:
-            too_few = middle
+            high = middle
         else:
-            enough, best = middle, vocab
-    return _cut(best, vocab_size)
+            low, best = middle, vocab
+    return _drop_rarest(best, vocab_size)
 
 
-def _cut(vocab, size):
-    """Takes off the rarest pieces, at the end, but no single character."""
+def _drop_rarest(vocab, size):
+    """Drops the last, rarest pieces, but keeps all single characters."""
     surplus, kept = len(vocab) - size, []
     for piece in reversed(vocab):
         if surplus > 0 and len(piece.removeprefix("##")) > 1:

@@ -1,9 +1,8 @@
-"""A table {character: replacement} as a model of TensorFlow Text's normaliser.
+"""Builds the model of TensorFlow Text's normalizer from {character: replacement}.
 
-`FastBertNormalize` maps code points one by one by a table that it is given: a
-double-array trie over their UTF-8 bytes (Darts-clone layout) and a pool of
-replacements. TensorFlow Text only builds tables that fold compatibility characters,
-which BERT does not; this file builds ours.
+`FastBertNormalize` replaces code points one by one. Its model is a double-array trie over
+their UTF-8 bytes (Darts-clone layout) and a pool of replacements. TensorFlow Text can only
+build models that fold compatibility characters, which BERT does not do.
 """
 
 import collections
@@ -11,20 +10,22 @@ import collections
 import flatbuffers
 import numpy as np
 
-CHANGED = 0x40000000  # Marks a replacement; then 24 bits of place, 6 of length.
+CHANGED = (
+    0x40000000  # Marks a replacement, with its place (24 bits) and length (6 bits).
+)
 LEAF = 0x80000000
 
 
 def build(table, dropped_blocks=()) -> bytes:
-    """The kernel's model for `table`, {character: replacement}.
+    """Returns the kernel's model.
 
-    Characters that are not in the table stay. Bytes that are not UTF-8 vanish, as
-    U+FFFD does. A replacement has at most 63 bytes.
+    Characters that are not in the table stay. Bytes that are not UTF-8 are dropped.
 
     Args:
-        dropped_blocks: code points, multiples of 64 from 0x10000 on; each stands for
-            64 characters that vanish. (Planes of private use, listed one by one,
-            would take a second.)
+        table: {character: replacement}; a replacement has at most 63 bytes.
+        dropped_blocks: code points, multiples of 64 from 0x10000 on. Each stands for a
+            block of 64 characters that are dropped. (Listing the private-use planes
+            character by character would take a second.)
     """
     pool, places, values = bytearray(), {}, {}
     for character, replacement in table.items():
@@ -33,14 +34,14 @@ def build(table, dropped_blocks=()) -> bytes:
             places[data] = len(pool)
             pool += data
         values[character.encode("utf-8")] = CHANGED | places[data] << 6 | len(data)
-    zero = values.pop(b"\0", 0)  # Byte 0 would be mistaken for a leaf of the trie.
-    for broken in _broken_sequences():
-        values[broken] = CHANGED
+    zero = values.pop(b"\0", 0)  # The trie would take byte 0 for a leaf.
+    for sequence in _invalid_sequences():
+        values[sequence] = CHANGED
     blocks = [chr(point).encode("utf-8")[:-1] for point in dropped_blocks]
     builder = flatbuffers.Builder(1 << 20)
     pool = builder.CreateNumpyVector(np.frombuffer(bytes(pool) or b"\0", np.uint8))
     trie = builder.CreateNumpyVector(_double_array(values, blocks))
-    builder.StartObject(4)  # Slot 0, a flag of the builder's own, is not read.
+    builder.StartObject(4)  # Slot 0 is a flag that the kernel does not read.
     builder.PrependUOffsetTRelativeSlot(1, trie, 0)
     builder.PrependInt32Slot(2, zero, 0)
     builder.PrependUOffsetTRelativeSlot(3, pool, 0)
@@ -48,8 +49,8 @@ def build(table, dropped_blocks=()) -> bytes:
     return bytes(builder.Output())
 
 
-def _broken_sequences():
-    """What the kernel steps over where UTF-8 is broken: lone bytes, lost endings."""
+def _invalid_sequences():
+    """Yields the byte sequences that the kernel reads as one where UTF-8 is invalid."""
     tails = range(0x80, 0xC0)
     yield from (bytes([lead]) for lead in range(0x80, 0x100))
     yield from (bytes([lead, a]) for lead in range(0xE0, 0xF5) for a in tails)
@@ -59,12 +60,12 @@ def _broken_sequences():
 
 
 def _double_array(values, dropped_blocks) -> np.ndarray:
-    """{key: value} as a double array, uint32; keys bytes without 0, values < 2^31.
+    """Returns {key: value} as a double array, uint32; keys have no byte 0, values < 2^31.
 
-    A unit holds its label (bits 0-7), whether it has a value (bit 8) and the
-    distance to its children (from bit 10), xor-ed: the child by label b of the unit
-    at i lies at i ^ distance ^ b, the value at i ^ distance. Equal subtrees are
-    stored once, so that many dropped characters cost nothing.
+    A unit holds its label (bits 0-7), whether it has a value (bit 8), and the distance to
+    its children (from bit 10), which is combined by xor: the child with label b of the
+    unit at i lies at i ^ distance ^ b, and the value at i ^ distance. Equal subtrees are
+    stored once, so that many dropped characters take no space.
     """
     subtrees = _subtrees(values, dropped_blocks)
     labels = [
@@ -86,29 +87,32 @@ def _double_array(values, dropped_blocks) -> np.ndarray:
 
 
 def _place(labels):
-    """A base for each list of labels, so that all base ^ label differ; what is free."""
+    """Returns a base for each list of labels, and which units are free.
+
+    The bases differ, and so do all units base ^ label.
+    """
     free = bytearray(b"\1") * (1 << 20)
-    free[0] = 0  # The root's own unit.
-    untaken = bytearray(free)  # As a base: two subtrees never share one.
+    free[0] = 0  # The unit of the root.
+    free_bases = bytearray(free)
     bases, lowest = [0] * len(labels), 1
     for number in sorted(range(len(labels)), key=lambda n: -len(labels[n])):
-        if len(labels[number]) == 1:  # These come last and fill the gaps.
+        if len(labels[number]) == 1:  # Single labels come last and fill the gaps.
             base = lowest
         else:
             base = max(free.rindex(0) - 0x100, 1)
-        while not (untaken[base] and all(free[base ^ at] for at in labels[number])):
+        while not (free_bases[base] and all(free[base ^ b] for b in labels[number])):
             base += 1
         if len(labels[number]) == 1:
             lowest = base
-        bases[number], untaken[base] = base, 0
-        for at in labels[number]:
-            free[base ^ at] = 0
+        bases[number], free_bases[base] = base, 0
+        for label in labels[number]:
+            free[base ^ label] = 0
     return bases, free
 
 
 def _subtrees(values, dropped_blocks):
-    """The distinct subtrees, [(value, ((label, number), ...))], children first."""
-    numbers = {}  # Subtree → its number.
+    """Returns the distinct subtrees, [(value, ((label, number), ...))], children first."""
+    numbers = {}  # {subtree: its number}
     children = collections.defaultdict(list)
     by_length = collections.defaultdict(dict)
     for key in values:
@@ -123,4 +127,4 @@ def _subtrees(values, dropped_blocks):
             number = numbers.setdefault(subtree, len(numbers))
             children[key[:-1]].append((key[-1], number))
             by_length[length - 1][key[:-1]] = None
-    return [*numbers, (None, tuple(children[b""]))]  # The root is the last.
+    return [*numbers, (None, tuple(children[b""]))]  # The root comes last.

@@ -1,4 +1,4 @@
-"""Strings to ragged ids and back, in the graph."""
+"""Turns strings into ragged ids and back, in a TensorFlow graph."""
 
 import functools
 
@@ -13,21 +13,26 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class BertTokenizer:
-    """WordPiece as `transformers.BertTokenizerFast` does it, in the graph.
+    """Tokenizes strings into the WordPiece ids of `transformers.BertTokenizerFast`.
 
-    Works eagerly, in tf.function, tf.data and SavedModels, on any bytes: what is not
-    UTF-8 is dropped, as U+FFFD is.
+    Works eagerly and in tf.function, tf.data and SavedModels, on any bytes. Bytes that are
+    not UTF-8 are dropped.
 
     Args:
-        vocab: list of pieces; the place in it is the id. A piece listed twice has
-            the later id. Raises ValueError without [PAD], [UNK], [CLS] and [SEP].
+        vocab: list of pieces. The id of a piece is its place in the list, the later one
+            if it is listed twice.
         lower_case: True for uncased models.
-        strip_accents: removes accents; None follows `lower_case`.
-        tokenize_chinese_chars: each Chinese character is a word.
-        keep_special_tokens: "[MASK]" and its like in the text are the special pieces
-            (what Hugging Face does by default), not a bracket, a word and a bracket.
+        strip_accents: removes accents; None means the value of `lower_case`.
+        tokenize_chinese_chars: makes each Chinese character a word.
+        keep_special_tokens: True reads "[MASK]" and other special pieces in the text as
+            one piece each, as Hugging Face does by default; False reads them as a
+            bracket, a word and a bracket.
+
+    Raises:
+        ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
 
     Example:
+        >>> from bert_tf import BertTokenizer
         >>> tokenizer = BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##b"])
         >>> tokenizer.tokenize(["Ab a", ""]).to_list()
         [[4, 5, 4], []]
@@ -62,17 +67,17 @@ class BertTokenizer:
         model = kernels.normalizer_model(
             self.lower_case, self.strip_accents, chinese, letters, kept
         )
-        with tf.init_scope():  # Constants that every graph may use.
+        with tf.init_scope():  # So that every graph can use the constants.
             self._normalizer = tf_text.FastBertNormalizer(
                 model_buffer=tf.constant(np.frombuffer(model, np.uint8))
             )
             self._wordpiece = tf_text.FastWordpieceTokenizer(
                 pieces,
-                # In bytes: so that the limit in characters, below, comes first.
+                # High enough that only the limit in characters (`_limit`) applies.
                 max_bytes_per_word=4 * kernels.MAX_CHARACTERS,
                 token_out_type=tf.int32,
             )
-            self._real_ids = tf.constant(
+            self._vocab_ids = tf.constant(
                 [*range(self.vocab_size), *map(self.token_to_id.get, self._kept)],
                 tf.int32,
             )
@@ -83,29 +88,29 @@ class BertTokenizer:
             )
 
     def tokenize(self, texts):
-        """Strings [B] → ids, int32 ragged [B, (pieces)]; no [CLS] or [SEP] is added."""
+        """Returns ids of strings [B], int32 ragged [B, (pieces)], without [CLS] and [SEP]."""
         normal = self._normalizer.normalize(self._mark(_strings(texts)))
-        return self._real(self._split(normal)[0])
+        return self._map_kept(self._split(normal)[0])
 
     def tokenize_with_kernels(self, texts):
-        """The same by two kernels alone, which TFLite can be given, for a phone.
+        """Returns the same ids, computed by two kernels only, which TFLite can run.
 
-        Two things are missing: a word of over 100 characters is cut into pieces and not
-        unknown, and "[MASK]" and its like in the text are never special pieces.
+        Two things are missing: a word of more than 100 characters is cut into pieces
+        instead of being unknown, and special pieces in the text are always split.
         """
         normal = self._normalizer.normalize(_strings(texts))
         return self._wordpiece.tokenize(normal)
 
     def tokenize_with_offsets(self, texts):
-        """Strings [B] → (ids, starts, ends), each int32 ragged [B, (pieces)].
+        """Returns (ids, starts, ends) of strings [B], each int32 ragged [B, (pieces)].
 
-        A piece is `text[start:end]` of the original string, in code points. (Where
-        bytes are not UTF-8, those from 0x80 to 0xBF are not counted.)
+        A piece is `text[start:end]` of the original string, in code points. (If bytes are
+        not UTF-8, those from 0x80 to 0xBF are not counted.)
         """
         texts = _strings(texts)
         normal, source = self._normalizer.normalize_with_offsets(self._mark(texts))
         ids, starts, ends = self._split(normal)
-        # Bytes of the normal text → bytes of the original → its characters.
+        # From bytes of the normalized text to bytes, then characters, of the original.
         row = ids.value_rowids()
         shift = tf.cast(tf.gather(source.row_splits, row), tf.int32)
         first = tf.gather(source.values, shift + starts.values)
@@ -115,31 +120,32 @@ class BertTokenizer:
         before = tf.gather(begun, base)
         starts = tf.gather(begun, base + tf.cast(first, tf.int32) + 1) - before - 1
         ends = tf.gather(begun, base + tf.cast(last, tf.int32) + 1) - before
-        if self._kept:  # The stand-in is one character, the piece has several.
+        if self._kept:  # A stand-in is one character, but its piece has several.
             extra = [0] * self.vocab_size + [len(piece) - 1 for piece in self._kept]
             ends += tf.gather(tf.constant(extra, tf.int32), ids.values)
-        return self._real(ids), ids.with_values(starts), ids.with_values(ends)
+        return self._map_kept(ids), ids.with_values(starts), ids.with_values(ends)
 
     def detokenize(self, ids):
-        """Ids [B, (pieces)], ragged or dense → strings [B], in the graph.
+        """Returns the strings [B] of ids [B, (pieces)], ragged or dense.
 
-        Pieces are joined by spaces, `##` pieces without; as Hugging Face's `decode`
+        Joins pieces by spaces, and `##` pieces without, as Hugging Face's `decode` does
         with clean-up off. Raises InvalidArgumentError for an id outside the vocabulary.
         """
         ids = tf.ragged.map_flat_values(tf.identity, ids)
         if not isinstance(ids, tf.RaggedTensor):
             ids = tf.RaggedTensor.from_tensor(ids)
-        first = tf.gather(self._pieces, ids[:, :1])  # Keeps its own `##`.
+        first = tf.gather(self._pieces, ids[:, :1])  # The first piece keeps its `##`.
         rest = tf.gather(self._joined, ids[:, 1:])
         return tf.strings.reduce_join(tf.concat([first, rest], axis=1), axis=-1)
 
-    def _real(self, ids):
+    def _map_kept(self, ids):
+        """Replaces the ids of kept special pieces by those of the vocabulary."""
         if not self._kept:
             return ids
-        return ids.with_values(tf.gather(self._real_ids, ids.values))
+        return ids.with_values(tf.gather(self._vocab_ids, ids.values))
 
     def _mark(self, texts):
-        """Puts stand-ins, of as many bytes, for the special pieces in the texts."""
+        """Replaces special pieces in the texts by stand-ins with as many bytes."""
         if not self._kept:
             return texts
         names = "|".join(piece[1:-1] for piece in self._kept)
@@ -148,29 +154,29 @@ class BertTokenizer:
         def replace():
             marked = tf.strings.regex_replace(texts, stand_ins, kernels.DECOY)
             for number, piece in enumerate(self._kept):
-                # Bytes 1, which vanish, keep the length; the offsets count bytes.
-                filled = kernels.kept(number) + "\x01" * (len(piece) - 3)
+                # Offsets count bytes, so bytes 1, which are dropped, keep the length.
+                stand_in = kernels.kept(number) + "\x01" * (len(piece) - 3)
                 name = rf"\[{piece[1:-1]}\]"
-                marked = tf.strings.regex_replace(marked, name, filled)
+                marked = tf.strings.regex_replace(marked, name, stand_in)
             return marked
 
-        # \C is any byte: "." would not match those that are not UTF-8.
-        found = rf"\C*(\[({names})\]|{stand_ins})\C*"
-        found = tf.reduce_any(tf.strings.regex_full_match(texts, found))
-        return tf.cond(found, replace, lambda: texts)
+        # \C matches any byte; "." does not match bytes that are not UTF-8.
+        pattern = rf"\C*(\[({names})\]|{stand_ins})\C*"
+        needed = tf.reduce_any(tf.strings.regex_full_match(texts, pattern))
+        return tf.cond(needed, replace, lambda: texts)
 
     def _split(self, normal):
-        """Normal texts [B] → ids, starts, ends in bytes; ragged [B, (pieces)]."""
+        """Returns ids, starts and ends in bytes, ragged [B, (pieces)], of normalized texts."""
         ids, starts, ends = self._wordpiece.tokenize_with_offsets(normal)
         starts, ends = (tf.cast(x, tf.int32) for x in (starts, ends))
-        opens = ~tf.gather(self._is_suffix, ids.values)  # A word begins here,
-        closes = tf.concat([opens[1:], tf.ones_like(opens[:1])], 0)  # or ends.
-        word_starts = tf.gather(starts.values, tf.where(opens))
-        word_ends = tf.gather(ends.values, tf.where(closes))
+        begins_word = ~tf.gather(self._is_suffix, ids.values)
+        ends_word = tf.concat([begins_word[1:], tf.ones_like(begins_word[:1])], 0)
+        word_starts = tf.gather(starts.values, tf.where(begins_word))
+        word_ends = tf.gather(ends.values, tf.where(ends_word))
+        # Counting characters takes time; a word has at least as many bytes.
+        may_be_long = word_ends - word_starts > kernels.MAX_CHARACTERS
         splits, values, starts, ends = tf.cond(
-            tf.reduce_any(
-                word_ends - word_starts > kernels.MAX_CHARACTERS
-            ),  # Bytes, so far.
+            tf.reduce_any(may_be_long),
             lambda: self._limit(normal, ids, starts, ends),
             lambda: (ids.row_splits, ids.values, starts.values, ends.values),
         )
@@ -180,16 +186,16 @@ class BertTokenizer:
         return rows(values), rows(starts), rows(ends)
 
     def _limit(self, normal, ids, starts, ends):
-        """Makes one unknown piece of every word over the limit of characters."""
-        opens = ~tf.gather(self._is_suffix, ids.values)
-        word = tf.cumsum(tf.cast(opens, tf.int32)) - 1
+        """Makes every word with too many characters one [UNK]."""
+        begins_word = ~tf.gather(self._is_suffix, ids.values)
+        word = tf.cumsum(tf.cast(begins_word, tf.int32)) - 1
         word_start = tf.gather(tf.math.segment_min(starts.values, word), word)
         word_end = tf.gather(tf.math.segment_max(ends.values, word), word)
         begun, base = _count_characters(normal)
         base = tf.gather(base, ids.value_rowids())
         size = tf.gather(begun, base + word_end) - tf.gather(begun, base + word_start)
         long = size > kernels.MAX_CHARACTERS
-        keep = opens | ~long
+        keep = begins_word | ~long
         kept = tf.ragged.boolean_mask(
             ids.with_values(tf.where(long, self.unk_id, ids.values)),
             ids.with_values(keep),
@@ -203,7 +209,7 @@ class BertTokenizer:
 
 
 def tflite_ops():
-    """What registers the operations of TensorFlow Text in a TFLite interpreter."""
+    """Returns what registers TensorFlow Text's operations in a TFLite interpreter."""
     return tf_text.tflite_registrar.SELECT_TFTEXT_OPS
 
 
@@ -212,17 +218,19 @@ def _strings(texts):
     if texts.shape.rank != 1:
         raise ValueError(
             f"texts must be a batch of strings of shape [B]; received {texts.shape}. "
-            "Wrap a single text in a list, or flatten."
+            "Put a single text in a list, or flatten the texts."
         )
     return texts
 
 
 def _count_characters(texts):
-    """Strings [B], laid in one line of N bytes → (int32 [N + 1], int32 [B]):
+    """Counts the characters of strings [B], which are joined to N bytes.
 
-    how many characters begin before each byte, and the byte where each text begins.
+    Returns:
+        The number of characters that begin before each byte, int32 [N + 1], and the byte
+        where each text begins, int32 [B].
     """
-    line = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)
-    begins = tf.cast(tf.bitwise.bitwise_and(line, 0xC0) != 0x80, tf.int32)
+    data = tf.io.decode_raw(tf.strings.reduce_join(texts), tf.uint8)
+    begins = tf.cast(tf.bitwise.bitwise_and(data, 0xC0) != 0x80, tf.int32)
     begun = tf.concat([[0], tf.cumsum(begins)], 0)
     return begun, tf.cumsum(tf.strings.length(texts), exclusive=True)

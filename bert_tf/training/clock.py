@@ -1,61 +1,40 @@
-"""Training for so many minutes, whatever the machine gets done in them."""
-
-import time
-
-import tensorflow as tf
+"""Training time, for a run that ends after a number of minutes."""
 
 
 class Clock:
-    """Time spent on updates, evaluations and checkpoints; made in the strategy's scope.
+    """Counts the time of updates, evaluations and checkpoints.
 
-    It starts when the first update is done: to compile it is not training, and would
-    swallow the warm-up of a short run. A resumed run goes on with the time it has left.
+    It starts after the first update, because compilation would use up the warm-up of a
+    short run. A resumed run continues with the time that is left.
 
     Args:
-        seconds: how long to train.
+        limit: seconds to train; 0 for a run that ends by updates, whose clock stands still.
         now: function() -> seconds.
+        spent: seconds that earlier parts of the run took.
 
     Attributes:
-        elapsed: float32 variable, seconds when `tick` was last called.
+        seconds: training time at the last `read`.
     """
 
-    def __init__(self, seconds, now=time.monotonic):
-        self.seconds = seconds
-        self.elapsed = tf.Variable(0.0, dtype=tf.float32, trainable=False)
-        self._now, self._begun = now, None
-        # Each replica keeps a copy of its own, as it does of the weights.
-        self._copies = tf.distribute.get_strategy().experimental_local_results(
-            self.elapsed
-        )
-
-    def state(self):
-        """What a checkpoint must hold."""
-        return {"elapsed": self.elapsed}
+    def __init__(self, limit, now, spent=0.0):
+        self.limit, self.seconds = limit, spent
+        self._now, self._start = now, None
 
     def start(self):
-        """Begins to count; what the checkpoint held is spent already."""
-        if self._begun is None:
-            self._begun = self._now() - float(self.elapsed.numpy())
-
-    def tick(self):
-        """Writes down the time, for the learning rate of the next update."""
-        self.elapsed.assign(self._spent())
-
-    def left(self):
-        """Seconds left, never below 0."""
-        return max(0.0, self.seconds - self._spent())
-
-    def steps(self, step):
-        """Returns about how many updates the whole run will have, seen from `step`."""
-        return round(step * self.seconds / max(1e-3, min(self._spent(), self.seconds)))
+        """Starts to count, if there is a limit and the clock does not count yet."""
+        if self.limit and self._start is None:
+            self._start = self._now() - self.seconds
 
     def read(self):
-        """Returns `elapsed`, float32; in a replica, that replica's copy."""
-        context = tf.distribute.get_replica_context()
-        number = tf.get_static_value(context.replica_id_in_sync_group)
-        return tf.identity(self._copies[number % len(self._copies)])
+        """Returns the training time in seconds."""
+        if self._start is not None:
+            self.seconds = self._now() - self._start
+        return self.seconds
 
-    def _spent(self):
-        if self._begun is None:
-            return float(self.elapsed.numpy())
-        return self._now() - self._begun
+    def left(self):
+        """Returns the seconds that are left, at least 0."""
+        return max(0.0, self.limit - self.read())
+
+    def estimate_steps(self, step):
+        """Returns about how many updates the whole run makes, estimated after `step`."""
+        return round(step * self.limit / max(1e-3, min(self.read(), self.limit)))

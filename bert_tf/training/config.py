@@ -1,72 +1,142 @@
-"""How to train: every choice, its default and the reason for it."""
+"""The settings of training, with their defaults and their checks."""
 
 import dataclasses
 import math
 
-from bert_tf.ground import above_zero, at_least, one_of
+from bert_tf.ground import above_zero, at_least, one_of, setting
 from bert_tf.training.selection import parse_freeze
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How to train; names and meanings are those of Hugging Face's TrainingArguments."""
+    """How to train; names and meanings are those of Hugging Face's TrainingArguments.
 
-    num_train_epochs: float = 3.0  # Passes over the training data.
-    max_steps: int = 0  # Updates; 0 means by epochs.
-    train_minutes: float = (
-        0.0  # Or this long, once it is compiled, whatever the epochs.
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.TrainConfig(bf16=True).dtype_policy
+        'mixed_bfloat16'
+    """
+
+    num_train_epochs: float = setting(
+        3.0, "Passes over the training data.", section="training: length"
     )
-    per_device_train_batch_size: int = 32  # Examples of a micro-batch on a device.
-    per_device_eval_batch_size: int = 128  # Examples at once in evaluation.
-    gradient_accumulation_steps: int = 1  # Micro-batches an update, to save memory.
-    gradient_checkpointing: bool = False  # Layers are computed twice, to save memory.
-    learning_rate: float = 5e-5  # Peak; 2e-5 to 5e-5 suit BERT, more the small ones.
-    optim: str = "adamw"  # Or lamb, for batches of thousands; its rates are near 1e-3.
-    lr_scheduler_type: str = (
-        "linear"  # After the warm-up: linear, polynomial, cosine, constant.
+    max_steps: int = setting(
+        0, "Updates to train for. 0: by num_train_epochs or train_minutes."
     )
-    lr_decay_power: float = 1.0  # Of polynomial; 1 as BERT's own, 0.5 goes with lamb.
-    warmup_ratio: float = 0.1  # Share of the run; Adam's variance needs it.
-    max_warmup_steps: int = 10_000  # No warm-up is longer; BERT's own was this long.
-    layerwise_lr_decay: float = (
-        1.0  # Each layer down learns this much slower; 1: alike.
+    train_minutes: float = setting(
+        0.0, "Minutes to train for, after compilation. 0: by epochs or max_steps."
     )
-    weight_decay: float = 0.01  # As published; not on biases and LayerNorm.
-    adam_beta1: float = 0.9  # Decay of the mean gradient.
-    adam_beta2: float = 0.999  # Decay of the mean squared gradient.
-    adam_epsilon: float = 1e-8  # Added to its root.
-    ema_decay: float = (
-        0.0  # Scores and keeps averages of the weights, such as 0.999; 0: none.
+    seed: int = setting(
+        1, "Seed of new weights, of the order of examples and of dropout."
     )
-    max_grad_norm: float = 1.0  # Of the reduced gradient; 0 turns it off.
-    freeze: str = (
-        ""  # What stays as it is: embeddings, N lowest layers; "embeddings,3".
+
+    per_device_train_batch_size: int = setting(
+        32, "Examples of a micro-batch on each device.", section="batches and hardware"
     )
-    lora_rank: int = 0  # Train adapters of this rank and the head only; 0: all weights.
-    lora_alpha: float = 16.0  # Adapters count alpha/rank times, so ranks compare.
-    bf16: bool = False  # Compute in bfloat16, keep weights in float32.
-    fp16: bool = (
-        False  # Compute in float16, for GPUs without bfloat16; scales the loss.
+    per_device_eval_batch_size: int = setting(128, "Examples of a batch in evaluation.")
+    gradient_accumulation_steps: int = setting(
+        1, "Micro-batches of an update; small ones save memory."
     )
-    seed: int = 1  # Of new weights, order and dropout.
-    eval_strategy: str = "epoch"  # Evaluate each epoch, every eval_steps, or "no".
-    eval_steps: int = 500  # Updates between evaluations where eval_strategy is steps.
-    early_stopping_patience: int = 0  # Evaluations without a gain, then stop; 0: never.
-    early_stopping_threshold: float = 0.0  # What is more than this is a gain.
-    save_steps: int = 500  # Updates between checkpoints, beside one an evaluation.
-    save_total_limit: int = 1  # Checkpoints kept; with more, a damaged one costs less.
-    logging_steps: int = 10  # Updates between lines of metrics.jsonl.
-    load_best_model_at_end: bool = (
-        True  # Keep the best evaluated weights, not the last.
+    gradient_checkpointing: bool = setting(
+        False, "Compute each layer twice to save memory."
     )
-    distribution: str = "auto"  # one_device, mirrored (GPUs), multi_worker (TF_CONFIG).
+    bf16: bool = setting(False, "Compute in bfloat16 with float32 weights.")
+    fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
+    distribution: str = setting(
+        "auto", "auto, one_device, mirrored (all GPUs) or multi_worker (TF_CONFIG)."
+    )
+
+    learning_rate: float = setting(
+        5e-5,
+        "Peak learning rate. Larger values (1e-4 to 5e-4) suit small models.",
+        section="learning rate",
+    )
+    lr_scheduler_type: str = setting(
+        "linear", "Decay after the warm-up: linear, polynomial, cosine or constant."
+    )
+    lr_decay_power: float = setting(
+        1.0, "Power of the polynomial decay; 0.5 is usual with lamb."
+    )
+    warmup_ratio: float = setting(
+        0.1, "Fraction of the run in which the learning rate rises from 0."
+    )
+    # The length of BERT's own warm-up.
+    max_warmup_steps: int = setting(
+        10_000, "Upper limit of the warm-up in updates. 0: no warm-up."
+    )
+    layerwise_lr_decay: float = setting(
+        1.0, "Ratio of each layer's learning rate to that of the layer above."
+    )
+
+    optim: str = setting(
+        "adamw",
+        "adamw, or lamb for batches of thousands (with rates near 1e-3).",
+        section="optimizer and trained weights",
+    )
+    adam_beta1: float = setting(
+        0.9, "Decay of the optimizer's running mean of gradients."
+    )
+    adam_beta2: float = setting(
+        0.999, "Decay of the optimizer's running mean of squared gradients."
+    )
+    adam_epsilon: float = setting(1e-8, "Adam's epsilon, added to the denominator.")
+    max_grad_norm: float = setting(
+        1.0, "Gradients of a larger norm are scaled down to it. 0: never."
+    )
+    weight_decay: float = setting(
+        0.01, "Decay of weights in an update, except of biases and LayerNorm."
+    )
+    ema_decay: float = setting(
+        0.0, "Decay of weight averages to evaluate and save, say 0.999. 0: none."
+    )
+    freeze: str = setting(
+        "",
+        "Weights to freeze: embeddings, a number of lowest layers, or both, as "
+        "in embeddings,3. Empty: none.",
+    )
+    lora_rank: int = setting(
+        0, "Train only LoRA adapters of this rank and the head. 0: all weights."
+    )
+    # Divided by the rank, so that ranks compare at the same learning rate.
+    lora_alpha: float = setting(
+        16.0, "LoRA adapters are multiplied by lora_alpha / lora_rank."
+    )
+
+    eval_strategy: str = setting(
+        "epoch",
+        "When to evaluate: epoch, steps (by eval_steps) or no (at the end).",
+        section="evaluation and checkpoints",
+    )
+    eval_steps: int = setting(
+        500, "Updates between evaluations if eval_strategy is steps."
+    )
+    early_stopping_patience: int = setting(
+        0, "Evaluations without improvement that end training. 0: never."
+    )
+    early_stopping_threshold: float = setting(
+        0.0, "Smallest gain that resets the count of early_stopping_patience."
+    )
+    load_best_model_at_end: bool = setting(
+        True, "Keep the weights of the best evaluation."
+    )
+    save_steps: int = setting(
+        500, "Updates between checkpoints. 0: only at evaluations and the end."
+    )
+    save_total_limit: int = setting(
+        1, "Checkpoints to keep; more of them protect against a damaged one."
+    )
+    logging_steps: int = setting(10, "Updates between lines of metrics.jsonl.")
 
     def __post_init__(self):
-        for name in ("per_device_train_batch_size", "per_device_eval_batch_size"):
+        for name in (
+            "per_device_train_batch_size",
+            "per_device_eval_batch_size",
+            "gradient_accumulation_steps",
+            "eval_steps",
+            "logging_steps",
+            "save_total_limit",
+        ):
             at_least(self, name, 1)
-        for name in ("gradient_accumulation_steps", "eval_steps", "logging_steps"):
-            at_least(self, name, 1)
-        at_least(self, "save_total_limit", 1)
         for name in (
             "max_steps",
             "train_minutes",
@@ -99,7 +169,7 @@ class TrainConfig:
         if not 0 < self.layerwise_lr_decay <= 1:
             raise ValueError(
                 f"layerwise_lr_decay must be in (0, 1]; received "
-                f"{self.layerwise_lr_decay}. 1 lets all layers learn alike."
+                f"{self.layerwise_lr_decay}. 1 trains all layers at the same rate."
             )
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be in [0, 1); received {self.ema_decay}.")
@@ -107,36 +177,38 @@ class TrainConfig:
         self._check_pairs()
 
     def _check_pairs(self):
-        """Refuses what makes no sense together."""
+        """Checks settings that exclude or need each other."""
         if self.max_steps and self.train_minutes:
             raise ValueError(
                 f"max_steps={self.max_steps} and train_minutes={self.train_minutes} both "
-                "say when to end; drop one."
+                "set the length of the run; drop one."
             )
         if self.bf16 and self.fp16:
             raise ValueError(
-                "bf16 and fp16 exclude each other; keep bf16 where the hardware has it."
+                "bf16 and fp16 exclude each other; keep bf16 if the hardware has it."
             )
         if self.freeze and self.lora_rank:
             raise ValueError(
-                f"lora_rank={self.lora_rank} freezes all but adapters and head already; "
-                f"drop freeze={self.freeze!r}."
+                f"lora_rank={self.lora_rank} already freezes all weights but those of "
+                f"the adapters and the head; drop freeze={self.freeze!r}."
             )
         if self.early_stopping_patience and self.eval_strategy == "no":
             raise ValueError(
                 f"early_stopping_patience={self.early_stopping_patience} needs "
-                "evaluations, but eval_strategy is no; make it epoch or steps."
+                "evaluations, but eval_strategy is no; set it to epoch or steps."
             )
 
     def total_steps(self, steps_per_epoch):
+        """Returns the number of updates of the run, unless `train_minutes` ends it."""
         return self.max_steps or math.ceil(self.num_train_epochs * steps_per_epoch)
 
     def warmup_steps(self, total_steps):
+        """Returns the number of updates of the warm-up."""
         return min(self.max_warmup_steps, math.ceil(total_steps * self.warmup_ratio))
 
     @property
     def dtype_policy(self):
-        """The Keras policy of the model."""
+        """Name of the Keras dtype policy of the model."""
         if self.fp16:
             return "mixed_float16"
         return "mixed_bfloat16" if self.bf16 else "float32"

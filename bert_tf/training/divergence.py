@@ -1,14 +1,15 @@
-"""When a run goes wrong: losses that are no number, or that rise instead of falling."""
+"""Training that goes wrong: losses that are not finite, or that rise instead of falling."""
 
 import math
 
-# A window of the log is a mean over few batches: one may be high by chance.
-WINDOWS = 3
-MARGIN, LEAST = 1.5, 0.1  # Above the start: that many times, and by that many nats.
+# A log line is a mean over few batches, and a single one may be high by chance.
+LINES = 3
+# Training diverges above FACTOR times the first loss, and RISE nats above it.
+FACTOR, RISE = 1.5, 0.1
 
 
 def check_finite(loss, step, learning_rate):
-    """Raises an ArithmeticError where the loss is inf or NaN."""
+    """Raises an ArithmeticError if the loss is infinite or NaN."""
     if not math.isfinite(loss):
         raise ArithmeticError(
             f"the loss is {loss} at step {step} (learning rate {learning_rate:.2g}); "
@@ -16,27 +17,28 @@ def check_finite(loss, step, learning_rate):
         )
 
 
-def warning(lines, config, warmed_up):
-    """Returns one line where training makes the loss worse, "" where all is well.
+def warning(lines, config, warmup_end):
+    """Returns one line of advice if training diverges, else "".
 
-    It does where the last windows after the warm-up are all clearly above the first.
+    Training diverges if the last losses after the warm-up are all clearly above the first
+    loss of the run.
 
     Args:
         lines: of metrics.jsonl so far.
         config: `TrainConfig`.
-        warmed_up: update at which the warm-up ends.
+        warmup_end: update at which the warm-up ends.
     """
     trained = [line for line in lines if "loss" in line]
-    last = [line for line in trained if line["step"] > warmed_up][-WINDOWS:]
-    if len(last) < WINDOWS:
+    last = [line for line in trained if line["step"] > warmup_end][-LINES:]
+    if len(last) < LINES:
         return ""
     start = trained[0]["loss"]
-    if min(line["loss"] for line in last) <= max(MARGIN * start, start + LEAST):
+    if min(line["loss"] for line in last) <= max(FACTOR * start, start + RISE):
         return ""
     return (
         f"the loss is {last[-1]['loss']:.4g} at step {last[-1]['step']}, but was "
         f"{start:.4g} at the start: training diverges. Try "
-        f"--learning_rate={config.learning_rate / 3:.1e}; if that is not enough, twice "
-        "the batch, "
+        f"--learning_rate={config.learning_rate / 3:.1e}; if that is not enough, double "
+        "the batch with "
         f"--gradient_accumulation_steps={2 * config.gradient_accumulation_steps}."
     )

@@ -2,52 +2,52 @@
 
 import math
 
-import tensorflow as tf
-
 
 class Best:
-    """Remembers the best score; counts evaluations without a gain (as Hugging Face's).
+    """Remembers the best score, and counts evaluations without a gain.
 
     Args:
-        metric: name of the score, more is better; for people.
+        metric: name of the score, for messages; higher is better.
         patience: evaluations without a gain that end training; 0 never ends it.
-        threshold: a gain is what exceeds the best score by more than this.
+        threshold: a gain exceeds the best score by more than this.
+        numbers: what `numbers` returned in the interrupted run; {} for a new run.
 
     Attributes:
-        step, value: int64 and float64 variables, of the best evaluation; -1 and -inf
-            before the first.
-        waited: int64 variable, evaluations since the last gain.
+        step, score: of the best evaluation; -1 and -inf before the first.
+        waited: evaluations since the last gain.
     """
 
-    def __init__(self, metric, *, patience=0, threshold=0.0):
+    def __init__(self, metric, *, patience=0, threshold=0.0, numbers=None):
         self.metric, self.patience, self.threshold = metric, patience, threshold
-        self.step = tf.Variable(-1, dtype=tf.int64, trainable=False)
-        self.value = tf.Variable(-math.inf, dtype=tf.float64, trainable=False)
-        self.waited = tf.Variable(0, dtype=tf.int64, trainable=False)
+        numbers = numbers or {}
+        self.step = numbers.get("best_step", -1)
+        self.score = numbers.get("best_score", -math.inf)
+        self.waited = numbers.get("evaluations_without_gain", 0)
 
-    def state(self):
-        """What a checkpoint must hold, so that a resumed run keeps the count."""
-        return {"step": self.step, "value": self.value, "waited": self.waited}
+    def numbers(self):
+        """Returns what a checkpoint must hold, so that a resumed run keeps the count."""
+        return {
+            "best_step": self.step,
+            "best_score": self.score,
+            "evaluations_without_gain": self.waited,
+        }
 
-    def update(self, step, value):
-        """Takes an evaluation; returns whether it is the best so far."""
-        best = float(self.value.numpy())
-        # Small steps up may still be no gain: the best weights are kept all the same.
-        gained = value - best > self.threshold
-        self.waited.assign(0 if gained else self.waited + 1)
-        if not value > best:
+    def update(self, step, score):
+        """Takes an evaluation, and returns whether it is the best so far."""
+        # Small rises need not be a gain, but the best weights are kept all the same.
+        gained = score - self.score > self.threshold
+        self.waited = 0 if gained else self.waited + 1
+        if not score > self.score:
             return False
-        self.step.assign(step)
-        self.value.assign(value)
+        self.step, self.score = step, score
         return True
 
     def why_stop(self):
-        """Returns the reason to end training now, "" where there is none."""
-        waited = int(self.waited.numpy())
-        if not self.patience or waited < self.patience:
+        """Returns the reason to end training now, "" if there is none."""
+        if not self.patience or self.waited < self.patience:
             return ""
         by = f" by more than {self.threshold:g}" if self.threshold else ""
         return (
-            f"{self.metric} did not rise{by} in {waited} evaluations; best "
-            f"{self.value.numpy():.4f} at step {self.step.numpy()}"
+            f"{self.metric} did not rise{by} in {self.waited} evaluations; best "
+            f"{self.score:.4f} at step {self.step}"
         )

@@ -1,4 +1,4 @@
-"""Which variables train, and how fast: by path, which is the published name.
+"""Which variables train, and how fast, by their paths, which are the published names.
 
 A variable that does not train gets no gradient, no decay and no optimizer state.
 """
@@ -9,6 +9,7 @@ import re
 
 _log = logging.getLogger(__name__)
 
+# In the embeddings, or in a layer.
 _PLACE = re.compile(r"(?:^|/)bert/(?:(embeddings)|encoder/layer_(\d+))/")
 _POOLER = re.compile(r"(?:^|/)bert/pooler/")
 
@@ -17,7 +18,10 @@ def parse_freeze(text):
     """Reads "embeddings", "3" or "embeddings,3".
 
     Returns:
-        whether the embeddings are frozen, and how many of the lowest layers.
+        Whether the embeddings are frozen, and how many of the lowest layers.
+
+    Raises:
+        ValueError: the text is something else.
     """
     parts = [part.strip() for part in text.split(",")] if text else []
     layers = [part for part in parts if part != "embeddings"]
@@ -30,7 +34,7 @@ def parse_freeze(text):
 
 
 def check_freeze(text, num_hidden_layers):
-    """Raises a ValueError where more layers are to be frozen than there are."""
+    """Raises a ValueError if more layers shall be frozen than the model has."""
     _, layers = parse_freeze(text)
     if layers > num_hidden_layers:
         raise ValueError(
@@ -40,7 +44,7 @@ def check_freeze(text, num_hidden_layers):
 
 
 def select(model, *, freeze="", adapters_only=False):
-    """Decides which of a model's variables train; says in the log how many.
+    """Sets which variables of a model train, and logs how many.
 
     Args:
         model: built Keras model.
@@ -51,7 +55,7 @@ def select(model, *, freeze="", adapters_only=False):
     for variable in model.weights:
         place = _PLACE.search(variable.path)
         if not place:
-            continue  # A head, or the pooler.
+            continue  # Heads and the pooler always train.
         if adapters_only:
             frozen = "/lora_kernel_" not in variable.path
         elif place[1]:
@@ -59,24 +63,23 @@ def select(model, *, freeze="", adapters_only=False):
         else:
             frozen = int(place[2]) < layers
         variable.trainable = not frozen
-    trained, every = model.trainable_weights, model.weights
-    if len(trained) < len(every):
+    trained, weights = model.trainable_weights, model.weights
+    if len(trained) < len(weights):
         _log.info(
             "training %s of %s variables, %s of %s parameters.",
-            *(f"{count:,}" for count in (len(trained), len(every))),
-            *(f"{_parameters(weights):,}" for weights in (trained, every)),
+            *(f"{count:,}" for count in (len(trained), len(weights))),
+            *(f"{_count_parameters(group):,}" for group in (trained, weights)),
         )
 
 
 def learning_rate_factors(paths, decay):
     """Returns {path: factor of the learning rate}, 1 at the head (Clark et al., 2020).
 
-    As ELECTRA's code counts: heads decay⁰, pooler decay¹, the top layer decay², each
-    layer below it once more, the embeddings lowest.
+    As in ELECTRA's code, the heads have decay⁰, the pooler decay¹, the top layer decay²,
+    each layer below it one power more, and the embeddings the highest power.
 
     Args:
-        paths: of all the model's variables, frozen ones too: they tell how many layers
-            there are.
+        paths: of all variables of the model; the frozen ones are needed to count layers.
         decay: in (0, 1].
     """
     places = {path: _PLACE.search(path) for path in paths}
@@ -92,5 +95,5 @@ def learning_rate_factors(paths, decay):
     return {path: decay ** steps_down(path) for path in paths}
 
 
-def _parameters(weights):
+def _count_parameters(weights):
     return sum(math.prod(weight.shape) for weight in weights)

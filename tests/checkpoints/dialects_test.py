@@ -1,4 +1,4 @@
-"""Names: Hugging Face's become ours and come back."""
+"""Names of arrays, from Hugging Face's to ours and back."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ WORDS = "bert.embeddings.word_embeddings.weight"
 def test_names_map_both_ways(theirs, ours):
     forth = dialects.from_huggingface({theirs: MATRIX})
     assert list(forth) == [ours]
-    # Only a dense kernel lies transposed.
+    # Only dense kernels are transposed.
     np.testing.assert_array_equal(
         forth[ours], MATRIX.T if ours.endswith("/kernel") else MATRIX
     )
@@ -89,7 +89,7 @@ def test_path_that_bert_does_not_have_cannot_be_written():
         dialects.to_huggingface({"bert/gate": MATRIX})
 
 
-def test_copies_of_tied_arrays_go():
+def test_copies_of_tied_arrays_are_removed():
     arrays = {
         WORDS: MATRIX,
         "cls.predictions.decoder.weight": MATRIX.copy(),
@@ -102,18 +102,18 @@ def test_copies_of_tied_arrays_go():
     ]
 
 
-def test_sole_copy_stands_for_the_original():
+def test_a_copy_without_original_is_kept():
     arrays = dialects.from_huggingface({"cls.predictions.decoder.bias": MATRIX[0]})
     np.testing.assert_array_equal(arrays["cls/predictions/output_bias"], [1, 2, 3])
 
 
-def test_untied_decoder_is_refused():
+def test_untied_decoder_is_rejected():
     arrays = {WORDS: MATRIX, "cls.predictions.decoder.weight": MATRIX + 1}
     with pytest.raises(ValueError, match="decoder.weight differs from bert.embedd"):
         dialects.from_huggingface(arrays)
 
 
-def test_one_array_under_two_names_is_refused():
+def test_an_array_with_two_names_is_rejected():
     arrays = {"pooler.dense.bias": MATRIX, "bert.pooler.dense.bias": MATRIX}
     with pytest.raises(ValueError, match="holds bert.pooler.dense.bias twice"):
         dialects.from_huggingface(arrays)

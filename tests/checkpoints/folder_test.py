@@ -1,4 +1,4 @@
-"""The model folder: read, written, refused."""
+"""Reading and writing model folders, and the errors for invalid ones."""
 
 import json
 import logging
@@ -59,36 +59,36 @@ def trained():
 
 @pytest.fixture
 def saved(tmp_path, trained):
-    """A folder that holds `trained`."""
-    whole = folder.ModelFolder(
+    """The path of a folder with `trained`."""
+    contents = folder.ModelFolder(
         CONFIG, VOCAB, {"do_lower_case": True}, {"task": "classification"}
     )
-    folder.write(tmp_path / "saved", trained, whole)
+    folder.write(tmp_path / "saved", trained, contents)
     return tmp_path / "saved"
 
 
 def change(path, **values):
-    """Changes keys of a JSON file; None removes one."""
+    """Changes keys of a JSON file; None removes a key."""
     new = json.loads(path.read_text()) | values
     kept = {key: value for key, value in new.items() if value is not None}
     path.write_text(json.dumps(kept))
 
 
 def rewrite(saved, drop=(), **new):
-    """Writes the folder's arrays again, without some and with others."""
+    """Writes the folder's arrays again, without those in `drop`, with new ones."""
     arrays = dict(formats.read_safetensors(saved / "model.safetensors"))
     arrays = {name: array for name, array in arrays.items() if name not in drop}
     formats.write_safetensors(saved / "model.safetensors", arrays | new)
 
 
 class TestRoundTrip:
-    def test_weights_come_back(self, saved, trained):
+    def test_weights_are_equal(self, saved, trained):
         model = classifier()
         report = folder.load_weights(saved, model)
         assert_same(values(model), values(trained))
         assert (len(report.loaded), report.new, report.unexpected) == (41, [], [])
 
-    def test_the_rest_comes_back(self, saved):
+    def test_the_rest_is_equal(self, saved):
         read = folder.read(saved)
         assert read.vocab == VOCAB
         assert read.settings == {"task": "classification"}
@@ -98,7 +98,7 @@ class TestRoundTrip:
             | {"architectures": ["BertForSequenceClassification"], "dtype": "float32"}
         )
 
-    def test_only_whole_files_are_left(self, saved):
+    def test_no_partial_files_are_left(self, saved):
         assert sorted(os.listdir(saved)) == [
             "config.json",
             "model.safetensors",
@@ -129,7 +129,7 @@ class TestRoundTrip:
             arrays["classifier.weight"], values(trained)["classifier/kernel"].T
         )
 
-    def test_transformers_finds_what_it_asks_for(self, saved):
+    def test_the_files_have_the_keys_of_transformers(self, saved):
         config = json.loads((saved / "config.json").read_text())
         assert config["model_type"] == "bert"
         assert config["architectures"] == ["BertForSequenceClassification"]
@@ -148,7 +148,7 @@ class TestRoundTrip:
             "mask_token": "[MASK]",
         }
 
-    def test_stale_keys_of_others_are_not_passed_on(self, saved, trained, tmp_path):
+    def test_keys_that_no_longer_apply_are_removed(self, saved, trained, tmp_path):
         read = folder.read(saved)
         read.tokenizer |= {"name_or_path": "/home/x", "model_max_length": 10**30}
         read.config.extra["torch_dtype"] = "float16"
@@ -163,20 +163,20 @@ class TestRoundTrip:
 class TestRead:
     def test_vocabulary_larger_than_the_model(self, saved):
         change(saved / "config.json", vocab_size=9)
-        with pytest.raises(ValueError, match="has 10 pieces, the model only 9"):
+        with pytest.raises(ValueError, match="has 10 tokens, but the model has only 9"):
             folder.read(saved)
 
     @pytest.mark.parametrize(("piece", "lower"), [("Word", False), ("word", True)])
-    def test_lower_case_is_guessed_from_the_vocabulary(
+    def test_lower_case_is_derived_from_the_vocabulary(
         self, saved, caplog, piece, lower
     ):
         (saved / "tokenizer_config.json").unlink()
         (saved / "vocab.txt").write_text("\n".join([*VOCAB, piece]))
         with caplog.at_level(logging.WARNING):
             assert folder.read(saved).tokenizer == {"do_lower_case": lower}
-        assert "does not say do_lower_case" in caplog.text
+        assert "does not give do_lower_case" in caplog.text
 
-    def test_tokenizer_json_stands_in(self, saved):
+    def test_tokenizer_json_alone(self, saved):
         (saved / "vocab.txt").unlink()
         (saved / "tokenizer_config.json").unlink()
         ids = {piece: number for number, piece in enumerate(VOCAB)}
@@ -207,7 +207,7 @@ class TestRead:
         with pytest.raises(ValueError, match="ids in .*tokenizer.json are not 0, 1"):
             folder.read(saved)
 
-    def test_another_kind_of_tokenizer_json(self, saved):
+    def test_tokenizer_json_of_another_model(self, saved):
         (saved / "vocab.txt").unlink()
         (saved / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
         with pytest.raises(ValueError, match="holds a BPE model"):
@@ -218,7 +218,7 @@ class TestRead:
         with pytest.raises(FileNotFoundError, match="holds no vocab.txt"):
             folder.read(saved)
 
-    def test_garbage_tokenizer_config(self, saved):
+    def test_invalid_tokenizer_config(self, saved):
         (saved / "tokenizer_config.json").write_text("{")
         with pytest.raises(ValueError, match="tokenizer_config.json is not JSON"):
             folder.read(saved)
@@ -226,14 +226,14 @@ class TestRead:
         with pytest.raises(ValueError, match="must hold a JSON object"):
             folder.read(saved)
 
-    def test_tokenizer_of_another_kind_is_refused(self, saved):
+    def test_another_tokenizer_is_rejected(self, saved):
         change(saved / "tokenizer_config.json", tokenizer_class="BertJapaneseTokenizer")
         with pytest.raises(ValueError, match="only BERT's own tokenizer"):
             folder.read(saved)
 
 
 class TestLoadWeights:
-    """Strict for the encoder; a new head is news, not an error."""
+    """Strict for the encoder; a new head is logged and is no error."""
 
     def test_bare_encoder_and_a_new_head(self, saved, trained, caplog):
         rewrite(saved, drop=("classifier.weight", "classifier.bias"))
@@ -265,13 +265,13 @@ class TestLoadWeights:
         with pytest.raises(ValueError, match="no such trained head: fine-tune them"):
             folder.load_weights(saved, classifier(labels))
 
-    def test_missing_pooler_is_news(self, saved, caplog):
+    def test_missing_pooler_is_logged(self, saved, caplog):
         rewrite(saved, drop=("bert.pooler.dense.weight", "bert.pooler.dense.bias"))
         report = folder.load_weights(saved, classifier())
         assert report.new == ["bert/pooler/dense/kernel", "bert/pooler/dense/bias"]
         assert "2 missing: bert/pooler/dense/kernel" in caplog.text
 
-    def test_heads_that_the_model_lacks_are_reported(self, saved):
+    def test_heads_that_the_model_does_not_have_are_reported(self, saved):
         rewrite(saved, **{"cls.predictions.bias": np.zeros(11, np.float32)})
         backbone = BertBackbone(CONFIG)
         report = folder.load_weights(saved, backbone)
@@ -283,7 +283,7 @@ class TestLoadWeights:
         ]
 
     @pytest.mark.parametrize("new_heads", [True, False])
-    def test_wrong_encoder_is_one_error_and_touches_nothing(self, saved, new_heads):
+    def test_wrong_encoder_is_one_error_and_changes_nothing(self, saved, new_heads):
         query = "bert.encoder.layer.0.attention.self.query"
         rewrite(
             saved,
@@ -304,7 +304,7 @@ class TestLoadWeights:
             folder.load_weights(saved, model, new_heads=new_heads)
         assert_same(values(model), before)
 
-    def test_deeper_file_is_not_cut(self, saved):
+    def test_file_with_more_layers_is_rejected(self, saved):
         config = BertConfig.from_dict(CONFIG.to_dict() | {"num_hidden_layers": 1})
         with pytest.raises(ValueError, match="16 not used: bert/encoder/layer_1"):
             folder.load_weights(saved, classifier(config=config))
@@ -315,7 +315,7 @@ class TestLoadWeights:
         with pytest.raises(ValueError, match="cut short or corrupt"):
             folder.load_weights(saved, classifier())
 
-    def test_pickle_is_refused_with_the_way_out(self, saved):
+    def test_pickle_is_rejected_with_advice(self, saved):
         (saved / "model.safetensors").rename(saved / "pytorch_model.bin")
         with pytest.raises(ValueError, match="a pickle.*safe_serialization=True"):
             folder.load_weights(saved, classifier())
@@ -343,10 +343,10 @@ class TestLoadWeights:
         assert_same(values(model), values(trained))
 
     def test_bfloat16_model_round_trips(self, saved, tmp_path):
-        whole = folder.read(saved)
+        contents = folder.read(saved)
         small = Classifier(BertBackbone(CONFIG, dtype="bfloat16"), 2)
         folder.load_weights(saved, small)
-        folder.write(tmp_path / "small", small, whole)
+        folder.write(tmp_path / "small", small, contents)
         written = json.loads((tmp_path / "small" / "config.json").read_text())
         assert written["dtype"] == "bfloat16"
         again = Classifier(BertBackbone(CONFIG, dtype="bfloat16"), 2)
@@ -356,7 +356,7 @@ class TestLoadWeights:
 
 @needs_data
 class TestPublished:
-    """Files that others wrote, and outputs that PyTorch computed in float64."""
+    """Files that other programs wrote, and outputs of PyTorch in float64."""
 
     def test_current_layout(self):
         path = DATA / "tiny-bert-safetensors"
@@ -396,7 +396,7 @@ class TestPublished:
         with pytest.raises(ValueError, match="pytorch_model.bin only, a pickle"):
             folder.load_weights(path, BertBackbone(folder.read(path).config))
 
-    def test_there_and_back_is_identity(self):
+    def test_renaming_twice_changes_nothing(self):
         made = DATA / "tiny-bert-with-reference-outputs"
         theirs = formats.read_safetensors(made / "tiny_bert_seqcls.safetensors")
         back = dialects.to_huggingface(dialects.from_huggingface(theirs))

@@ -1,4 +1,4 @@
-"""Weight files: the numbers come back, and damage is one clear line."""
+"""Weight files: equal arrays after a round trip, and clear errors for damaged files."""
 
 import json
 import pathlib
@@ -50,19 +50,19 @@ def test_the_safetensors_package_reads_what_we_write(tmp_path):
         assert file.metadata() == {"format": "pt"}
 
 
-def test_weights_are_as_readable_as_any_file(tmp_path):
+def test_file_mode_is_the_default(tmp_path):
     (tmp_path / "any").touch()
     formats.write_safetensors(tmp_path / "a", ARRAYS)
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "any").stat().st_mode
 
 
-def test_transposed_view_is_written_as_seen(tmp_path):
+def test_transposed_view_is_written_in_its_own_order(tmp_path):
     formats.write_safetensors(tmp_path / "a", {"view": ARRAYS["matrix"].T})
     received = formats.read_safetensors(tmp_path / "a")["view"]
     np.testing.assert_array_equal(received, [[0, 3], [1, 4], [2, 5]])
 
 
-def test_half_precision_comes_as_float32(tmp_path):
+def test_half_precision_becomes_float32(tmp_path):
     header = {
         "brain": entry("BF16", [3], [0, 6]),
         "half": entry("F16", [2], [6, 10]),
@@ -75,7 +75,7 @@ def test_half_precision_comes_as_float32(tmp_path):
 
 
 @pytest.mark.parametrize("left", [0, 5, 20])
-def test_file_cut_in_its_header(tmp_path, left):
+def test_file_that_ends_in_its_header(tmp_path, left):
     path = tmp_path / "a.safetensors"
     formats.write_safetensors(path, ARRAYS)
     path.write_bytes(path.read_bytes()[:left])
@@ -83,13 +83,13 @@ def test_file_cut_in_its_header(tmp_path, left):
         formats.read_safetensors(path)
 
 
-def test_file_cut_in_its_numbers_says_both_sizes(tmp_path):
+def test_file_of_another_size(tmp_path):
     path = tmp_path / "a.safetensors"
     formats.write_safetensors(path, ARRAYS)
     whole = path.read_bytes()
     for damaged in (whole[:-3], whole + b"more"):
         path.write_bytes(damaged)
-        expected = f"promises {len(whole)} bytes, the file has {len(damaged)}"
+        expected = f"describes {len(whole)} bytes, the file has {len(damaged)}"
         with pytest.raises(ValueError, match=expected):
             formats.read_safetensors(path)
 
@@ -100,15 +100,15 @@ def test_file_cut_in_its_numbers_says_both_sizes(tmp_path):
         (b"\xff\xfe", "not a JSON object"),
         (b"{", "not a JSON object"),
         (b"[]", "not a JSON object"),
-        ({"w": 3}, "garbles w"),
-        ({"w": {"dtype": "F32"}}, "garbles w"),
-        ({"w": entry(shape=[-2])}, "garbles w"),
-        ({"w": entry(shape=[2.0])}, "garbles w"),
-        ({"w": entry(shape="ab")}, "garbles w"),
-        ({"w": entry(data_offsets=[0])}, "garbles w"),
-        ({"w": entry(data_offsets=["0", 8])}, "garbles w"),
-        ({"w": entry(dtype="F4")}, "w has type F4; readable are F64"),
-        ({"w": entry(dtype=["F32"])}, "garbles w"),
+        ({"w": 3}, "entry w of its header"),
+        ({"w": {"dtype": "F32"}}, "entry w of its header"),
+        ({"w": entry(shape=[-2])}, "entry w of its header"),
+        ({"w": entry(shape=[2.0])}, "entry w of its header"),
+        ({"w": entry(shape="ab")}, "entry w of its header"),
+        ({"w": entry(data_offsets=[0])}, "entry w of its header"),
+        ({"w": entry(data_offsets=["0", 8])}, "entry w of its header"),
+        ({"w": entry(dtype="F4")}, "w has dtype F4; allowed are F64"),
+        ({"w": entry(dtype=["F32"])}, "entry w of its header"),
         ({"w": entry(shape=[3])}, r"w \[3\] of F32 takes 12 bytes, .* 0 to 8"),
     ],
 )
@@ -118,7 +118,7 @@ def test_corrupt_header(tmp_path, header, message):
         formats.read_safetensors(path)
 
 
-def test_missing_file_is_named(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no weight file .*a.safetensors"):
         formats.read_safetensors(tmp_path / "a.safetensors")
 
@@ -129,18 +129,18 @@ class TestSharded:
         path.write_text(json.dumps({"weight_map": weight_map}))
         return path
 
-    def test_shards_come_together(self, tmp_path):
+    def test_shards_are_joined(self, tmp_path):
         names = list(ARRAYS)
         for file, part in (("1.safetensors", names[:2]), ("2.safetensors", names[2:])):
-            some = {name: ARRAYS[name] for name in part}
-            formats.write_safetensors(tmp_path / file, some)
+            shard = {name: ARRAYS[name] for name in part}
+            formats.write_safetensors(tmp_path / file, shard)
         files = dict(zip(names, ["1.safetensors"] * 2 + ["2.safetensors"] * 2))
         assert_same(formats.read_sharded(self.index(tmp_path, files)), ARRAYS)
 
     def test_name_absent_from_its_shard(self, tmp_path):
         formats.write_safetensors(tmp_path / "1.safetensors", ARRAYS)
         index = self.index(tmp_path, {"other": "1.safetensors"})
-        with pytest.raises(ValueError, match="looks for other in 1.safetensors"):
+        with pytest.raises(ValueError, match="lists other in 1.safetensors"):
             formats.read_sharded(index)
 
     def test_missing_shard(self, tmp_path):
@@ -148,12 +148,12 @@ class TestSharded:
         with pytest.raises(FileNotFoundError, match="1.safetensors"):
             formats.read_sharded(index)
 
-    def test_shard_elsewhere_is_refused(self, tmp_path):
+    def test_shard_in_another_folder(self, tmp_path):
         index = self.index(tmp_path, {"other": "../1.safetensors"})
-        with pytest.raises(ValueError, match="not beside it"):
+        with pytest.raises(ValueError, match="not in its own folder"):
             formats.read_sharded(index)
 
-    def test_garbage_index(self, tmp_path):
+    def test_invalid_index(self, tmp_path):
         path = tmp_path / "model.safetensors.index.json"
         path.write_text("[]")
         with pytest.raises(ValueError, match="not an index of shards"):

@@ -1,4 +1,4 @@
-"""Folders of every layout: read alike, or refused with the way out."""
+"""Folders in every layout: read alike, or rejected with advice."""
 
 import json
 import pathlib
@@ -61,26 +61,26 @@ def test_published_name_comes_first_of_several_checkpoints(tmp_path):
     np.testing.assert_array_equal(layouts.read_arrays(tmp_path)[BIAS], [1, 2])
 
 
-def test_two_checkpoints_are_one_too_many(tmp_path):
+def test_two_checkpoints_are_ambiguous(tmp_path):
     google(tmp_path, "model.ckpt-1", "model.ckpt-20")
     with pytest.raises(ValueError, match=r"holds 2 checkpoints \(model.ckpt-1, model"):
         layouts.read_arrays(tmp_path)
 
 
-REFUSED = {
+REJECTED = {
     "pytorch_model.bin": (ValueError, "a pickle, .*safe_serialization=True"),
     "pytorch_model-00001-of-00002.bin": (ValueError, "a pickle, "),
     "bert.h5": (ValueError, "weights as bert.h5 only, .* save config.json, vocab.txt"),
-    "bert_model.ckpt.index": (FileNotFoundError, "only lists the arrays; .*Put it"),
+    "bert_model.ckpt.index": (FileNotFoundError, "only lists the arrays; .*Copy it"),
 }
 
 
-@pytest.mark.parametrize("file", REFUSED)
+@pytest.mark.parametrize("file", REJECTED)
 @pytest.mark.parametrize("with_config", [True, False])
-def test_weights_that_are_not_read_say_the_next_move(tmp_path, file, with_config):
+def test_errors_for_other_formats_give_advice(tmp_path, file, with_config):
     (tmp_path / file).write_bytes(b"")
-    kind, says = REFUSED[file]
-    if with_config:  # Then a folder may be read; its weights may not.
+    kind, says = REJECTED[file]
+    if with_config:  # Only reading the weights is an error then.
         (tmp_path / "bert_config.json").write_text("{}")
     else:
         with pytest.raises(kind, match=says):
@@ -97,7 +97,7 @@ def test_empty_folder(tmp_path):
         layouts.read_arrays(tmp_path)
 
 
-def test_pickle_beside_good_weights_is_not_the_trouble(tmp_path):
+def test_pickle_beside_safetensors_is_ignored(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
     formats.write_safetensors(tmp_path / "model.safetensors", {"a": np.ones(1)})
     with pytest.raises(FileNotFoundError, match="no config.json and no bert_config"):
@@ -113,14 +113,14 @@ def test_pickle_beside_good_weights_is_not_the_trouble(tmp_path):
         ("bert-xsmall-dummy-hf", ValueError, "pytorch_model.bin only, a pickle"),
     ],
 )
-def test_folders_of_others_that_are_refused(name, kind, says):
+def test_published_folders_that_are_rejected(name, kind, says):
     with pytest.raises(kind, match=says):
         read = folder.read(DATA / name)
         folder.load_weights(DATA / name, BertBackbone(read.config))
 
 
 @needs_data
-def test_google_folder_of_others_answers_as_numpy_does(caplog):
+def test_outputs_of_a_google_folder_equal_numpy(caplog):
     path = DATA / "keras-bert-tiny-tf1"
     read = folder.read(path)
     assert read.config.hidden_size == 4
@@ -132,31 +132,31 @@ def test_google_folder_of_others_answers_as_numpy_does(caplog):
     report = folder.load_weights(path, model)
     assert (len(report.loaded), report.new, report.unexpected) == (46, [], [])
     assert not caplog.records
-    pieces, segments = np.array([2, 5, 4, 7, 3, 13, 3]), np.array([0] * 5 + [1] * 2)
+    tokens, segments = np.array([2, 5, 4, 7, 3, 13, 3]), np.array([0] * 5 + [1] * 2)
     outputs = model(
         {
-            "input_ids": pieces[None],
+            "input_ids": tokens[None],
             "segment_ids": segments[None],
             "masked_lm_positions": np.array([[2, 5]]),
         }
     )
     arrays = tf1.read(path / "bert_model.ckpt")
-    arguments = arrays, read.config, pieces
+    arguments = arrays, read.config, tokens
     np.testing.assert_allclose(
         outputs["masked_lm_logits"],
-        reference.guess(*arguments, [2, 5], segments),
+        reference.predict_masked(*arguments, [2, 5], segments),
         atol=1e-5,
     )
     np.testing.assert_allclose(
         outputs["next_sentence_logits"][0],
-        reference.follows(*arguments, segments),
+        reference.predict_next_sentence(*arguments, segments),
         atol=1e-5,
     )
 
 
 @needs_data
 def test_google_folder_is_a_model_to_start_from(tmp_path, monkeypatch):
-    """`resolve` gives a folder as it is, whatever its layout."""
+    """`resolve` returns a folder in any layout."""
     copied = tmp_path / "uncased_L-2_H-4_A-4"
     shutil.copytree(DATA / "keras-bert-tiny-tf1", copied)
     monkeypatch.chdir(tmp_path)
@@ -173,7 +173,7 @@ def test_google_folder_is_a_model_to_start_from(tmp_path, monkeypatch):
     )
 
 
-def test_settings_of_ours_survive_in_googles_layout(tmp_path):
+def test_settings_are_kept_in_googles_layout(tmp_path):
     values = {"hidden_size": 6, "num_attention_heads": 3, "bert_tf": {"task": "x"}}
     (tmp_path / "bert_config.json").write_text(json.dumps(values | {"vocab_size": 5}))
     (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n")

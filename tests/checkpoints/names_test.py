@@ -1,4 +1,4 @@
-"""What a user calls a model is found, or the error says what to do."""
+"""Models are found by path or name, or the error says what to do."""
 
 import importlib.util
 import pathlib
@@ -12,7 +12,7 @@ from bert_tf.checkpoints import folder, names
 
 @pytest.fixture(autouse=True)
 def _empty_cache(tmp_path, monkeypatch):
-    """No test sees the machine's cache, or the network."""
+    """Hides the cache of the machine and the network from the tests."""
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
@@ -32,25 +32,25 @@ def cached(home, repository, commit):
     return fill(snapshot, "config.json", "model.safetensors")
 
 
-def test_folder_is_itself(tmp_path):
+def test_a_folder_is_returned(tmp_path):
     fill(tmp_path / "work" / "mine")
     assert folder.resolve("mine") == pathlib.Path("mine")
     assert names.resolve(tmp_path / "work" / "mine") == tmp_path / "work" / "mine"
 
 
-def test_file_is_refused(tmp_path):
+def test_a_file_is_rejected(tmp_path):
     (tmp_path / "file.txt").touch()
     with pytest.raises(FileNotFoundError, match="file.txt is a file; pass the folder"):
         names.resolve(tmp_path / "file.txt")
 
 
 @pytest.mark.parametrize("written", ["./run_1", "/nowhere/a/b/c", "a/b/c", "run 1"])
-def test_path_that_is_not_there_reads_as_such(written):
+def test_missing_path(written):
     with pytest.raises(FileNotFoundError, match=f"there is no folder {written}"):
         names.resolve(written)
 
 
-def test_typo_of_a_folder_is_guessed(tmp_path):
+def test_typo_in_the_name_of_a_folder(tmp_path):
     fill(tmp_path / "work" / "runs" / "sentiment")
     with pytest.raises(FileNotFoundError, match="Did you mean runs/sentiment?"):
         names.resolve("runs/sentimnet")
@@ -64,7 +64,7 @@ class TestMinilm:
     def package(self, tmp_path, monkeypatch, content):
         model = tmp_path / "site" / "carrier" / "model"
         model.mkdir(parents=True)
-        # Running the package would ask for PyTorch; it is found without.
+        # The real package imports PyTorch, so it must be found without an import.
         (model.parent / "__init__.py").write_text("raise ImportError('was run')")
         if content is not None:
             (model / "model.safetensors").write_bytes(content)
@@ -82,13 +82,15 @@ class TestMinilm:
         assert names.resolve("minilm") == model
         assert "carrier" not in sys.modules
 
-    def test_other_weights_are_refused(self, tmp_path, monkeypatch):
+    def test_other_weights_are_rejected(self, tmp_path, monkeypatch):
         self.package(tmp_path, monkeypatch, b"other")
         with pytest.raises(ValueError, match="has sha256 .*, the published .*pip inst"):
             names.resolve("minilm")
 
     @pytest.mark.parametrize("installed", [True, False])
-    def test_absent_says_how_to_install(self, tmp_path, monkeypatch, installed):
+    def test_missing_package_says_how_to_install(
+        self, tmp_path, monkeypatch, installed
+    ):
         if installed:
             self.package(tmp_path, monkeypatch, None)
         monkeypatch.setattr(names, "MINILM_PACKAGE", "carrier" if installed else "none")
@@ -127,34 +129,34 @@ class TestPublishedName:
         assert names.resolve("bert-base-uncased") == snapshot
         assert names.resolve("google-bert/bert-base-uncased") == snapshot
 
-    def test_cache_of_its_own(self, tmp_path, monkeypatch):
+    def test_cache_in_another_folder(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
         snapshot = tmp_path / "cache" / "models--bert" / "snapshots" / "c0ffee"
         fill(snapshot, "config.json", "pytorch_model.bin")
         assert names.resolve("bert") == snapshot
 
-    def test_snapshot_without_weights_is_passed_over(self, tmp_path):
+    def test_snapshot_without_weights_is_skipped(self, tmp_path):
         snapshot = tmp_path / "home" / "hub" / "models--bert" / "snapshots" / "c0ffee"
         fill(snapshot, "config.json", "vocab.txt")
         with pytest.raises(FileNotFoundError, match="huggingface_hub is not installed"):
             names.resolve("bert")
 
-    def test_without_hub_says_which_files_to_put_where(self):
+    def test_without_hub_the_error_lists_the_files(self):
         files = "config.json, vocab.txt, tokenizer_config.json, model.safetensors"
         with pytest.raises(FileNotFoundError, match=f"put {files} into a folder"):
             names.resolve("bert-base-uncased")
 
-    def test_fetched_where_the_hub_answers(self, tmp_path, monkeypatch):
-        asked = {}
+    def test_download(self, tmp_path, monkeypatch):
+        requests = {}
 
         def snapshot_download(name, allow_patterns):
-            asked[name] = allow_patterns
+            requests[name] = allow_patterns
             return str(tmp_path / "fetched")
 
         hub = types.SimpleNamespace(snapshot_download=snapshot_download)
         monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
         assert names.resolve("org/model") == tmp_path / "fetched"
-        assert asked == {
+        assert requests == {
             "org/model": [
                 "config.json",
                 "vocab.txt",
@@ -174,5 +176,5 @@ class TestPublishedName:
         with pytest.raises(FileNotFoundError) as error:
             names.resolve("org/model")
         assert "'org/model' is neither a folder nor a model in" in str(error.value)
-        assert "fetching it failed (no route)" in str(error.value)
+        assert "the download failed (no route)" in str(error.value)
         assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""keras-nlp presets, made here by keras-nlp, answer here what they answer there."""
+"""keras-nlp presets give the same outputs here as in keras-nlp, which writes them."""
 
 import json
 import shutil
@@ -53,7 +53,7 @@ def saved(backbone, tokenizer, tmp_path_factory):
 
 @pytest.fixture
 def copy(saved, tmp_path):
-    """The same, to be spoilt."""
+    """A copy that a test may damage."""
     return copied(saved, tmp_path / "copy")
 
 
@@ -78,7 +78,7 @@ def test_outputs_are_keras_nlps(saved, backbone):
         )
 
 
-def test_configuration_is_in_berts_words(saved):
+def test_configuration(saved):
     config = folder.read(saved).config
     assert config.hidden_act == "gelu_new"  # With "gelu" the outputs are 1e-3 off.
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (
@@ -99,10 +99,10 @@ def test_vocabulary_and_casing(saved, caplog):
     read = folder.read(saved)
     assert read.vocab == VOCAB
     assert read.tokenizer == {"do_lower_case": True, "strip_accents": False}
-    assert "keeps accents where BERT takes them off" in caplog.text
+    assert "keeps accents, which BERT's tokenizer removes" in caplog.text
 
 
-def test_vocabulary_in_its_old_place(copy):
+def test_vocabulary_in_an_old_preset(copy):
     (copy / "assets/tokenizer/vocabulary.txt").rename(copy / "assets/vocabulary.txt")
     assert folder.read(copy).vocab == VOCAB
 
@@ -127,8 +127,8 @@ def test_classifier(backbone, tokenizer, tmp_path):
     np.testing.assert_allclose(ours(OURS), expected, atol=1e-5)
 
 
-def test_masked_lm_head_is_left_out(backbone, tokenizer, tmp_path):
-    """Its GELU is not the encoder's; see `presets.read_arrays`."""
+def test_masked_lm_head_is_ignored(backbone, tokenizer, tmp_path):
+    """Its GELU differs from the encoder's, see `presets.read_arrays`."""
     preprocessor = keras_nlp.models.BertMaskedLMPreprocessor(
         tokenizer, sequence_length=6, mask_selection_length=2
     )
@@ -147,14 +147,14 @@ def test_another_model(copy):
         folder.read(copy)
 
 
-def test_config_that_says_too_little(copy):
+def test_config_with_missing_keys(copy):
     change(copy / "config.json", config={"num_layers": 2, "hidden_dim": 6})
-    says = "does not say intermediate_dim, num_heads, vocabulary_size"
+    says = "does not give intermediate_dim, num_heads, vocabulary_size"
     with pytest.raises(ValueError, match=says):
         folder.read(copy)
 
 
-def test_config_that_is_no_bert(copy):
+def test_config_with_wrong_sizes(copy):
     change(copy / "config.json", config=SIZES | {"num_heads": 4})
     with pytest.raises(
         ValueError, match=r"config.json: hidden_size must be a multiple"
@@ -169,7 +169,7 @@ def test_no_tokenizer(copy):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x89HDF\r\n\x1a\n and no more"])
-def test_weights_missing_or_spoilt(copy, content):
+def test_weights_missing_or_damaged(copy, content):
     (copy / "model.weights.h5").unlink()
     if content is not None:
         (copy / "model.weights.h5").write_bytes(content)
@@ -190,7 +190,7 @@ def test_without_keras_nlp_says_what_to_install(saved, monkeypatch):
         layouts.read_arrays(saved)
 
 
-def test_a_hugging_face_folder_is_none(tmp_path):
+def test_a_hugging_face_folder_is_no_preset(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     assert not presets.is_preset(tmp_path)
     assert not presets.is_preset(tmp_path / "nowhere")

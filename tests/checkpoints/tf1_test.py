@@ -1,4 +1,4 @@
-"""Checkpoints of names and arrays, as TF1 writes and reads them."""
+"""Name-based checkpoints, as TF1 writes and reads them."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ def prefix(tmp_path):
     return tmp_path / "bert_model.ckpt"
 
 
-def test_what_is_written_is_read(prefix):
+def test_round_trip(prefix):
     arrays = tf1.read(prefix)
     assert arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -32,14 +32,14 @@ def test_what_is_written_is_read(prefix):
         np.testing.assert_array_equal(arrays[name], array)
 
 
-def test_only_the_published_files_are_there(prefix):
+def test_file_names_are_the_published_ones(prefix):
     assert sorted(os.listdir(prefix.parent)) == [
         "bert_model.ckpt.data-00000-of-00001",
         "bert_model.ckpt.index",
     ]
 
 
-def test_tf1_lists_them_by_their_names(prefix):
+def test_tf1_lists_the_arrays_by_name(prefix):
     assert tf.compat.v1.train.list_variables(str(prefix)) == [
         ("bert/embeddings/word_embeddings", [5, 3]),
         ("bert/pooler/dense/bias", [3]),
@@ -48,11 +48,11 @@ def test_tf1_lists_them_by_their_names(prefix):
 
 
 @pytest.mark.parametrize("way", ["Saver", "init_from_checkpoint"])
-def test_tf1_restores_them(prefix, way):
-    """The two ways of google-research/bert: the Estimator's and modeling.py's."""
+def test_tf1_restores_the_arrays(prefix, way):
+    """By both ways of google-research/bert: the Estimator's and modeling.py's."""
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
-        # As under TF1; the process's own defaults stay as they are.
+        # TF1's default, set without changing the defaults of the process.
         with v1.variable_scope("bert/embeddings", use_resource=False):
             table = v1.get_variable("word_embeddings", [5, 3])
         with v1.variable_scope("bert/pooler/dense", use_resource=False):
@@ -69,7 +69,7 @@ def test_tf1_restores_them(prefix, way):
         np.testing.assert_array_equal(array, ARRAYS[name])
 
 
-def test_optimizer_and_counters_are_not_read(tmp_path):
+def test_optimizer_and_counters_are_skipped(tmp_path):
     name = "bert/pooler/dense/bias"
     training = {
         f"{name}/adam_m": np.ones(3, np.float32),
@@ -83,7 +83,7 @@ def test_optimizer_and_counters_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
-def test_half_precision_comes_as_float32(tmp_path, dtype):
+def test_half_precision_becomes_float32(tmp_path, dtype):
     tf1.write(tmp_path / "x", {"a": np.array([0.5, 1.25], dtype.as_numpy_dtype)})
     array = tf1.read(tmp_path / "x")["a"]
     assert array.dtype == np.float32
@@ -95,7 +95,7 @@ def test_index_alone(prefix):
     with pytest.raises(
         FileNotFoundError,
         match=r"ckpt.index only lists the arrays.* bert_model.ckpt.data-00000-of-00001, "
-        "which is not there. Put it",
+        "which is missing. Copy it",
     ):
         tf1.read(prefix)
 
@@ -116,7 +116,7 @@ def test_cut_short(prefix, file):
 
 
 def test_changed_numbers(prefix):
-    """A checkpoint carries checksums: one turned bit is found."""
+    """A checkpoint has checksums, so one changed bit is detected."""
     path = prefix.with_name("bert_model.ckpt.data-00000-of-00001")
     content = bytearray(path.read_bytes())
     content[5] ^= 1
@@ -132,7 +132,7 @@ def test_checkpoint_of_objects(tmp_path):
 
 
 @needs_data
-def test_training_checkpoint_that_others_wrote():
+def test_training_checkpoint_of_another_program():
     path = DATA / "keras-bert-tiny-tf1" / "bert_model.ckpt"
     assert len(tf.train.list_variables(str(path))) == 139
     arrays = tf1.read(path)

@@ -1,4 +1,4 @@
-"""Arrays go to the weights whose paths they carry, and to no others."""
+"""Arrays are assigned to the weights with their paths, and to no others."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def test_backbone_alone_has_the_same_paths():
     assert len(paths) == 5 + 2 * 16 + 2
 
 
-def test_the_models_own_scope_is_dropped():
+def test_the_name_of_the_model_is_removed():
     inner = keras.layers.Dense(2, name="top")
 
     class Outer(keras.Model):
@@ -63,7 +63,7 @@ def test_the_models_own_scope_is_dropped():
     assert list(weights.read_model(model)) == ["top/kernel", "top/bias"]
 
 
-def test_assign_gives_the_report_and_leaves_the_rest():
+def test_assign_returns_the_report_and_leaves_other_weights():
     model = dense("m")
     arrays = {
         "top/kernel": np.arange(6.0).reshape(3, 2),
@@ -93,7 +93,7 @@ def test_compare_changes_nothing():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_values_are_cast_to_the_variables_type(dtype):
+def test_values_are_cast_to_the_dtype_of_the_variable(dtype):
     model = dense("m", dtype)
     weights.assign(model, {"top/bias": np.array([0.5, 1.00390625], np.float64)})
     bias = weights.read_model(model)["top/bias"]
@@ -103,7 +103,7 @@ def test_values_are_cast_to_the_variables_type(dtype):
     np.testing.assert_array_equal(bias.astype(np.float64), [0.5, expected])
 
 
-def test_report_reads_as_one_line():
+def test_report_is_one_line():
     report = weights.Report(
         loaded=["a", "b"],
         missing=["c", "d", "e", "f", "g", "h"],
@@ -116,12 +116,12 @@ def test_report_reads_as_one_line():
     )
 
 
-def test_model_without_weights_is_refused():
+def test_model_without_weights_is_rejected():
     with pytest.raises(ValueError, match="'empty' has no weights yet; build"):
         weights.read_model(keras.Sequential(name="empty"))
 
 
-def test_two_weights_of_one_path_are_refused():
+def test_two_weights_with_one_path_are_rejected():
     class Twice(keras.Model):
         def __init__(self):
             super().__init__(name="twice")

@@ -1,4 +1,4 @@
-"""What the tests of readers share: small files, and errors as one line."""
+"""Fixtures for tests of readers: small files, and error messages of one line."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Writes a file of text or bytes in an empty folder, where the test then stands."""
+    """Writes a file of text or bytes in an empty folder, the test's working directory."""
     monkeypatch.chdir(tmp_path)
 
     def write(name, content):
@@ -20,7 +20,7 @@ def write(tmp_path, monkeypatch):
 
 @pytest.fixture
 def refusal():
-    """Calls what must raise and returns the message, always one line."""
+    """Calls a function that must raise, and returns the message, which must be one line."""
 
     def refusal(call, *args, error=ValueError, **kwargs):
         with pytest.raises(error) as caught:

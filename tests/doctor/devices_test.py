@@ -1,4 +1,4 @@
-"""GPUs and bfloat16."""
+"""Findings on GPUs and bfloat16."""
 
 from bert_tf.doctor import devices
 
@@ -7,7 +7,7 @@ def test_gpus():
     assert devices.check_gpus(["Tesla T4"], True) == {
         "check": "machine/GPU",
         "level": "ok",
-        "says": "1 seen by TensorFlow: Tesla T4",
+        "says": "1 GPU: Tesla T4",
         "fix": "",
     }
     assert devices.check_gpus([], False)["level"] == "ok"
@@ -16,20 +16,21 @@ def test_gpus():
     assert "tensorflow[and-cuda]" in unseen["fix"]
 
 
-def test_bf16_is_advised_where_it_is_faster():
-    found = devices.check_bf16(float32=380.0, bfloat16=198.0)
-    assert (found["level"], found["fix"]) == ("ok", "")
-    assert found["says"] == (
-        "matrices multiply at 380 GFLOP/s in float32, 198 in bfloat16: leave --bf16 off"
+def test_bf16_is_recommended_if_it_is_faster():
+    finding = devices.check_bf16(float32=380.0, bfloat16=198.0)
+    assert (finding["level"], finding["fix"]) == ("ok", "")
+    assert finding["says"] == (
+        "matrix products run at 380 GFLOP/s in float32 and 198 in bfloat16; do not use "
+        "--bf16"
     )
-    found = devices.check_bf16(float32=200.0, bfloat16=390.0)
-    assert (found["level"], found["fix"]) == ("note", "--bf16")
+    finding = devices.check_bf16(float32=200.0, bfloat16=390.0)
+    assert (finding["level"], finding["fix"]) == ("note", "Train with --bf16.")
     assert devices.check_bf16(100.0, 115.0)["level"] == "ok"  # Within the noise.
 
 
-def test_here():
+def test_this_machine():
     gpu, bf16 = devices.check()  # tests/conftest.py hides GPUs.
     assert gpu["check"] == "machine/GPU"
-    assert "0 seen" not in gpu["says"]
+    assert "0 GPU" not in gpu["says"]
     assert bf16["check"] == "machine/bf16"
     assert devices.matmul_rate("float32", repeats=1) > 1e7

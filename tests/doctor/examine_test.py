@@ -1,4 +1,4 @@
-"""The whole examination, and the script that prints it."""
+"""All checks together, and the script that prints them."""
 
 import json
 import pathlib
@@ -8,7 +8,8 @@ import sys
 import pytest
 import tiny_folder
 
-from bert_tf import doctor, run
+import bert_tf
+from bert_tf import doctor
 from bert_tf.training.loop import TrainConfig
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -16,7 +17,7 @@ ROWS = [("the film is good .", "pos"), ("it was very bad", "neg")]
 
 
 @pytest.fixture(autouse=True)
-def stand_apart(tmp_path, monkeypatch):
+def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -26,11 +27,13 @@ def write(name, rows, header="text,label"):
     return name
 
 
-def numbered(count):
+def make_rows(count):
+    """Returns `count` different texts of each label."""
     return [(f"{text} {'a ' * n}", label) for n in range(count) for text, label in ROWS]
 
 
 def examine(**config):
+    """Returns {check: finding}."""
     findings = doctor.examine(doctor.DoctorConfig(**config))
     return {finding["check"]: finding for finding in findings}
 
@@ -39,16 +42,16 @@ def problems(found):
     return {check for check in found if found[check]["level"] == "problem"}
 
 
-def test_nothing_asked():
+def test_defaults():
     found = examine()
     assert "installation/import" in found
     assert "machine/bf16" in found
     assert not [check for check in found if check.startswith(("model/", "texts/"))]
 
 
-def test_all_is_well():
+def test_a_model_and_files_without_problems():
     tiny_folder.write("start")
-    train, evaluation = write("train.csv", numbered(10)), write("eval.csv", ROWS[::-1])
+    train, evaluation = write("train.csv", make_rows(10)), write("eval.csv", ROWS[::-1])
     pathlib.Path("eval.csv").write_text("text,label\nfine film,pos\npoor film,neg\n")
     found = examine(
         model="start", train_file=train, eval_file=evaluation, max_seq_length=24
@@ -57,18 +60,18 @@ def test_all_is_well():
     assert found["texts/train_file"]["says"] == (
         "train.csv: CSV, header; text = 'text', label = 'label'; 20 rows"
     )
-    assert found["texts/labels"]["says"] == "2: neg, pos; 10 examples each"
-    assert found["texts/lengths"]["says"].endswith("; none is cut at 24")
+    assert found["texts/labels"]["says"] == "2 labels: neg, pos; 10 examples each"
+    assert found["texts/lengths"]["says"].endswith("; none is truncated at 24")
     assert found["texts/leakage"]["level"] == "ok"
 
 
 def test_labels_without_a_model():
-    found = examine(train_file=write("train.csv", numbered(3)))
+    found = examine(train_file=write("train.csv", make_rows(3)))
     assert found["texts/labels"]["level"] == "note"
     assert "texts/lengths" not in found
 
 
-def test_a_file_that_is_not_there():
+def test_a_missing_file():
     write("train.csv", ROWS)
     found = examine(train_file="trein.csv")
     assert found["texts/train_file"]["says"] == "trein.csv: no such file."
@@ -82,28 +85,28 @@ def test_empty_texts_are_counted():
         "check": "texts/train_file",
         "level": "problem",
         "says": "train.csv: 2 of 4 texts are empty: lines 4, 5.",
-        "fix": "Write them, or delete these rows.",
+        "fix": "Fill them in, or delete these rows.",
     }
 
 
-def test_an_empty_label_is_said_as_it_is_read():
+def test_an_empty_label_is_the_error_of_the_reader():
     write("train.csv", [*ROWS, ("so", "")])
     found = examine(train_file="train.csv")["texts/train_file"]
     assert "line 4: the label ('label') is empty" in found["says"]
 
 
-def test_columns_are_asked_for():
-    write("train.csv", [("1", *row) for row in numbered(2)], header="id,words,kind")
-    wanted = "texts/train_file"
-    assert examine(train_file="train.csv")[wanted]["level"] == "problem"
+def test_columns_by_name():
+    write("train.csv", [("1", *row) for row in make_rows(2)], header="id,words,kind")
+    check = "texts/train_file"
+    assert examine(train_file="train.csv")[check]["level"] == "problem"
     found = examine(train_file="train.csv", text_column="words", label_column="kind")
-    assert "text = 'words', label = 'kind'" in found[wanted]["says"]
+    assert "text = 'words', label = 'kind'" in found[check]["says"]
 
 
 def test_a_fine_tuned_model_and_its_labels():
     tiny_folder.write("start")
-    write("train.csv", numbered(4), header="words,kind")
-    config = run.FinetuneConfig(
+    write("train.csv", make_rows(4), header="words,kind")
+    config = bert_tf.FinetuneConfig(
         model="start",
         train_file="train.csv",
         output_dir="model",
@@ -111,17 +114,19 @@ def test_a_fine_tuned_model_and_its_labels():
         text_column="words",
         label_column="kind",
     )
-    run.finetune(config, TrainConfig(max_steps=1))
+    bert_tf.finetune(config, TrainConfig(max_steps=1))
     write("eval.csv", [("so bad", "neg"), ("is it", "neutral")], header="words,kind")
     found = examine(model="model", eval_file="eval.csv")
-    assert found["model/labels"]["says"] == "2: 'neg', 'pos'"
+    assert found["model/labels"]["says"] == "2 labels: 'neg', 'pos'"
     assert found["model/weights"]["level"] == "ok"
-    assert "the model lacks: 'neutral' (1)" in found["texts/eval_labels"]["says"]
+    assert (
+        "the model does not have: 'neutral' (1)" in found["texts/eval_labels"]["says"]
+    )
 
 
-def test_without_tensorflow_the_rest_is_still_said(monkeypatch):
+def test_without_tensorflow_the_other_checks_still_run(monkeypatch):
     def fail():
-        return doctor.problem("installation/import", "bert_tf does not load.", "…")
+        return doctor.problem("installation/import", "bert_tf cannot be imported.", "…")
 
     monkeypatch.setattr(doctor.installation, "check_import", fail)
     write("train.csv", [("so", "pos"), ("la", "pos")])
@@ -130,7 +135,7 @@ def test_without_tensorflow_the_rest_is_still_said(monkeypatch):
     assert "machine/processors" in found
 
 
-def test_importing_it_waits_for_nothing():
+def test_importing_it_does_not_import_tensorflow():
     program = (
         "import sys; from bert_tf import doctor; print('tensorflow' in sys.modules)"
     )
@@ -159,17 +164,17 @@ def test_the_script(labels, status):
     assert result["problems"] == status
     assert result["findings"][-2]["check"] == "texts/labels"
     assert done.stderr.startswith("installation\n  ✓ python")
-    assert done.stderr.count("✗") == 2 * status  # The finding, and the last line.
+    assert done.stderr.count("✗") == 2 * status  # In the finding and in the last line.
 
 
 class TestOtherTasks:
-    """Numbers, and several labels for a text, are not counted as classes."""
+    """Numbers and sets of labels are not checked as classes."""
 
     @pytest.mark.parametrize(
         ("task", "labels"),
         [("regression", ["1.5", "2.25", "4.0"]), ("multi_label", ["a|b", "b", ""])],
     )
-    def test_only_what_is_said_of_texts(self, task, labels):
+    def test_only_the_texts_are_checked(self, task, labels):
         texts = ("a film", "a good film", "a bad film")
         train = write("train.csv", zip(texts, labels))
         evaluation = write("eval.csv", [("a film", labels[0]), ("another", labels[1])])
@@ -178,6 +183,6 @@ class TestOtherTasks:
         assert checks == {"texts/train_file", "texts/eval_file", "texts/leakage"}
         assert "1 of 2 texts" in found["texts/leakage"]["says"]
 
-    def test_no_such_task(self):
+    def test_unknown_task(self):
         with pytest.raises(ValueError, match="received 'sorting'"):
             examine(task="sorting")

@@ -1,4 +1,4 @@
-"""Findings: what they hold, and the table a person reads."""
+"""Findings and their table."""
 
 import pytest
 
@@ -6,8 +6,8 @@ from bert_tf.doctor import findings
 
 FINDINGS = [
     findings.ok("machine/memory", "5.1 GB free"),
-    findings.note("texts/lengths", "3 of 10 lose 7 each on average.", "Raise it."),
-    findings.problem("texts/labels", "One only.", "--label_column=topic"),
+    findings.note("texts/lengths", "3 of 10 are too long.", "Raise it."),
+    findings.problem("texts/labels", "Only one.", "--label_column=topic"),
 ]
 
 
@@ -21,16 +21,16 @@ def test_table():
         "  ✓ memory   5.1 GB free",
         "",
         "texts",
-        "  ! lengths  3 of 10 lose 7 each on average.",
+        "  ! lengths  3 of 10 are too long.",
         "             → Raise it.",
-        "  ✗ labels   One only.",
+        "  ✗ labels   Only one.",
         "             → --label_column=topic",
         "",
-        "1 problem and 1 note: mend what is marked ✗ first.",
+        "1 problem and 1 note: fix the problems (✗) before a run.",
     ]
 
 
-def test_long_lines_hang_and_commands_stay_whole():
+def test_long_lines_are_indented_and_commands_stay_whole():
     finding = findings.note(
         "a/b", "one two " * 9, "Run: pip install very-very-long-name"
     )
@@ -40,16 +40,16 @@ def test_long_lines_hang_and_commands_stay_whole():
     assert table[4:6] == ["       → Run: pip install", "         very-very-long-name"]
 
 
-def test_ticks_take_colour():
+def test_levels_are_coloured():
     assert "\033[31m✗\033[0m labels" in findings.format_table(FINDINGS, color=True)
 
 
 @pytest.mark.parametrize(
     "chosen, verdict",
     [
-        (FINDINGS[:1], "All is well."),
-        (FINDINGS[:2] * 2, "2 notes: nothing stands in the way."),
-        (FINDINGS[2:] * 2, "2 problems: mend what is marked ✗ first."),
+        (FINDINGS[:1], "No problems."),
+        (FINDINGS[:2] * 2, "2 notes: you can start a run."),
+        (FINDINGS[2:] * 2, "2 problems: fix the problems (✗) before a run."),
     ],
 )
 def test_verdict(chosen, verdict):
@@ -61,9 +61,9 @@ def test_verdict(chosen, verdict):
     [
         ("a.csv, line 3: no label. Write it.", "a.csv, line 3: no label.", "Write it."),
         ("it is missing: pip install it", "it is missing", "pip install it"),
-        ("one sentence.", "one sentence.", "Look."),
+        ("one sentence.", "one sentence.", "Try this."),
     ],
 )
 def test_the_last_sentence_of_an_error_is_the_fix(message, says, fix):
-    received = findings.refused("a/b", ValueError(message), "Look.")
+    received = findings.from_error("a/b", ValueError(message), "Try this.")
     assert received == findings.problem("a/b", says, fix)

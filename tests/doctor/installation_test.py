@@ -1,4 +1,4 @@
-"""What is installed, against what is asked for."""
+"""Installed packages against the required ones."""
 
 import json
 
@@ -26,7 +26,7 @@ def test_python():
     assert installation.check_python(">=3.11", "3.12.1")["level"] == "ok"
     found = installation.check_python(">=3.11", "3.10.9")
     assert found["level"] == "problem"
-    assert found["says"] == "Python is 3.10.9, bert_tf asks for >=3.11."
+    assert found["says"] == "Python is 3.10.9, but bert_tf requires >=3.11."
     assert "3.12" in found["fix"]
 
 
@@ -40,7 +40,7 @@ def test_a_package_out_of_range():
     assert check_packages(**versions) == [
         problem(
             "installation/tensorflow",
-            "tensorflow is 2.19.1, bert_tf asks for <2.22,>=2.20.",
+            "tensorflow is 2.19.1, but bert_tf requires <2.22,>=2.20.",
             "pip install 'tensorflow<2.22,>=2.20'",
         )
     ]
@@ -56,7 +56,7 @@ def test_a_missing_package():
     ]
 
 
-def test_text_of_another_tensorflow():
+def test_tensorflow_text_for_another_tensorflow():
     (found,) = check_packages(**{"tensorflow-text": "2.20.1"})
     assert found["check"] == "installation/tensorflow-text"
     assert found["level"] == "problem"
@@ -80,18 +80,18 @@ def test_another_backend(tmp_path):
     (found,) = installation.check_keras(environ, {}.get)
     assert found["level"] == "problem"
     assert found["says"] == (
-        f"Keras runs on torch ({file}); bert_tf needs it on TensorFlow."
+        f"the backend of Keras is torch ({file}); bert_tf needs tensorflow."
     )
     assert found["fix"] == "export KERAS_BACKEND=tensorflow"
     (found,) = installation.check_keras(environ | {"KERAS_BACKEND": "jax"}, {}.get)
-    assert "on jax (KERAS_BACKEND)" in found["says"]
+    assert "is jax (KERAS_BACKEND)" in found["says"]
     assert (
         installation.check_keras(environ | {"KERAS_BACKEND": "tensorflow"}, {}.get)
         == []
     )
 
 
-def test_what_does_not_load(monkeypatch):
+def test_failed_import(monkeypatch):
     def fail(_):
         raise OSError("libtext.so: undefined symbol\nmore")
 
@@ -100,7 +100,7 @@ def test_what_does_not_load(monkeypatch):
     found = installation.check_import()
     assert found["level"] == "problem"
     assert found["says"] == (
-        "bert_tf does not load: OSError: libtext.so: undefined symbol"
+        "bert_tf cannot be imported: OSError: libtext.so: undefined symbol"
     )
 
 
@@ -110,7 +110,7 @@ def test_not_installed_by_pip(monkeypatch):
 
     monkeypatch.setattr(installation.importlib.metadata, "distribution", missing)
     found = installation.check({})
-    says = "bert_tf is not installed by pip, so the ranges it asks for are unknown."
+    says = "pip did not install bert_tf, so the versions it requires are unknown."
     assert found[0] == note("installation/bert_tf", says, "pip install -e .")
 
 

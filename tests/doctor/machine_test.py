@@ -1,4 +1,4 @@
-"""Processors, memory and threads, read from files as Linux writes them."""
+"""Processors, memory and threads, from files as Linux writes them."""
 
 import os
 
@@ -10,7 +10,7 @@ from bert_tf.doctor.findings import note, ok
 
 @pytest.fixture
 def groups(tmp_path):
-    """Writes control groups; returns the arguments that name them."""
+    """Writes control groups, and returns the arguments for their paths."""
 
     def groups(own, **files):
         (tmp_path / "own").write_text(own)
@@ -26,9 +26,9 @@ def groups(tmp_path):
 class TestLimits:
     def test_processors_version_2(self, groups):
         places = groups("0::/a/b\n", **{"a/b/cpu.max": "150000 100000\n"})
-        assert machine.cpu_limit(*places) == 2  # One and a half.
+        assert machine.cpu_limit(*places) == 2  # 1.5, rounded up.
 
-    def test_the_narrowest_group_above_counts(self, groups):
+    def test_the_lowest_limit_of_the_parents_applies(self, groups):
         files = {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "400000 100000\n"}
         assert machine.cpu_limit(*groups("0::/a/b\n", **files)) == 4
 
@@ -57,11 +57,11 @@ class TestLimits:
 
 
 class TestProcessors:
-    def test_usable(self):
+    def test_count(self):
         assert 1 <= machine.usable_cpus() <= os.cpu_count()
 
-    def test_a_container_that_takes_less(self):
-        assert machine.check_cpus(8, None) == ok("machine/processors", "8 usable")
+    def test_a_limit_of_the_container(self):
+        assert machine.check_cpus(8, None) == ok("machine/processors", "8 available")
         assert machine.check_cpus(8, 9)["level"] == "ok"
         found = machine.check_cpus(8, 3)
         assert found["level"] == "note"
@@ -74,19 +74,19 @@ class TestProcessors:
             ("processor\t: 0\nFeatures\t: fp asimd bf16\n", None, "bf16"),
         ],
     )
-    def test_what_it_is(self, tmp_path, info, name, flags):
+    def test_name_and_flags(self, tmp_path, info, name, flags):
         (tmp_path / "cpuinfo").write_text(info)
         received, found = machine.read_cpu_info(tmp_path / "cpuinfo")
         assert flags in found
         assert name is None or received == name
 
-    def test_elsewhere_than_on_linux(self, tmp_path):
+    def test_other_systems_than_linux(self, tmp_path):
         assert machine.read_cpu_info(tmp_path / "cpuinfo")[1] == set()
 
 
 class TestThreads:
     @pytest.mark.parametrize("value", ["", "4", "0", "many"])
-    def test_nothing_to_say(self, value):
+    def test_no_finding(self, value):
         assert machine.check_threads({"TF_NUM_INTRAOP_THREADS": value}, 4) == []
 
     def test_fewer_than_processors(self):
@@ -94,22 +94,22 @@ class TestThreads:
         assert found == note(
             "machine/threads",
             "OMP_NUM_THREADS=1 gives NumPy and scikit-learn fewer threads than the 4 "
-            "processors there are.",
-            "unset OMP_NUM_THREADS, or OMP_NUM_THREADS=4",
+            "available processors.",
+            "unset OMP_NUM_THREADS, or export OMP_NUM_THREADS=4",
         )
 
     def test_more_than_processors(self):
         (found,) = machine.check_threads({"TF_NUM_INTRAOP_THREADS": "9"}, 4)
-        assert "TensorFlow more threads than processors (4)" in found["says"]
+        assert "TensorFlow more threads than the 4 available" in found["says"]
 
 
 @pytest.mark.parametrize(
     "value, flags, level, says",
     [
-        ("", {"avx2"}, "ok", "off, as TensorFlow does"),
-        ("", {"avx512_vnni"}, "ok", "on, as TensorFlow does"),
+        ("", {"avx2"}, "ok", "off, the default of TensorFlow"),
+        ("", {"avx512_vnni"}, "ok", "on, the default of TensorFlow"),
         ("1", {"avx2"}, "ok", "on (TF_ENABLE_ONEDNN_OPTS=1)"),
-        ("0", {"avx2"}, "ok", "off, as TensorFlow does"),
+        ("0", {"avx2"}, "ok", "off, the default of TensorFlow"),
         ("0", {"avx512_vnni"}, "note", "off (TF_ENABLE_ONEDNN_OPTS=0)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A model folder, whole and broken in each way."""
+"""A complete model folder, and folders with one problem each."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from bert_tf.doctor.findings import note, ok, problem
 
 @pytest.fixture
 def path(tmp_path):
-    """A whole folder of an encoder without a head."""
+    """A complete folder of an encoder without a head."""
     tiny_folder.write(tmp_path / "start")
     return tmp_path / "start"
 
 
 @pytest.fixture
 def edit(path):
-    """Changes keys of config.json; None removes."""
+    """Changes keys of config.json; None removes a key."""
 
     def edit(**changes):
         file = path / "config.json"
@@ -34,7 +34,7 @@ def edit(path):
 
 
 def check(path, max_seq_length=16):
-    """{check: finding}, the last one where there are several."""
+    """Returns {check: finding}, the last one if there are several."""
     findings, _, _ = model.check(str(path), max_seq_length)
     return {finding["check"].removeprefix("model/"): finding for finding in findings}
 
@@ -46,7 +46,7 @@ def change_weights(path, change):
     formats.write_safetensors(path / "model.safetensors", arrays)
 
 
-def test_a_whole_folder(path):
+def test_a_complete_folder(path):
     found = check(path)
     weights = path / "model.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -56,15 +56,18 @@ def test_a_whole_folder(path):
         "folder": ok("model/folder", f"{path}: 1 layer, hidden size 12, 24 positions"),
         "weights": ok(
             "model/weights",
-            f"{numbers:.1f} million numbers in {len(arrays)} arrays, all finite; "
+            f"{numbers:.1f} million parameters in {len(arrays)} arrays, all finite; "
             f"model.safetensors, 0.0 MB, sha256 {digest[:12]}…",
         ),
-        "vocabulary": ok("model/vocabulary", "19 pieces, 21 rows"),
-        "case": ok("model/case", "do_lower_case true; 0% of its pieces have capitals"),
+        "vocabulary": ok("model/vocabulary", "19 tokens, 21 rows in the word table"),
+        "case": ok(
+            "model/case",
+            "do_lower_case is true, 0% of the tokens have capital letters",
+        ),
     }
 
 
-def test_what_was_read_comes_back(path):
+def test_folder_and_tokenizer_are_returned(path):
     _, folder, tokenizer = model.check(str(path), 16)
     assert folder.vocab == tiny_folder.VOCAB
     assert tokenizer.lower_case
@@ -82,7 +85,7 @@ def test_no_such_folder(path):
     ]
 
 
-def test_more_pieces_than_positions(path):
+def test_longer_than_the_positions(path):
     assert check(path, 25)["positions"] == problem(
         "model/positions",
         "max_seq_length is 25, but the model has only 24 positions; lower it.",
@@ -90,7 +93,7 @@ def test_more_pieces_than_positions(path):
     )
 
 
-def test_the_length_that_was_trained(path, edit):
+def test_the_length_of_training_is_the_default(path, edit):
     edit(bert_tf={"max_seq_length": 24})
     assert "positions" not in check(path, 0)
     _, folder, _ = model.check(str(path), 0)
@@ -107,7 +110,7 @@ class TestFiles:
         assert found["level"] == "problem"
         assert found["says"] == f"{path} holds no config.json and no bert_config.json."
 
-    def test_garbled_configuration(self, path):
+    def test_invalid_configuration(self, path):
         (path / "config.json").write_text("{")
         assert "is not JSON" in check(path)["folder"]["says"]
 
@@ -116,18 +119,20 @@ class TestFiles:
         found = check(path)["folder"]
         assert "model_type must be 'bert'" in found["says"]
 
-    def test_no_special_piece(self, path):
+    def test_a_missing_special_token(self, path):
         vocab = [piece for piece in tiny_folder.VOCAB if piece != "[SEP]"]
         (path / "vocab.txt").write_text("\n".join(vocab))
         found = check(path)["folder"]
         assert "[SEP] missing from 18 pieces." in found["says"]
-        assert found["fix"] == "Is this a BERT vocabulary, one piece a line?"
+        assert found["fix"] == "Give a BERT vocabulary with one piece a line."
 
-    def test_more_pieces_than_rows(self, path):
+    def test_more_tokens_than_rows(self, path):
         more = "".join(f"word{n}\n" for n in range(3))
         with (path / "vocab.txt").open("a") as file:
             file.write(more)
-        assert "has 22 pieces, the model only 21" in check(path)["folder"]["says"]
+        assert (
+            "has 22 tokens, but the model has only 21" in check(path)["folder"]["says"]
+        )
 
 
 class TestWeights:
@@ -137,7 +142,9 @@ class TestWeights:
         assert found["says"] == (
             f"{path} holds no model.safetensors and no bert_model.ckpt.index."
         )
-        assert found["fix"].startswith("Copy model.safetensors into")
+        assert found["fix"].startswith(
+            "Copy model.safetensors and its config.json into"
+        )
 
     def test_cut_short(self, path):
         file = path / "model.safetensors"
@@ -168,9 +175,9 @@ class TestWeights:
         change_weights(path, spoil)
         assert check(path)["weights"] == problem(
             "model/weights",
-            "NaN or infinite numbers in bert/encoder/layer_0/output/dense/bias: "
-            "whatever it computes is NaN.",
-            "Take an earlier copy; train anew with a lower --learning_rate.",
+            "NaN or infinite numbers in bert/encoder/layer_0/output/dense/bias, so all "
+            "outputs are NaN.",
+            "Use an earlier copy, or train again with a lower --learning_rate.",
         )
 
     def test_zeros(self, path):
@@ -181,7 +188,7 @@ class TestWeights:
         found = check(path)["weights"]
         assert found["level"] == "problem"
         assert found["says"] == (
-            "nothing but zeros in bert/encoder/layer_0/output/dense/kernel."
+            "only zeros in bert/encoder/layer_0/output/dense/kernel."
         )
 
     def test_no_pooler(self, path):
@@ -190,7 +197,7 @@ class TestWeights:
             lambda arrays: [arrays.pop(n) for n in list(arrays) if "pooler" in n],
         )
         assert check(path)["weights"]["level"] == "note"
-        assert "begin at random" in check(path)["weights"]["says"]
+        assert "start from random values" in check(path)["weights"]["says"]
 
     def test_memory(self):
         assert model.check_memory(1_000_000, 16_000_000) == []
@@ -209,7 +216,7 @@ class TestLabels:
 
     def test_named(self):
         found = self.labels({"1": "no", "0": "yes"}, {"yes": 0, "no": 1})
-        assert found == ok("model/labels", "2: 'yes', 'no'")
+        assert found == ok("model/labels", "2 labels: 'yes', 'no'")
 
     @pytest.mark.parametrize("names", [None, {"0": "LABEL_0", "1": "LABEL_1"}])
     def test_without_names(self, names):
@@ -231,7 +238,7 @@ class TestLabels:
         assert found["level"] == "note"
         assert found["says"] == "label2id is not the inverse of id2label."
 
-    def test_of_a_folder_with_a_head_that_is_not_there(self, edit, path):
+    def test_of_a_folder_whose_head_is_missing(self, edit, path):
         edit(architectures=["BertForSequenceClassification"])
         assert check(path)["labels"]["level"] == "note"
         assert (
@@ -251,25 +258,25 @@ class TestUnfinished:
         (path / "checkpoints" / "ckpt-40.index").write_bytes(b"")
         return path
 
-    def test_a_run_that_can_go_on(self, stopped):
+    def test_a_run_that_can_continue(self, stopped):
         assert check(stopped)["unfinished"] == note(
             "model/unfinished",
-            f"a run stopped at step 40; its state lies in {stopped}/checkpoints.",
-            f"To go on: python scripts/finetune.py --flagfile={stopped}/flags.txt",
+            f"a run stopped at step 40; its state is in {stopped}/checkpoints.",
+            f"To continue: python scripts/finetune.py --flagfile={stopped}/flags.txt",
         )
 
-    def test_said_where_there_is_no_model_yet(self, stopped):
+    def test_a_stopped_run_without_a_model(self, stopped):
         (stopped / "config.json").unlink()
         found = check(stopped)
         assert found["unfinished"]["level"] == "note"
         assert found["folder"]["level"] == "problem"
 
-    def test_state_of_a_run_that_ended(self, stopped):
+    def test_state_of_a_finished_run(self, stopped):
         (stopped / "metrics.json").write_text("{}")
         assert check(stopped)["unfinished"]["fix"] == f"rm -r {stopped}/checkpoints"
 
-    def test_half_a_file(self, path):
+    def test_an_incomplete_file(self, path):
         (path / ".model.safetensors.7.part").write_bytes(b"half")
         found = check(path)["unfinished"]
-        assert found["says"] == "1 half-written: .model.safetensors.7.part."
+        assert found["says"] == "1 incomplete file: .model.safetensors.7.part."
         assert found["fix"] == f"rm {path}/.model.safetensors.7.part"

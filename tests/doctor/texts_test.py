@@ -1,4 +1,4 @@
-"""How texts are cut: pieces, unknown words, lengths; counted by hand."""
+"""Tokens, unknown words and lengths of texts, against counts by hand."""
 
 import dataclasses
 
@@ -19,32 +19,33 @@ def check(records, max_seq_length=16):
 
 
 def texts_of(*lengths):
+    """Returns a record for each length, a number of tokens."""
     return [{"text": " ".join(["film"] * length)} for length in lengths]
 
 
 def test_measure():
-    given = ["Films. Zebras films", "it is bad", "œ", ""]
-    counts, words, unknown, unread = texts.measure(given, TOKENIZER)
+    batch = ["Films. Zebras films", "it is bad", "œ", ""]
+    counts, words, unknown, unread = texts.measure(batch, TOKENIZER)
     # film ##s . | [UNK] | film ##s; it is bad; [UNK]; nothing.
     np.testing.assert_array_equal(counts, [6, 3, 1, 0])
     assert words == 8
-    assert unknown == {"Zebras": 1, "œ": 1}  # As written, before lower-casing.
+    assert unknown == {"Zebras": 1, "œ": 1}  # Before lower-casing.
     assert unread == ["œ", ""]
 
 
-def test_batches_do_not_matter(monkeypatch):
+def test_batches_change_nothing(monkeypatch):
     given = ["it is", "a film zzz", "zzz", "good ."]
-    whole = texts.measure(given, TOKENIZER)
+    expected = texts.measure(given, TOKENIZER)
     monkeypatch.setattr(texts, "BATCH", 3)
     counts, *rest = texts.measure(given, TOKENIZER)
-    np.testing.assert_array_equal(counts, whole[0])
-    assert tuple(rest) == whole[1:]
+    np.testing.assert_array_equal(counts, expected[0])
+    assert tuple(rest) == expected[1:]
 
 
-class TestPieces:
+class TestTokens:
     def test_known_words(self):
-        assert check(texts_of(8))["pieces"] == ok(
-            "texts/pieces", "1.00 a word; 0 of 8 pieces (0.0%) are [UNK]"
+        assert check(texts_of(8))["tokens"] == ok(
+            "texts/tokens", "1.00 a word; 0 of 8 tokens (0.0%) are [UNK]"
         )
 
     def test_some_are_unknown(self):
@@ -52,64 +53,66 @@ class TestPieces:
         found = check(records)["unknown"]
         assert found["level"] == "note"
         assert found["says"] == (
-            "3 of 100 pieces (3.0%) are [UNK], most often 'Zug' (2), 'Öl' (1)."
+            "3 of 100 tokens (3.0%) are [UNK], most often 'Zug' (2), 'Öl' (1)."
         )
         assert "--model=bert-base-multilingual-cased" in found["fix"]
 
     def test_many_are_unknown(self):
         assert check([{"text": "the zebra"}])["unknown"]["level"] == "problem"
 
-    def test_words_torn_to_letters(self):
+    def test_words_in_single_letters(self):
         tokenizer = BertTokenizer([*tiny_folder.VOCAB[:5], "b", "##a", "##d"])
         counts, *rest = texts.measure(["bad bad"], tokenizer)
-        (found,) = texts.check_pieces(int(counts.sum()), *rest)
-        assert (found["check"], found["level"]) == ("texts/pieces", "note")
-        assert found["says"].startswith("3.0 pieces a word")
+        (found,) = texts.check_tokens(int(counts.sum()), *rest)
+        assert (found["check"], found["level"]) == ("texts/tokens", "note")
+        assert found["says"].startswith("3.0 tokens a word")
 
-    def test_nothing_left_of_a_text(self):
+    def test_a_text_without_known_tokens(self):
         found = check([{"text": "film " * 99}, {"text": "👍"}])
         assert found["unreadable"]["says"] == (
-            "1 text of nothing that the model can read: '👍'."
+            "1 text without any token that the model knows: '👍'."
         )
 
 
 class TestLengths:
-    def test_none_is_cut(self):
+    def test_none_is_truncated(self):
         # With [CLS] and [SEP].
         assert check(texts_of(1, 2, 3, 4, 14))["lengths"] == ok(
             "texts/lengths",
-            "5 pieces at the median, 16 at 90 %, 16 at 99 %, 16 at most; none is cut "
-            "at 16",
+            "tokens an example: median 5, 90% have up to 16, 99% up to 16, all up to "
+            "16; none is truncated at 16",
         )
 
-    def test_pairs_have_three_special_pieces(self):
+    def test_pairs_have_three_special_tokens(self):
         pair = {"text": "a film", "text_pair": "it is bad ."}
-        assert check([pair])["lengths"]["says"].startswith("9 pieces at the median")
+        says = check([pair])["lengths"]["says"]
+        assert says.startswith("tokens an example: median 9,")
 
-    def test_some_are_cut(self):
+    def test_some_are_truncated(self):
         assert check(texts_of(3, 15, 17))["lengths"] == note(
             "texts/lengths",
-            "17 pieces at the median, 19 at 90 %, 19 at 99 %, 19 at most; 2 of 3 "
-            "(66.7%) lose 2 each on average at 16.",
-            "--max_seq_length=19 holds 99 % whole",
+            "tokens an example: median 17, 90% have up to 19, 99% up to 19, all up to "
+            "19; 2 of 3 (66.7%) are truncated at 16 and lose 2 tokens on average.",
+            "--max_seq_length=19 keeps 99% of the examples whole",
         )
 
-    def test_one_in_a_hundred_may_be_cut(self):
+    def test_one_in_a_hundred_may_be_truncated(self):
         found = check(texts_of(*[3] * 99, 20))["lengths"]
         assert found["level"] == "ok"
-        assert "1 of 100 (1.0%) lose 6 each on average at 16" in found["says"]
+        says = "1 of 100 (1.0%) are truncated at 16 and lose 6 tokens on average"
+        assert says in found["says"]
 
-    def test_longer_than_the_model_reads(self):
+    def test_longer_than_the_positions(self):
         found = check(texts_of(3, 30, 30))["lengths"]
         assert found["says"].endswith("; the model has 24 positions.")
-        assert found["fix"] == "--max_seq_length=24 holds 33% whole"
+        assert found["fix"] == "--max_seq_length=24 keeps 33% of the examples whole"
 
     def test_all_positions_are_in_use(self):
         found = check(texts_of(3, 30, 30), max_seq_length=24)["lengths"]
-        assert found["says"].endswith("which is all the positions the model has.")
+        assert found["says"].endswith("; the model has only 24 positions.")
         assert "--max_seq_length" not in found["fix"]
 
-    def test_more_positions_change_that(self):
+    def test_a_model_with_more_positions(self):
         config = dataclasses.replace(CONFIG, max_position_embeddings=512)
         (found,) = texts.check_lengths(np.array([5, 32, 32]), 16, config)
-        assert found["fix"] == "--max_seq_length=32 holds 99 % whole"
+        assert found["fix"] == "--max_seq_length=32 keeps 99% of the examples whole"

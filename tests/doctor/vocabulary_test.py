@@ -1,4 +1,4 @@
-"""The vocabulary, and whether its case is that of the texts."""
+"""The vocabulary against the model and against do_lower_case."""
 
 import json
 
@@ -15,31 +15,33 @@ CASED = [*UNCASED, "Good", "##Ly"]  # 2 of 4 words.
 CHINESE = [*SPECIAL, "好", "电", "影", "film"]
 
 
-class TestPieces:
-    def test_a_few_more_rows_than_pieces(self, tmp_path):
-        assert vocabulary.check_pieces(tmp_path, UNCASED, 128) == [
-            ok("model/vocabulary", "8 pieces, 128 rows")
+class TestTokens:
+    def test_a_few_more_rows_than_tokens(self, tmp_path):
+        assert vocabulary.check_tokens(tmp_path, UNCASED, 128) == [
+            ok("model/vocabulary", "8 tokens, 128 rows in the word table")
         ]
 
-    def test_many_more_rows_than_pieces(self, tmp_path):
-        assert vocabulary.check_pieces(tmp_path, UNCASED, 30522) == [
+    def test_many_more_rows_than_tokens(self, tmp_path):
+        assert vocabulary.check_tokens(tmp_path, UNCASED, 30522) == [
             problem(
                 "model/vocabulary",
-                "8 pieces, but 30,522 rows in the model's word table.",
-                f"Restore {tmp_path}/vocab.txt: it seems to be cut short, or another "
-                "model's.",
+                "8 tokens, but 30,522 rows in the model's word table.",
+                f"Restore {tmp_path}/vocab.txt, which is cut short or belongs to another "
+                "model.",
             )
         ]
 
-    def test_listed_twice(self, tmp_path):
+    def test_repeated_tokens(self, tmp_path):
         vocab = [*UNCASED, "film", "good"]
-        (found,) = vocabulary.check_pieces(tmp_path, vocab, 10)
+        (found,) = vocabulary.check_tokens(tmp_path, vocab, 10)
         assert found["level"] == "note"
-        assert found["says"].startswith("2 listed twice ('good', 'film')")
+        assert found["says"].startswith(
+            "2 tokens listed more than once ('good', 'film')"
+        )
 
     def test_no_mask(self, tmp_path):
         vocab = [piece for piece in UNCASED if piece != "[MASK]"]
-        (found,) = vocabulary.check_pieces(tmp_path, vocab, 7)
+        (found,) = vocabulary.check_tokens(tmp_path, vocab, 7)
         assert found["level"] == "note"
         assert found["says"].startswith("no [MASK]")
 
@@ -48,35 +50,35 @@ class TestCase:
     @pytest.mark.parametrize(
         "vocab, lower_case, says",
         [
-            (UNCASED, True, "do_lower_case true; 0% of its pieces have capitals"),
-            (CASED, False, "do_lower_case false; 50% of its pieces have capitals"),
+            (UNCASED, True, "do_lower_case is true, 0% of"),
+            (CASED, False, "do_lower_case is false, 50% of"),
         ],
     )
     def test_they_agree(self, tmp_path, vocab, lower_case, says):
         found = vocabulary.check_case(tmp_path, vocab, lower_case)
-        assert found == ok("model/case", says)
+        assert found == ok("model/case", f"{says} the tokens have capital letters")
 
     def test_capitals_that_are_never_used(self, tmp_path):
         assert vocabulary.check_case(tmp_path, CASED, True) == problem(
             "model/case",
-            "50% of its pieces have capitals, yet do_lower_case is true: those are "
-            "never used.",
-            f'Write "do_lower_case": false in {tmp_path}/tokenizer_config.json.',
+            "do_lower_case is true, 50% of the tokens have capital letters: these "
+            "tokens are never used.",
+            f'Write "do_lower_case": false into {tmp_path}/tokenizer_config.json.',
         )
 
-    def test_capitals_that_are_not_known(self, tmp_path):
+    def test_capitals_that_are_unknown(self, tmp_path):
         assert vocabulary.check_case(tmp_path, UNCASED, False) == problem(
             "model/case",
-            "0% of its pieces have capitals, yet do_lower_case is false: capitalised "
-            "words become [UNK].",
-            f'Write "do_lower_case": true in {tmp_path}/tokenizer_config.json.',
+            "do_lower_case is false, 0% of the tokens have capital letters: words with "
+            "capital letters become [UNK].",
+            f'Write "do_lower_case": true into {tmp_path}/tokenizer_config.json.',
         )
 
     def test_they_hardly_matter_in_chinese(self, tmp_path):
         assert vocabulary.check_case(tmp_path, CHINESE, False)["level"] == "note"
 
 
-class TestWhoSaysIt:
+class TestSource:
     @pytest.fixture
     def path(self, tmp_path):
         tiny_folder.write(tmp_path)
@@ -85,19 +87,19 @@ class TestWhoSaysIt:
     def case(self, path):
         return vocabulary.check(path, folders.read(path))[-1]
 
-    def test_the_tokenizers_file(self, path):
+    def test_tokenizer_config(self, path):
         assert self.case(path)["level"] == "ok"
 
-    def test_nobody(self, path):
+    def test_no_file(self, path):
         (path / "tokenizer_config.json").unlink()
         assert self.case(path) == note(
             "model/case",
-            "do_lower_case true; 0% of its pieces have capitals, from which it was "
-            "guessed.",
-            f'Write "do_lower_case": true in {path}/tokenizer_config.json, to be sure.',
+            "do_lower_case is true, 0% of the tokens have capital letters; no file "
+            "gives do_lower_case, so the tokens decided.",
+            f'Write "do_lower_case": true into {path}/tokenizer_config.json.',
         )
 
-    def test_the_fast_tokenizers_file(self, path):
+    def test_tokenizer_json(self, path):
         (path / "tokenizer_config.json").write_text("{}")
         fast = {"normalizer": {"lowercase": True}}
         (path / "tokenizer.json").write_text(json.dumps(fast))

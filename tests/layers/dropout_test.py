@@ -1,4 +1,4 @@
-"""Dropout: the share, the scale, and masks that follow from the seed."""
+"""Dropout: the rate, the scale, and masks that are a function of the seed."""
 
 import keras
 import numpy as np
@@ -21,9 +21,9 @@ def mask(dropout, seed):
     return dropout(ONES, seed=seed, training=True).numpy()
 
 
-def test_drops_the_share_and_scales_the_rest(dropout):
+def test_drops_at_the_rate_and_scales_the_rest(dropout):
     values = mask(dropout, SEED)
-    # 10,403 draws: 0.02 is more than four deviations.
+    # 10,403 values: 0.02 is more than four standard deviations.
     assert np.mean(values == 0) == pytest.approx(0.3, abs=0.02)
     np.testing.assert_allclose(values[values != 0], 1 / 0.7, rtol=1e-6)
 
@@ -32,20 +32,20 @@ def test_the_same_seed_gives_the_same_mask(dropout):
     np.testing.assert_array_equal(mask(dropout, SEED), mask(Dropout(0.3), SEED))
 
 
-def test_in_a_graph_as_outside(dropout):
+def test_equal_inside_and_outside_of_a_graph(dropout):
     graph = tf.function(lambda seed: dropout(ONES, seed=seed, training=True))
     np.testing.assert_array_equal(graph(SEED), mask(dropout, SEED))
 
 
 @pytest.mark.parametrize("seed", [[8, 11], [7, 12], [11, 7]])
 def test_another_seed_gives_an_independent_mask(dropout, seed):
-    one, other = mask(dropout, SEED) == 0, mask(dropout, tf.constant(seed)) == 0
-    assert np.mean(one & other) == pytest.approx(0.09, abs=0.015)
+    first, second = mask(dropout, SEED) == 0, mask(dropout, tf.constant(seed)) == 0
+    assert np.mean(first & second) == pytest.approx(0.09, abs=0.015)
 
 
-def test_without_seed_each_call_draws(dropout):
-    one, other = mask(dropout, None), mask(dropout, None)
-    assert np.mean((one == 0) & (other == 0)) == pytest.approx(0.09, abs=0.015)
+def test_without_seed_each_call_draws_a_mask(dropout):
+    first, second = mask(dropout, None), mask(dropout, None)
+    assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.09, abs=0.015)
 
 
 @pytest.mark.parametrize("training", [False, None])
@@ -57,7 +57,7 @@ def test_rate_0_draws_nothing():
     np.testing.assert_array_equal(Dropout(0.0)(ONES, training=True), ONES)
 
 
-def test_gradient_passes_where_the_value_did(dropout):
+def test_gradient_has_the_same_mask(dropout):
     values = tf.Variable(ONES)
     with tf.GradientTape() as tape:
         dropped = dropout(values, seed=SEED, training=True)
@@ -68,7 +68,7 @@ class TestFoldIn:
     def test_no_seed_stays_none(self):
         assert fold_in(None, 3) is None
 
-    def test_parts_of_neighbouring_seeds_never_meet(self):
+    def test_neighbouring_seeds_and_numbers_give_different_seeds(self):
         seeds = {
             tuple(fold_in(tf.constant([seed, batch]), part).numpy().tolist())
             for seed in range(5)
@@ -77,8 +77,8 @@ class TestFoldIn:
         }
         assert len(seeds) == 5 * 3 * 53
 
-    def test_nested_parts_never_meet(self):
-        """As a backbone of 24 layers numbers its dropouts."""
+    def test_nested_numbers_give_different_seeds(self):
+        """The numbers are those of a backbone with 24 layers."""
         seed = tf.constant([1, 0])
         numbers = [fold_in(seed, part) for part in (0, 1)]
         for layer in range(1, 25):
@@ -87,7 +87,7 @@ class TestFoldIn:
 
 
 class TestModel:
-    """Every dropout of a model obeys the seed of its rows."""
+    """The seed of a batch determines every dropout of a model."""
 
     def test_every_layer_draws_another_mask(self, monkeypatch):
         used = []
@@ -100,19 +100,20 @@ class TestModel:
         monkeypatch.setattr("bert_tf.layers.dropout.dropout_mask", spy)
         batch = {"input_ids": np.array([[2, 7, 3]]), "dropout_seed": SEED}
         model(batch, training=True)
-        # Embeddings, three a layer, head; the last layer runs for its first tokens
-        # too, on the same seeds.
+        # Embeddings, three in each layer, head. The last layer also runs for the first
+        # tokens alone, with the same seeds.
         assert len(set(used)) == 1 + 3 * 2 + 1
         assert all(seed[1] == 11 for seed in used)
 
     def test_outputs_follow_the_seed(self):
         model = tiny.classifier(**tiny.dropping(0.3))
         batch = {"input_ids": np.array([[2, 7, 3]])}
-        one, again, other = (
+        first, again, other = (
             model(batch | {"dropout_seed": tf.constant(seed)}, training=True).numpy()
             for seed in ([7, 11], [7, 11], [7, 12])
         )
-        np.testing.assert_array_equal(one, again)
-        assert np.abs(one - other).max() > 1e-2
-        drawn, redrawn = (model(batch, training=True).numpy() for _ in range(2))
-        assert np.abs(drawn - redrawn).max() > 1e-2
+        np.testing.assert_array_equal(first, again)
+        assert np.abs(first - other).max() > 1e-2
+        # Without a seed, each call draws masks of its own.
+        first, second = (model(batch, training=True).numpy() for _ in range(2))
+        assert np.abs(first - second).max() > 1e-2

@@ -1,4 +1,4 @@
-"""What a token is before the encoder sees it."""
+"""Embeddings of tokens against values by hand."""
 
 import numpy as np
 import pytest
@@ -31,12 +31,12 @@ def test_sum_of_three_tables_then_layer_norm():
     embedded = layer(
         np.array([2, 1]), position_ids=np.array([3, 0]), segment_ids=np.array([2, 0])
     )
-    # [112, 325] and [1, 0]: of two values, the larger is +1 and the smaller -1.
+    # [112, 325] and [1, 0]: normalised, the larger value is 1 and the smaller -1.
     expected = [[-1 * 2 + 0.5, 3 + 0.25], [2 + 0.5, -3 + 0.25]]
     np.testing.assert_allclose(embedded, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
-def test_precision_is_the_policys(policy):
+def test_output_has_the_dtype_of_the_policy(policy):
     ids = np.array([1, 2, 3])
     assert make(dtype=policy)(ids, ids, ids % 3).dtype == "bfloat16"

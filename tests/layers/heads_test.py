@@ -1,4 +1,4 @@
-"""What stands on the encoder."""
+"""Heads of the encoder against values by hand."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def test_pooler_is_tanh_of_a_dense_layer():
 
 
 def test_masked_lm_head_by_hand():
-    """ReLU, LayerNorm of two values (always -1 and 1), three pieces, two tokens."""
+    """ReLU, LayerNorm of two values (always -1 and 1), three words, two tokens."""
     head = MaskedLMHead(3, 2, activation="relu", epsilon=1e-12, initializer_range=0.02)
     head.build(None)
     head.dense.kernel.assign([[1, 0], [0, -1]])
@@ -27,7 +27,7 @@ def test_masked_lm_head_by_hand():
     states = np.array([[1, -4], [1, 2]], np.float32)
     table = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
     logits = head(states, table)
-    # Dense: [1.5, 4], and [1.5, 0] behind ReLU; normed: [-1, 1] and [1, -1].
+    # After ReLU: [1.5, 4] and [1.5, 0]. Normalised: [-1, 1] and [1, -1].
     expected = [[-1.75, 2.5, 0.75], [2.25, -3.5, -1.25]]
     np.testing.assert_allclose(logits, expected + np.array([100, 0, -100]), rtol=1e-6)
 

@@ -1,4 +1,4 @@
-"""LayerNorm: values by hand, and the written gradient against the automatic one."""
+"""LayerNorm: values by hand, and its gradient against automatic differentiation."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ TOKENS, SIZE = 7, 11
 
 def test_by_hand():
     values = np.array([[1, 3], [5, 5]], np.float32)
-    # The first has mean 2 and variance 1, so a deviation of 2 with the epsilon of 3.
+    # Mean 2 and variance 1; with an epsilon of 3 the divisor is 2.
     normed = layer_norm(values, np.float32([2, 4]), np.float32([10, 20]), 3.0)
     np.testing.assert_allclose(normed, [[9, 22], [10, 20]], rtol=1e-6)
 
@@ -28,12 +28,12 @@ def test_gradients_are_those_of_automatic_differentiation():
         for shape in ((TOKENS, SIZE), SIZE, SIZE)
     ]
     factors = random.normal(size=(TOKENS, SIZE)).astype(np.float32)
-    found = []
+    results = []
     for function in (layer_norm, automatic):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(factors * function(*arguments, 1e-3))
-        found.append([loss, *tape.gradient(loss, arguments)])
-    for received, expected in zip(*found):
+        results.append([loss, *tape.gradient(loss, arguments)])
+    for received, expected in zip(*results):
         np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
@@ -41,7 +41,7 @@ def test_gradients_are_those_of_automatic_differentiation():
 def test_is_computed_in_float32(dtype):
     layer = LayerNorm(SIZE, epsilon=1e-12, dtype=dtype, name="LayerNorm")
     layer.build(None)
-    # In bfloat16 a thousand and a half is a thousand.
+    # bfloat16 would round 1000.5 to 1000.
     values = tf.constant([[1000.0, 1000.5] * 5 + [1000.25]])
     normed = layer(values)
     assert normed.dtype == layer.compute_dtype

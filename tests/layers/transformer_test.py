@@ -1,4 +1,4 @@
-"""Activations by value; the encoder layer as a whole is tested with the backbone."""
+"""Activations and Output; tests/models/backbone_test.py covers the encoder layer."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_activations(name, at_1, at_minus_2):
     )
 
 
-def test_every_activation_of_the_configuration_is_there():
+def test_every_activation_of_the_configuration_exists():
     assert set(ACTIVATIONS) == set(NAMES)
 
 
@@ -41,5 +41,5 @@ def test_output_adds_the_residual_before_layer_norm():
     layer.dense.bias.assign([0, 1])
     values = np.array([[1, 2, 3]], np.float32)  # Dense: [4, 6].
     residual = np.array([[-1, -1]], np.float32)  # Sum: [3, 5], mean 4, variance 1.
-    # Over the root of variance and epsilon, which is 2.
+    # With an epsilon of 3 the divisor is 2.
     np.testing.assert_allclose(layer(values, residual), [[-0.5, 0.5]], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The backbone against BERT in NumPy: packed in rows, padded, alone."""
+"""The backbone against BERT in NumPy: packed rows, padded batches, single examples."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ LENGTHS = (7, 41, 1, 13, 30, 5, 2)
 
 
 def examples():
-    """Pieces and segments of a few examples; the second half of each is segment B."""
+    """Returns (token ids, segments) of a few examples, each half segment A, half B."""
     random = np.random.default_rng(11)
     return [
         (
@@ -62,32 +62,33 @@ def packed(pairs, **fixed):
 
 def padded(pairs, length=43):
     batch = np.zeros((3, len(pairs), length), np.int32)
-    for number, (pieces, segments) in enumerate(pairs):
-        batch[0, number, : len(pieces)] = pieces
-        batch[1, number, : len(pieces)] = 1
-        batch[2, number, : len(pieces)] = segments
+    for number, (tokens, segments) in enumerate(pairs):
+        batch[0, number, : len(tokens)] = tokens
+        batch[1, number, : len(tokens)] = 1
+        batch[2, number, : len(tokens)] = segments
     return dict(zip(("input_ids", "input_mask", "segment_ids"), batch))
 
 
 def unpack(rows, values):
-    """[R, S, …] -> for each example [L, …]."""
+    """Converts [R, S, …] to an array [L, …] for each example of length L."""
     first = as_rows(rows)["first_token"]
     flat = np.asarray(values).reshape(-1, *values.shape[2:])
     return [flat[begin : begin + length] for begin, length in zip(first, LENGTHS)]
 
 
 def close(received, expected, tolerance=1e-5):
-    for one, other in zip(received, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=tolerance)
+    for array, other in zip(received, expected, strict=True):
+        np.testing.assert_allclose(array, other, atol=tolerance)
 
 
 @pytest.fixture(scope="module", params=["gelu", "gelu_new", "relu"])
 def case(request):
-    """A backbone, and what the reference answers for each example."""
+    """A backbone, and the outputs of the reference for each example."""
     model = tiny.backbone(hidden_act=request.param)
     weights = tiny.arrays(model)
-    answers = [reference.encode(weights, model.config, *pair) for pair in examples()]
-    return model, answers
+    return model, [
+        reference.encode(weights, model.config, *pair) for pair in examples()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -103,36 +104,37 @@ def rows():
 class TestReference:
     @pytest.mark.parametrize("layout", [packed, padded])
     def test_outputs(self, case, layout):
-        model, answers = case
+        model, expected = case
         batch = layout(examples())
         outputs = model(batch)
         assert outputs.keys() == {"sequence_output", "pooled_output"}
         states = unpack(batch, outputs["sequence_output"])
-        close(states, [answer["sequence_output"] for answer in answers])
-        close(outputs["pooled_output"], [answer["pooled_output"] for answer in answers])
+        close(states, [example["sequence_output"] for example in expected])
+        pooled = [example["pooled_output"] for example in expected]
+        close(outputs["pooled_output"], pooled)
 
     @pytest.mark.parametrize("layout", [packed, padded])
     def test_intermediates(self, case, layout):
-        model, answers = case
+        model, expected = case
         batch = layout(examples())
         outputs = model.with_intermediates()(batch)
         assert len(outputs["hidden_states"]) == 3
         assert len(outputs["attention_probabilities"]) == 2
         for number, states in enumerate(outputs["hidden_states"]):
-            expected = [answer["hidden_states"][number] for answer in answers]
-            close(unpack(batch, states), expected)
+            expected_states = [example["hidden_states"][number] for example in expected]
+            close(unpack(batch, states), expected_states)
         length = as_rows(batch)["input_ids"].shape[1]
-        for number, links in enumerate(outputs["attention_probabilities"]):
-            by_token = unpack(batch, np.swapaxes(links, 1, 2))  # [R, S, N, S]
+        for number, probabilities in enumerate(outputs["attention_probabilities"]):
+            by_example = unpack(batch, np.swapaxes(probabilities, 1, 2))  # [R, S, N, S]
             first = np.asarray(as_rows(batch)["first_token"]) % length
-            for token, begin, answer in zip(by_token, first, answers):
-                own = np.s_[:, :, begin : begin + len(token)]
-                expected = answer["attention_probabilities"][number]
+            for attention, begin, example in zip(by_example, first, expected):
+                own = np.s_[:, :, begin : begin + len(attention)]
+                by_head = example["attention_probabilities"][number]
                 np.testing.assert_allclose(
-                    token[own], expected.swapaxes(0, 1), atol=1e-5
+                    attention[own], by_head.swapaxes(0, 1), atol=1e-5
                 )
-                # All of the attention is within the example: none is left outside.
-                outside = token.copy()
+                # No token attends to another example.
+                outside = attention.copy()
                 outside[own] = 0
                 assert not outside.any()
 
@@ -141,11 +143,11 @@ class TestReference:
 
 
 class TestInvariance:
-    def test_packed_is_one_example_a_row(self, model, rows):
+    def test_packed_equals_one_example_a_row(self, model, rows):
         together = model(rows)
         states = unpack(rows, together["sequence_output"])
-        for number, (pieces, segments) in enumerate(examples()):
-            alone = model({"input_ids": pieces[None], "segment_ids": segments[None]})
+        for number, (tokens, segments) in enumerate(examples()):
+            alone = model({"input_ids": tokens[None], "segment_ids": segments[None]})
             np.testing.assert_allclose(
                 states[number], alone["sequence_output"][0], atol=2e-6
             )
@@ -185,22 +187,22 @@ def test_paths_are_the_published_names():
 
 class TestDefaults:
     def test_absent_mask_and_segments(self, model):
-        pieces = np.array([[2, 7, 11, 3]], np.int64)
-        whole = {
-            "input_ids": pieces,
-            "input_mask": np.ones_like(pieces),
-            "segment_ids": np.zeros_like(pieces),
+        tokens = np.array([[2, 7, 11, 3]], np.int64)
+        complete = {
+            "input_ids": tokens,
+            "input_mask": np.ones_like(tokens),
+            "segment_ids": np.zeros_like(tokens),
         }
-        short = model({"input_ids": pieces})
+        outputs = model({"input_ids": tokens})
         np.testing.assert_array_equal(
-            short["sequence_output"], model(whole)["sequence_output"]
+            outputs["sequence_output"], model(complete)["sequence_output"]
         )
 
-    def test_starts_as_published(self):
+    def test_initial_weights_are_as_published(self):
         config = dataclasses.replace(tiny.CONFIG, vocab_size=997, initializer_range=0.1)
         arrays = tiny.arrays(BertBackbone(config))
         words = arrays["bert/embeddings/word_embeddings"]
-        # A normal distribution cut at two deviations deviates less: 0.88.
+        # Truncation at two standard deviations reduces the deviation to 0.88 of it.
         assert words.std() == pytest.approx(0.088, rel=0.02)
         assert np.abs(words).max() <= 0.2
         assert not arrays["bert/pooler/dense/bias"].any()
@@ -211,7 +213,7 @@ class TestPrecision:
     @pytest.mark.parametrize(
         ("policy", "stored"), [("bfloat16", "bfloat16"), ("mixed_bfloat16", "float32")]
     )
-    def test_half_the_bits_are_close(self, model, rows, policy, stored):
+    def test_half_precision_is_close(self, model, rows, policy, stored):
         half = tiny.backbone(dtype=policy)
         assert {weight.dtype for weight in half.weights} == {stored}
         exact, outputs = model(rows), half(rows)
@@ -219,14 +221,14 @@ class TestPrecision:
         states = tf.cast(outputs["sequence_output"], tf.float32).numpy()
         own = rows["sequence_ids"].numpy() > 0
         error = np.abs(states - exact["sequence_output"].numpy())[own]
-        # bfloat16 has 8 bits; the values are of size 1, sums of tens of terms.
+        # bfloat16 has 8 bits; the values are around 1, and sums of tens of terms.
         assert 0 < error.mean() < 0.02
         assert error.max() < 0.25
 
 
 class TestGradient:
-    def test_is_the_slope(self, rows):
-        """Central differences, at weights all over the model; softmax is in float32."""
+    def test_equals_finite_differences(self, rows):
+        """Central differences at weights of all kinds; the softmax is in float32."""
         model = tiny.backbone(dtype="float64")
         own = tf.cast(rows["sequence_ids"] > 0, tf.float64)[:, :, None]
 
@@ -251,9 +253,9 @@ class TestGradient:
             place = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
             before, sides = weights[path].numpy(), []
             for change in (1e-3, -1e-3):
-                moved = before.copy()
-                moved[place] += change
-                weights[path].assign(moved)
+                changed = before.copy()
+                changed[place] += change
+                weights[path].assign(changed)
                 sides.append(float(loss()))
             weights[path].assign(before)
             slope = (sides[0] - sides[1]) / 2e-3
@@ -271,7 +273,7 @@ PATHS_OF_TWO = PATHS[:21] + [path.replace("layer_0", "layer_1") for path in PATH
 
 
 class TestKeras:
-    def test_is_a_layer_of_a_functional_model(self, model):
+    def test_works_in_a_functional_model(self, model):
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name)
             for name in ("input_ids", "input_mask", "segment_ids")
@@ -294,7 +296,7 @@ class TestKeras:
         own = {id(weight) for weight in model.trainable_variables}
         assert {id(weight) for weight in intermediates.trainable_variables} == own
 
-    def test_configuration_makes_the_same_model_again(self, model, rows):
+    def test_from_config_builds_the_same_model(self, model, rows):
         again = BertBackbone.from_config(model.get_config())
         again.set_weights(model.get_weights())
         close(again(rows)["pooled_output"], model(rows)["pooled_output"], 0)
@@ -308,9 +310,9 @@ SEEDED = {
 
 
 class TestGradientCheckpointing:
-    def gradients(self, forgetful):
+    def gradients(self, gradient_checkpointing):
         model = tiny.backbone(**tiny.dropping(0.3))
-        model.gradient_checkpointing = forgetful
+        model.gradient_checkpointing = gradient_checkpointing
 
         @tf.function(autograph=False)
         def compute():
@@ -325,15 +327,15 @@ class TestGradientCheckpointing:
 
         return compute()
 
-    def test_drops_the_same_values_again(self):
+    def test_both_computations_drop_the_same_values(self):
         loss, expected = self.gradients(False)
-        other_loss, found = self.gradients(True)
+        other_loss, received = self.gradients(True)
         assert float(other_loss) == pytest.approx(float(loss), rel=1e-6)
-        for ours, theirs in zip(found, expected, strict=True):
-            # Sums over cubes; another mask would be hundreds apart.
-            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-2)
+        for gradient, other in zip(received, expected, strict=True):
+            # Sums of cubes; other masks would change them by hundreds.
+            np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-2)
 
-    def test_answers_are_the_same(self):
+    def test_outputs_are_the_same(self):
         model = tiny.backbone()
         expected = model(SEEDED)["pooled_output"]
         model.gradient_checkpointing = True

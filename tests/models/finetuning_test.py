@@ -1,4 +1,4 @@
-"""Heads over the backbone."""
+"""The heads of fine-tuning."""
 
 import keras
 import numpy as np
@@ -22,30 +22,30 @@ BATCH = {
 }
 
 
-def test_logits_are_the_references(model):
+def test_logits_equal_the_references(model):
     expected = [
         reference.classify(
-            tiny.arrays(model), tiny.CONFIG, pieces[mask == 1], segments[mask == 1]
+            tiny.arrays(model), tiny.CONFIG, ids[mask == 1], segments[mask == 1]
         )
-        for pieces, mask, segments in zip(*BATCH.values())
+        for ids, mask, segments in zip(*BATCH.values())
     ]
     logits = model(BATCH)
     assert logits.shape == (3, tiny.LABELS)
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-def test_head_is_named_as_published(model):
+def test_head_has_the_published_names(model):
     paths = [weight.path for weight in model.weights]
     assert paths[-2:] == ["classifier/kernel", "classifier/bias"]
     assert all(path.startswith("bert/") for path in paths[:-2])
 
 
-def test_logits_are_float32_whatever_the_policy():
+def test_logits_are_float32_in_any_policy():
     assert tiny.classifier(dtype="mixed_bfloat16")(BATCH).dtype == "float32"
 
 
-def test_head_drops_as_configured(model):
-    """With the backbone's dropout off, only the head's makes training differ."""
+def test_dropout_of_the_head(model):
+    """The backbone has no dropout here, so only the head's makes training differ."""
     dropping = tiny.classifier(classifier_dropout=0.5)
     np.testing.assert_allclose(dropping(BATCH), model(BATCH), atol=1e-6)
     kernel, bias = dropping.classifier.get_weights()
@@ -54,7 +54,7 @@ def test_head_drops_as_configured(model):
     logits = dropping(BATCH | {"dropout_seed": seed}, training=True).numpy()
     again = dropping(BATCH | {"dropout_seed": seed}, training=True).numpy()
     np.testing.assert_array_equal(logits, again)
-    # Each value is doubled or gone.
+    # Each value is doubled or 0.
     ones = tf.ones_like(pooled)
     mask = dropping.dropout(ones, seed=fold_in(seed, 1), training=True).numpy()
     assert set(mask.ravel()) == {0.0, 2.0}
@@ -62,7 +62,7 @@ def test_head_drops_as_configured(model):
 
 
 def test_compile_and_fit():
-    """A user trains it with plain Keras on a classic padded batch."""
+    """Keras can train it on a classic padded batch."""
     keras.utils.set_random_seed(1)
     model = tiny.classifier(num_hidden_layers=1, **tiny.dropping(0.1))
     model.compile(
@@ -73,5 +73,5 @@ def test_compile_and_fit():
     labels = np.array([4, 0, 2])
     model.fit(BATCH, labels, epochs=50, verbose=0)
     assert model.evaluate(BATCH, labels, verbose=0, return_dict=True)["accuracy"] == 1
-    answers = model.predict(BATCH, verbose=0).argmax(-1)
-    np.testing.assert_array_equal(answers, labels)
+    predicted = model.predict(BATCH, verbose=0).argmax(-1)
+    np.testing.assert_array_equal(predicted, labels)

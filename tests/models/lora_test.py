@@ -1,4 +1,4 @@
-"""Adapters: no change at first, and none by merging them."""
+"""Adapters do not change outputs when they are added or merged."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ BATCH["input_mask"] = np.minimum(BATCH["input_ids"], 1)
 
 
 def adapted(seed=1, **changes):
-    """A tiny classifier with adapters that change its answers."""
+    """Returns a tiny classifier with adapters that change its outputs."""
     model = tiny.classifier(**changes)
     before = model(BATCH).numpy()
     add_adapters(model, rank=4, alpha=6.0)
@@ -25,7 +25,7 @@ def adapted(seed=1, **changes):
     return model
 
 
-def test_they_stand_at_query_and_value_and_train_with_the_head():
+def test_adapters_of_query_and_value_train_with_the_head():
     model = adapted()
     selection.select(model, adapters_only=True)
     adapters = {
@@ -43,7 +43,7 @@ def test_they_stand_at_query_and_value_and_train_with_the_head():
     }
 
 
-def test_merged_into_a_plain_model_the_outputs_stay():
+def test_merging_keeps_the_outputs():
     model = adapted()
     plain = merge_adapters(model, tiny.classifier(seed=2))
     np.testing.assert_allclose(plain(BATCH), model(BATCH), atol=1e-5)
@@ -59,7 +59,7 @@ def test_merged_into_a_plain_model_the_outputs_stay():
     np.testing.assert_allclose(kernel, before + 1.5 * a @ b, atol=1e-6)
 
 
-def test_what_is_merged_is_float32_whatever_computes():
+def test_merging_is_float32_under_any_policy():
     expected = merge_adapters(adapted(), tiny.classifier(seed=2))
     half = merge_adapters(adapted(dtype="mixed_bfloat16"), tiny.classifier(seed=2))
     for weight, other in zip(half.weights, expected.weights, strict=True):

@@ -1,4 +1,4 @@
-"""The encoder with the heads that it was pretrained with."""
+"""The encoder with the heads of pretraining."""
 
 import keras
 import numpy as np
@@ -10,9 +10,9 @@ import tiny
 from bert_tf.data.rows.packing import pack
 from bert_tf.models.pretraining import BertPretrainer
 
-PIECES = [[2, 7, 11, 13, 3], [2, 17, 3], [2, 5, 9, 3]]
+IDS = [[2, 7, 11, 13, 3], [2, 17, 3], [2, 5, 9, 3]]
 SEGMENTS = [[0, 0, 0, 1, 1], [0, 0, 0], [0, 1, 1, 1]]
-PLACES = [[1, 3], [2, 0], [3, 1]]  # In each example; the order is the caller's.
+PLACES = [[1, 3], [2, 0], [3, 1]]  # In each example, in any order.
 
 
 def build(**changes):
@@ -25,19 +25,19 @@ def model():
 
 
 def padded():
-    pieces, segments = (tf.ragged.constant(x, tf.int32) for x in (PIECES, SEGMENTS))
+    ids, segments = (tf.ragged.constant(x, tf.int32) for x in (IDS, SEGMENTS))
     return {
-        "input_ids": pieces.to_tensor(),
-        "input_mask": tf.ones_like(pieces).to_tensor(),
+        "input_ids": ids.to_tensor(),
+        "input_mask": tf.ones_like(ids).to_tensor(),
         "segment_ids": segments.to_tensor(),
         "masked_lm_positions": tf.constant(PLACES),
     }
 
 
 def packed(places):
-    """All three examples in one row; `places` are flat indices where 1-D."""
-    pieces, segments = (tf.ragged.constant(x, tf.int32) for x in (PIECES, SEGMENTS))
-    rows = pack({"input_ids": pieces, "segment_ids": segments})
+    """Returns all three examples in one row; places are flat indices if "flat"."""
+    ids, segments = (tf.ragged.constant(x, tf.int32) for x in (IDS, SEGMENTS))
+    rows = pack({"input_ids": ids, "segment_ids": segments})
     assert rows["input_ids"].shape[0] == 1
     if places == "flat":
         places = tf.reshape(rows["first_token"][:, None] + PLACES, [-1])
@@ -45,25 +45,27 @@ def packed(places):
 
 
 @pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "relu"])
-def test_logits_are_the_references(hidden_act):
+def test_logits_equal_the_references(hidden_act):
     model = build(hidden_act=hidden_act)
     arguments = tiny.arrays(model), model.backbone.config
     outputs = model(padded())
-    for number, (pieces, segments) in enumerate(zip(PIECES, SEGMENTS)):
-        guesses = reference.guess(
-            *arguments, np.array(pieces), PLACES[number], np.array(segments)
+    for number, (ids, segments) in enumerate(zip(IDS, SEGMENTS)):
+        expected = reference.predict_masked(
+            *arguments, np.array(ids), PLACES[number], np.array(segments)
         )
         received = outputs["masked_lm_logits"][2 * number : 2 * number + 2]
-        np.testing.assert_allclose(received, guesses, atol=2e-5)
+        np.testing.assert_allclose(received, expected, atol=2e-5)
         np.testing.assert_allclose(
             outputs["next_sentence_logits"][number],
-            reference.follows(*arguments, np.array(pieces), np.array(segments)),
+            reference.predict_next_sentence(
+                *arguments, np.array(ids), np.array(segments)
+            ),
             atol=1e-5,
         )
 
 
 @pytest.mark.parametrize("places", ["flat", PLACES])
-def test_rows_give_what_a_padded_batch_gives(model, places):
+def test_packed_rows_have_the_outputs_of_a_padded_batch(model, places):
     expected, received = model(padded()), model(packed(places))
     assert received["masked_lm_logits"].shape == (6, tiny.CONFIG.vocab_size)
     for name in expected:
@@ -71,27 +73,27 @@ def test_rows_give_what_a_padded_batch_gives(model, places):
 
 
 def test_examples_may_have_different_numbers_of_masks(model):
-    every = model(packed("flat"))["masked_lm_logits"]
+    all_logits = model(packed("flat"))["masked_lm_logits"]
     batch = packed("flat")
     chosen = [5, 0, 2]
     batch["masked_lm_positions"] = tf.gather(batch["masked_lm_positions"], chosen)
     logits = model(batch)["masked_lm_logits"]
-    np.testing.assert_allclose(logits, tf.gather(every, chosen), atol=1e-5)
+    np.testing.assert_allclose(logits, tf.gather(all_logits, chosen), atol=1e-5)
 
 
-def test_nothing_to_guess_gives_nothing(model):
+def test_a_batch_without_masks_has_no_logits(model):
     batch = packed("flat") | {"masked_lm_positions": tf.zeros([0], tf.int32)}
     assert model(batch)["masked_lm_logits"].shape == (0, tiny.CONFIG.vocab_size)
 
 
-def test_batch_without_positions_is_refused(model):
+def test_a_batch_without_positions_is_an_error(model):
     batch = padded()
     del batch["masked_lm_positions"]
     with pytest.raises(ValueError, match="has no masked_lm_positions"):
         model(batch)
 
 
-def test_heads_are_named_as_published(model):
+def test_heads_have_the_published_names(model):
     shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
     heads = {path: shapes[path] for path in shapes if not path.startswith("bert/")}
     assert heads == {
@@ -105,20 +107,20 @@ def test_heads_are_named_as_published(model):
     }
 
 
-def test_word_table_learns_from_both_ends(model):
-    """The gradient of the tied table is that of look-up and decoder together."""
+def test_word_table_learns_as_input_and_as_output(model):
+    """The table is tied, so its gradient is the sum of those of embedding and decoder."""
     batch = padded()
-    unused = 83 - 1  # In no text: only the decoder can move it.
+    unused = 83 - 1  # In no text, so only the decoder has a gradient for it.
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(batch)["masked_lm_logits"][0, unused])
     table = model.backbone.embeddings.word_table.value
     gradient = tf.convert_to_tensor(tape.gradient(loss, table)).numpy()
     assert np.abs(gradient[unused]).max() > 0.01  # As output.
-    assert np.abs(gradient[PIECES[0][1]]).max() > 0.01  # As input.
+    assert np.abs(gradient[IDS[0][1]]).max() > 0.01  # As input.
     np.testing.assert_array_equal(gradient[unused - 1], 0)  # As neither.
 
 
-def test_logits_are_float32_whatever_the_policy(model):
+def test_logits_are_float32_in_any_policy(model):
     half = build(dtype="mixed_bfloat16")
     outputs, expected = half(padded()), model(padded())
     for name in outputs:
@@ -127,12 +129,12 @@ def test_logits_are_float32_whatever_the_policy(model):
 
 
 def test_both_heads_learn_in_a_graph():
-    """Plain Keras: compile and fit on a classic padded batch."""
+    """On a classic padded batch."""
     keras.utils.set_random_seed(1)
     model = build(num_hidden_layers=1)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batch = padded()
-    pieces = np.array([7, 13, 3, 2, 3, 5])
+    masked_ids = np.array([7, 13, 3, 2, 3, 5])
     labels = np.array([0, 1, 0])
     optimizer = keras.optimizers.Adam(1e-2)
 
@@ -140,7 +142,7 @@ def test_both_heads_learn_in_a_graph():
     def step():
         with tf.GradientTape() as tape:
             outputs = model(batch, training=True)
-            total = loss(pieces, outputs["masked_lm_logits"]) + loss(
+            total = loss(masked_ids, outputs["masked_lm_logits"]) + loss(
                 labels, outputs["next_sentence_logits"]
             )
         variables = [variable.value for variable in model.trainable_variables]
@@ -149,5 +151,5 @@ def test_both_heads_learn_in_a_graph():
 
     losses = [float(step()) for _ in range(40)]
     assert losses[-1] < 0.05 < losses[0]
-    guesses = model(batch)["masked_lm_logits"].numpy().argmax(-1)
-    np.testing.assert_array_equal(guesses, pieces)
+    predicted = model(batch)["masked_lm_logits"].numpy().argmax(-1)
+    np.testing.assert_array_equal(predicted, masked_ids)

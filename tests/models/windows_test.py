@@ -1,4 +1,4 @@
-"""What a head says of windows becomes what it says of their text."""
+"""The outputs of a text are the mean of those of its windows."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ from bert_tf.models.windows import mean_of_windows
 OUTPUTS = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 1.0], [0.0, 8.0]], np.float32)
 
 
-def test_the_mean_of_each_text():
+def test_outputs_of_a_text_are_the_mean():
     rows = {"record": tf.constant([0, 0, 0, 1]), "num_records": tf.constant(2)}
     np.testing.assert_allclose(mean_of_windows(OUTPUTS, rows), [[3, 3], [0, 8]])
 
 
-def test_whole_texts_stay_as_they_are():
+def test_outputs_of_whole_texts_do_not_change():
     assert mean_of_windows(OUTPUTS, {}) is OUTPUTS
 
 
@@ -32,13 +32,14 @@ WINDOWS = [[5, 6, 7, 8, 9, 10], [10, 11, 12, 13, 14, 15], [15, 16, 17, 18, 19]]
 
 
 def rows_of(texts, long_text):
-    pieces = tf.RaggedTensor.from_row_lengths(
-        tf.constant([piece for text in texts for piece in text], tf.int32),
+    """Frames texts of token ids, 6 tokens to a window, and packs them."""
+    ids = tf.RaggedTensor.from_row_lengths(
+        tf.constant([token for text in texts for token in text], tf.int32),
         [len(text) for text in texts],
     )
     return pack(
         frame_long(
-            [pieces],
+            [ids],
             long_text=long_text,
             cls_id=tiny.CLS,
             sep_id=tiny.SEP,
@@ -47,7 +48,7 @@ def rows_of(texts, long_text):
     )
 
 
-def test_a_classifier_answers_with_the_mean_of_its_logits():
+def test_logits_are_the_mean_of_those_of_windows():
     model = tiny.classifier()
     logits = model(rows_of(TEXTS, "windows"))
     assert logits.shape == (3, tiny.LABELS)
@@ -59,20 +60,22 @@ def test_a_classifier_answers_with_the_mean_of_its_logits():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_an_embedding_is_the_mean_of_those_of_windows_and_of_length_1(pooling):
+def test_an_embedding_is_the_mean_of_those_of_windows_scaled_to_length_1(pooling):
     backbone = tiny.backbone()
-    found = Embedder(backbone, pooling=pooling)(rows_of(TEXTS, "windows"))
-    assert found.shape == (3, 1, tiny.CONFIG.hidden_size)
+    model = Embedder(backbone, pooling=pooling)
+    embeddings = model(rows_of(TEXTS, "windows"))["embeddings"]
+    assert embeddings.shape == (3, 1, tiny.CONFIG.hidden_size)
     raw = Embedder(backbone, pooling=pooling, normalize=False)
-    mean = raw(rows_of(WINDOWS, "truncate")).numpy().mean(axis=(0, 1))
-    np.testing.assert_allclose(found[0, 0], mean / np.linalg.norm(mean), atol=1e-5)
+    windows = raw(rows_of(WINDOWS, "truncate"))["embeddings"].numpy()
+    mean = windows.mean(axis=(0, 1))
+    np.testing.assert_allclose(embeddings[0, 0], mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_the_gradient_of_a_text_reaches_all_of_its_windows():
+def test_gradients_reach_all_windows_of_a_text():
     model = tiny.classifier()
     rows = rows_of(TEXTS[:1], "windows")
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(model(rows)[:, 0])
     table = tape.gradient(loss, model.backbone.embeddings.word_table)
-    moved = np.flatnonzero(np.abs(tf.convert_to_tensor(table)).sum(axis=1))
-    assert set(range(5, 20)) <= set(moved)
+    reached = np.flatnonzero(np.abs(tf.convert_to_tensor(table)).sum(axis=1))
+    assert set(range(5, 20)) <= set(reached)

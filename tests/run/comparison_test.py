@@ -1,4 +1,4 @@
-"""Two models on the same examples: figures worked from their own answers."""
+"""Comparison of two models; the expected figures follow from their predictions."""
 
 import dataclasses
 import functools
@@ -27,7 +27,7 @@ OTHERS = ("other/seed_1", "other/seed_2")
 
 
 def write_model(path, seed, sharper=0.0):
-    """Writes a model that answers by chance, or (`sharper` > 0) rather "good"."""
+    """Writes a random model, which predicts "good" more often if `sharper` > 0."""
     keras.utils.set_random_seed(seed)
     labels = {
         "id2label": {str(number): name for number, name in enumerate(LABELS)},
@@ -44,7 +44,7 @@ def write_model(path, seed, sharper=0.0):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Series of two and of three runs, and models that say the same to everything."""
+    """Series of two and of three runs, and models that predict one label only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         write_model("always", 5, sharper=50.0)
@@ -82,11 +82,11 @@ def compare(model, baseline, eval_file="mixed.tsv", **options):
 
 @functools.cache
 def hits(path):
-    """1 where a model is right, by its answers alone."""
+    """Returns for each text whether the prediction of a model is right."""
     lines = pathlib.Path("mixed.tsv").read_text().splitlines()[1:]
     texts, labels = zip(*(line.split("\t") for line in lines))
-    answers = comparison.Model(path, batch_size=128).predict(list(texts))
-    return np.array([a["label"] == label for a, label in zip(answers, labels)])
+    predictions = comparison.Model(path, batch_size=128).predict(list(texts))
+    return np.array([p["label"] == label for p, label in zip(predictions, labels)])
 
 
 def test_two_models():
@@ -106,7 +106,7 @@ def test_two_models():
         n_resamples=10_000,
         rng=5,
     ).confidence_interval
-    # The mean moves in steps of 1/61, and may land a step apart.
+    # The mean moves in steps of 1/61 and may differ by one step.
     assert result["interval_95"] == pytest.approx([*expected], abs=1.01 / 61)
     assert result["mcnemar"] == {
         "only_model": only[0],
@@ -117,15 +117,15 @@ def test_two_models():
     assert json.loads(json.dumps(result)) == result
 
 
-def test_the_other_way_round_all_is_negated():
-    one, other = compare(ONE, TWO), compare(TWO, ONE)
-    assert other["difference"] == -one["difference"]
-    low, high = one["interval_95"]
-    assert other["interval_95"] == pytest.approx([-high, -low], abs=0.018)
-    assert other["mcnemar"]["p"] == one["mcnemar"]["p"]
+def test_exchanged_models_negate_the_difference():
+    result, exchanged = compare(ONE, TWO), compare(TWO, ONE)
+    assert exchanged["difference"] == -result["difference"]
+    low, high = result["interval_95"]
+    assert exchanged["interval_95"] == pytest.approx([-high, -low], abs=0.018)
+    assert exchanged["mcnemar"]["p"] == result["mcnemar"]["p"]
 
 
-def test_a_metric_that_is_no_mean(monkeypatch):
+def test_a_metric_that_is_not_a_mean(monkeypatch):
     expected = compare(ONE, TWO)["interval_95"]
     monkeypatch.delattr(Classification, "hits")
     result = compare(ONE, TWO, resamples=200)
@@ -147,7 +147,7 @@ class TestSeries:
         assert result["model"] == pytest.approx(np.mean(scores[:2]))
         assert result["baseline"] == pytest.approx(np.mean(scores[2:]))
         first, second = scores[0] - scores[2], scores[1] - scores[3]
-        # Of two: the mean, give or take 12.7062 · half of their distance.
+        # Student's t of two values: mean ± 12.7062 · half of their distance.
         middle, reach = (first + second) / 2, 12.7062 * abs(first - second) / 2
         over_seeds = result["over_seeds"]
         assert over_seeds["paired"]
@@ -157,7 +157,7 @@ class TestSeries:
         )
         assert "mcnemar" not in result
 
-    def test_of_other_seeds(self):
+    def test_unpaired_with_other_seeds(self):
         over_seeds = compare("pair", "three")["over_seeds"]
         scores = [hits(path).mean() for path in (ONE, TWO, *OTHERS, ONE)]
         expected = stats.ttest_ind(scores[:2], scores[2:], equal_var=False)
@@ -179,7 +179,7 @@ class TestVerdict:
         caplog.set_level(logging.INFO, "bert_tf")
 
     def test_better_and_worse(self, caplog):
-        # On texts that are all good, one that always says so is right.
+        # All texts are good, so the model that always predicts it is right.
         result = compare("always", "never", "good.tsv")
         assert result["verdict"] == (
             "always is better than never: accuracy 1.0000 against 0.0000, difference "
@@ -205,20 +205,20 @@ class TestBadInput:
         config = json.loads(pathlib.Path("number/config.json").read_text())
         config |= {"problem_type": "regression", "id2label": {"0": "LABEL_0"}}
         pathlib.Path("number/config.json").write_text(json.dumps(config))
-        says = f"{ONE} was trained for classification, number for regression"
-        with pytest.raises(ValueError, match=says):
+        message = f"{ONE} was trained for classification, number for regression"
+        with pytest.raises(ValueError, match=message):
             compare(ONE, "number")
 
     @pytest.mark.parametrize(
-        ("changes", "says"),
+        ("changes", "message"),
         [
             ({"baseline": ""}, "baseline is missing: pass --baseline="),
             ({"resamples": 10}, "resamples must be at least 100; received 10"),
         ],
     )
-    def test_is_named(self, changes, says):
+    def test_is_named(self, changes, message):
         good = {"model": ONE, "baseline": TWO, "eval_file": "mixed.tsv"}
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=message):
             CompareConfig(**good | changes)
 
     def test_no_such_model(self):

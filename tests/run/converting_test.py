@@ -1,4 +1,4 @@
-"""One layout into another: nothing is lost, nothing is left half done."""
+"""Conversion between layouts loses nothing and leaves nothing unfinished."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import tensorflow as tf
 import tiny
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import dialects, folder, formats, layouts, tf1
 from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.config import read_config
@@ -44,7 +44,7 @@ def pretrainer(seed=5):
 
 
 def write_google(path, model=None):
-    """A folder as Google publishes one: three names, and nothing of ours."""
+    """Writes a folder as Google publishes it, without the files and keys of ours."""
     model = model or pretrainer()
     arrays = {weight.path: np.asarray(weight.value) for weight in model.weights}
     folder.write_google(path, arrays, PARTS)
@@ -69,14 +69,14 @@ def assert_same(received, expected):
         np.testing.assert_array_equal(received[name], array, err_msg=name)
 
 
-def go(input, output, format="huggingface"):
+def convert_folder(input, output, format="huggingface"):
     return convert(ConvertConfig(input=input, output=output, format=format))
 
 
 def round_trip(start):
     """Google → Hugging Face → Google."""
-    first = go(start, "hf")
-    second = go("hf", "again", "google")
+    first = convert_folder(start, "hf")
+    second = convert_folder("hf", "again", "google")
     assert first["max_abs_difference"] == second["max_abs_difference"] == 0.0
     return first, second
 
@@ -105,24 +105,24 @@ def test_google_comes_back_as_it_was():
 def test_second_conversion_writes_the_same_bytes():
     write_google("start")
     round_trip("start")
-    go("again", "hf2")
+    convert_folder("again", "hf2")
     for file in os.listdir("hf"):
         one, other = (pathlib.Path(path, file) for path in ("hf", "hf2"))
         assert one.read_bytes() == other.read_bytes(), file
 
 
-def test_written_folder_is_what_transformers_asks_for():
+def test_written_folder_is_what_transformers_reads():
     write_google("start")
-    go("start", "hf")
+    convert_folder("start", "hf")
     arrays = formats.read_safetensors("hf/model.safetensors")
-    theirs = checkpoint("start")
+    published = checkpoint("start")
     np.testing.assert_array_equal(
         arrays["cls.predictions.transform.dense.weight"],
-        theirs["cls/predictions/transform/dense/kernel"].T,
+        published["cls/predictions/transform/dense/kernel"].T,
     )
     np.testing.assert_array_equal(
         arrays["cls.seq_relationship.weight"],
-        theirs["cls/seq_relationship/output_weights"],
+        published["cls/seq_relationship/output_weights"],
     )
     assert "cls.predictions.decoder.weight" not in arrays  # Tied: the word table.
     config = json.loads(pathlib.Path("hf/config.json").read_text())
@@ -131,23 +131,23 @@ def test_written_folder_is_what_transformers_asks_for():
     assert config["directionality"] == "bidi"
 
 
-def test_model_of_words_alone():
-    """BertForMaskedLM: no pooler and no next sentence, there or back."""
+def test_masked_lm_model_is_converted():
+    """BertForMaskedLM has neither a pooler nor a next-sentence head."""
     arrays = {
         weight.path: np.asarray(weight.value)
         for weight in pretrainer().weights
         if "pooler" not in weight.path and "relationship" not in weight.path
     }
     folder.write_arrays("start", arrays, PARTS, "BertForMaskedLM")
-    first = go("start", "tf1", "google")
+    first = convert_folder("start", "tf1", "google")
     assert first["architecture"] == "BertForMaskedLM"
     assert first["compared"] == ["sequence_output", "masked_lm_logits"]
     assert_same(checkpoint("tf1"), arrays)
-    go("tf1", "back")
+    convert_folder("tf1", "back")
     assert_same(layouts.read_arrays("back"), layouts.read_arrays("start"))
 
 
-def test_classifier_gets_googles_names_and_answers_the_same():
+def test_classifier_gets_googles_names_and_predicts_the_same():
     extra = {"id2label": {"0": "no", "1": "yes", "2": "so"}}
     parts = ModelFolder(
         read_config_with(extra),
@@ -157,9 +157,9 @@ def test_classifier_gets_googles_names_and_answers_the_same():
     )
     model = tiny.fill(Classifier(BertBackbone(tiny_folder.CONFIG), 3), 5)
     folder.write("start", model, parts)
-    said = go("start", "tf1", "google")
-    assert said["architecture"] == "BertForSequenceClassification"
-    assert said["compared"] == ["sequence_output", "pooled_output", "logits"]
+    report = convert_folder("start", "tf1", "google")
+    assert report["architecture"] == "BertForSequenceClassification"
+    assert report["compared"] == ["sequence_output", "pooled_output", "logits"]
     written = checkpoint("tf1")
     # As run_classifier.py computes: matmul(pooled, output_weights, transpose_b=True).
     np.testing.assert_array_equal(
@@ -169,9 +169,9 @@ def test_classifier_gets_googles_names_and_answers_the_same():
         written["output_bias"], np.asarray(model.classifier.bias.value)
     )
     texts = ["the film was very good .", "a bad film", "it is"]
-    assert run.Model("tf1").predict(texts) == run.Model("start").predict(texts)
-    go("tf1", "back")
-    assert run.Model("back").predict(texts) == run.Model("start").predict(texts)
+    assert bert_tf.Model("tf1").predict(texts) == bert_tf.Model("start").predict(texts)
+    convert_folder("tf1", "back")
+    assert bert_tf.Model("back").predict(texts) == bert_tf.Model("start").predict(texts)
 
 
 def read_config_with(extra):
@@ -188,12 +188,12 @@ def test_casing_that_the_vocabulary_does_not_show_is_kept():
 @pytest.mark.slow  # Two runs; that the weights are the same is tested above.
 def test_fine_tuning_starts_from_every_layout_alike():
     write_google("start")
-    go("start", "hf")
+    convert_folder("start", "hf")
     rows = "text\tlabel\nthe film\tgood\nit was\tbad\na very\tgood\nis it\tbad\n"
     pathlib.Path("train.tsv").write_text(rows)
     metrics = {
-        start: run.finetune(
-            run.FinetuneConfig(
+        start: bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=start,
                 train_file="train.tsv",
                 eval_file="train.tsv",
@@ -224,8 +224,8 @@ def test_preset_becomes_a_folder():
     keras_nlp.models.BertTokenizer(tiny_folder.VOCAB, lowercase=True).save_to_preset(
         "preset"
     )
-    said = go("preset", "hf")
-    assert (said["architecture"], said["max_abs_difference"]) == ("BertModel", 0.0)
+    report = convert_folder("preset", "hf")
+    assert (report["architecture"], report["max_abs_difference"]) == ("BertModel", 0.0)
     assert read_config("hf").hidden_act == "gelu_new"
     ours = BertBackbone(read_config("hf"))
     folder.load_weights("hf", ours)
@@ -241,36 +241,36 @@ def test_preset_becomes_a_folder():
         np.testing.assert_allclose(output, expected[name], atol=2e-6)
 
 
-def test_google_is_told_what_its_code_does_not_compute(caplog):
+def test_a_warning_names_what_googles_code_does_not_compute(caplog):
     config = read_config_with({"hidden_act": "gelu_new"})
     parts = ModelFolder(config, tiny_folder.VOCAB, {"do_lower_case": True})
     folder.write("start", BertBackbone(config), parts, "BertModel")
-    go("start", "tf1", "google")
-    assert "own code knows no gelu_new" in caplog.text
+    convert_folder("start", "tf1", "google")
+    assert "supports neither hidden_act gelu_new" in caplog.text
     assert read_config("tf1").hidden_act == "gelu_new"
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"input": ""}, "input is missing: pass --input="),
         ({"output": ""}, "output is missing: pass --output="),
         ({"format": "onnx"}, "one of huggingface, google; received 'onnx'"),
     ],
 )
-def test_flags_that_make_no_sense(changes, says):
-    with pytest.raises(ValueError, match=says):
+def test_bad_flags_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
         ConvertConfig(**{"input": "a", "output": "b"} | changes)
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_output_that_is_there_is_not_touched(kind):
+def test_an_existing_output_is_not_touched(kind):
     write_google("start")
     if kind == "folder":
         os.mkdir("out")
     pathlib.Path("out/mine" if kind == "folder" else "out").write_text("precious")
-    with pytest.raises(ValueError, match="out is there already, and not an empty fol"):
-        go("start", "out")
+    with pytest.raises(ValueError, match="out exists and is not an empty folder"):
+        convert_folder("start", "out")
     assert sorted(os.listdir()) == ["out", "start"]
     assert pathlib.Path("out/mine" if kind == "folder" else "out").read_text()
 
@@ -278,14 +278,14 @@ def test_output_that_is_there_is_not_touched(kind):
 def test_empty_output_folder_is_filled():
     write_google("start")
     os.makedirs("deep/out")
-    go("start", "deep/out")
+    convert_folder("start", "deep/out")
     assert "config.json" in os.listdir("deep/out")
     assert os.listdir("deep") == ["out"]
-    go("start", "deeper/and/deeper")
+    convert_folder("start", "deeper/and/deeper")
     assert os.listdir("deeper/and") == ["deeper"]
 
 
-def test_what_would_not_come_back_is_not_written(monkeypatch):
+def test_a_lossy_conversion_is_not_written(monkeypatch):
     write_google("start")
     honest = dialects.to_huggingface
 
@@ -294,24 +294,26 @@ def test_what_would_not_come_back_is_not_written(monkeypatch):
         return named | {"cls.predictions.bias": named["cls.predictions.bias"] + 1}
 
     monkeypatch.setattr(dialects, "to_huggingface", lossy)
-    says = "cls/predictions/output_bias and 0 more arrays differ. Nothing was written."
-    with pytest.raises(ValueError, match=says):
-        go("start", "out")
+    message = (
+        "cls/predictions/output_bias and 0 more arrays differ. Nothing was written."
+    )
+    with pytest.raises(ValueError, match=message):
+        convert_folder("start", "out")
     assert os.listdir() == ["start"]
 
 
-def test_weights_that_do_not_fit_their_config_are_not_written():
+def test_weights_that_do_not_fit_their_config_are_refused():
     write_google("start")
     path = pathlib.Path("start/bert_config.json")
     values = json.loads(path.read_text()) | {"intermediate_size": 15}
     path.write_text(json.dumps(values))
     with pytest.raises(ValueError, match=r"do not fit the model: .* \[12, 14\] for"):
-        go("start", "out")
+        convert_folder("start", "out")
     assert os.listdir() == ["start"]
 
 
 @needs_data
-def test_googles_layout_of_others_comes_back():
+def test_a_published_google_checkpoint_comes_back():
     first, _ = round_trip(str(DATA / "keras-bert-tiny-tf1"))
     assert first["arrays"] == 46
     assert_same(checkpoint("again"), checkpoint(DATA / "keras-bert-tiny-tf1"))
@@ -330,13 +332,13 @@ def test_googles_layout_of_others_comes_back():
 
 
 @needs_data
-def test_embeddings_folder_of_others_comes_back():
-    """Hugging Face's layout, an encoder without a pooler, cased by its settings."""
+def test_a_published_encoder_comes_back():
+    """Hugging Face's layout: a cased encoder without a pooler."""
     start = DATA / "tiny-bert-safetensors"
-    said = go(str(start), "tf1", "google")
-    assert said["architecture"] == "BertModel"
-    assert said["compared"] == ["sequence_output"]
-    go("tf1", "back")
+    report = convert_folder(str(start), "tf1", "google")
+    assert report["architecture"] == "BertModel"
+    assert report["compared"] == ["sequence_output"]
+    convert_folder("tf1", "back")
     assert_same(layouts.read_arrays("back"), layouts.read_arrays(start))
     assert folder.read("back").tokenizer["do_lower_case"] is False
 
@@ -349,7 +351,7 @@ def test_converted_model_gives_pytorchs_outputs():
     shutil.copy(made / "tiny_bert_config.json", "start/config.json")
     vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdef"]
     pathlib.Path("start/vocab.txt").write_text("\n".join(vocab) + "\n")
-    go("start", "tf1", "google")
+    convert_folder("start", "tf1", "google")
     backbone = BertBackbone(folder.read("tf1").config)
     assert folder.load_weights("tf1", backbone).new == []
     expected = json.loads((made / "tiny_bert_hidden.json").read_text())

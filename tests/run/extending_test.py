@@ -1,4 +1,4 @@
-"""New words in a vocabulary: their rows, their ids, and everything else as before."""
+"""New words get ids and rows; the rest of the model does not change."""
 
 import pathlib
 
@@ -31,7 +31,7 @@ def extend(output, words, model="start"):
     return convert(ConvertConfig(input=model, output=output, add_tokens=words))
 
 
-def test_rows_are_means_of_pieces_and_answers_stay(home):
+def test_new_rows_are_means_of_word_pieces(home):
     before = layouts.read_arrays(pathlib.Path("start"))
     known = folders.read("start").vocab
     report = extend("more", "Films,film,zebra")
@@ -60,7 +60,7 @@ def test_words_of_a_file(home):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (",", "add_tokens has no words; received ','"),
         ("film,good", "all of these words are in the vocabulary already"),
@@ -68,7 +68,7 @@ def test_words_of_a_file(home):
         ("two words", "does not read 'two words' as one word"),
     ],
 )
-def test_what_is_no_new_word_is_an_error(home, words, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_bad_word_is_an_error(home, words, message):
+    with pytest.raises(ValueError, match=message):
         extend("no", words)
     assert not pathlib.Path("no").exists()

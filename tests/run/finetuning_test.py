@@ -1,4 +1,4 @@
-"""The verbs, on a model of one layer: what they write, answer and refuse."""
+"""Fine-tuning, evaluation and prediction with a model of one layer, and bad input."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder, formats, names
 from bert_tf.tasks.classification import Classification
 from bert_tf.training.loop import Stopped, TrainConfig
@@ -24,7 +24,7 @@ TRAINING = TrainConfig(
     learning_rate=2e-2,
     logging_steps=2,
 )
-# Twelve epochs learn it with any seed; three, with luck.
+# Twelve epochs suffice with any seed, three do not.
 LONGER = dataclasses.replace(TRAINING, num_train_epochs=12)
 TABLE = "".join(
     f"{first} {words}\t{label}\n"
@@ -44,7 +44,7 @@ def finetune(training=TRAINING, **changes):
         "max_seq_length": 16,
         **COLUMNS,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), training)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), training)
 
 
 def write(name, content):
@@ -62,7 +62,7 @@ def files(path):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with `start`, `train.tsv`, and `model` and `learnt`, made from them."""
+    """A folder with `start`, `train.tsv`, and the models `model` and `learnt`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
@@ -73,8 +73,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def stand_beside(home, tmp_path, monkeypatch):
-    """Each test stands in an empty folder but for `start` and `train.tsv`."""
+def work_beside(home, tmp_path, monkeypatch):
+    """Each test runs in a folder that holds `start` and `train.tsv` only."""
     shutil.copytree(home / "start", tmp_path / "start")
     shutil.copy(home / "train.tsv", tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -82,7 +82,7 @@ def stand_beside(home, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def model(home):
-    return run.Model(home / "learnt")
+    return bert_tf.Model(home / "learnt")
 
 
 class TestFinetune:
@@ -91,7 +91,7 @@ class TestFinetune:
         assert metrics["eval_accuracy"] == 1.0
         assert metrics["eval_confusion_matrix"] == [[10, 0], [0, 10]]
 
-    def test_writes_a_whole_folder(self, home):
+    def test_writes_all_files_of_a_folder(self, home):
         out = home / "model"
         assert {file.name for file in out.iterdir()} == tiny_folder.FINETUNED_FILES
         metrics = json.loads((out / "metrics.json").read_text())
@@ -108,13 +108,15 @@ class TestFinetune:
         ]
         assert [line["step"] for line in steps if "eval_loss" in line] == [4, 8, 12]
 
-    def test_the_folder_remembers(self, home):
+    def test_the_folder_holds_the_settings(self, home):
         kept = folder.read(home / "model")
         assert kept.settings == {
             "task": "classification",
             "columns": {"text": "review", "label": "verdict"},
             "max_seq_length": 16,
             "long_text": "truncate",
+            "class_weights": "",
+            "label_smoothing": 0.0,
         }
         assert kept.config.extra["id2label"] == {"0": "neg", "1": "pos"}
         assert kept.vocab == tiny_folder.VOCAB
@@ -122,15 +124,16 @@ class TestFinetune:
 
     def test_flags_are_a_flagfile(self, home):
         lines = (home / "model" / "flags.txt").read_text().splitlines()
-        fields = [*dataclasses.fields(run.FinetuneConfig)]
-        fields += dataclasses.fields(TrainConfig)
-        assert len(lines) == len(fields) + 1
+        names = {line.removeprefix("--").partition("=")[0] for line in lines[:-1]}
+        parts = (bert_tf.FinetuneConfig, Classification.Options, TrainConfig)
+        fields = {field.name for part in parts for field in dataclasses.fields(part)}
+        assert names == fields - {"options"}
         assert re.fullmatch("# data: [0-9a-f]{64}", lines[-1])
         assert {"--learning_rate=0.02", "--text_column=review", "--bf16=False"} <= {
             *lines
         }
 
-    def test_finished_returns_its_metrics_and_touches_nothing(self, home, caplog):
+    def test_a_finished_run_returns_its_metrics_and_writes_nothing(self, home, caplog):
         shutil.copytree(home / "model", "model")
         before = files("model")
         again = finetune(eval_file="train.tsv", output_dir="model")
@@ -145,7 +148,7 @@ class TestFinetune:
             finetune(other, eval_file="train.tsv", output_dir="model")
         assert "(learning_rate was '0.02', is '0.001')" in str(caught.value)
 
-    def test_an_unfinished_run_does_not_go_on_with_other_rows(self, home):
+    def test_a_run_is_not_resumed_with_other_data(self, home):
         shutil.copytree(home / "model", "model")
         pathlib.Path("model/metrics.json").unlink()
         before = files("model")
@@ -156,7 +159,7 @@ class TestFinetune:
             finetune(eval_file="train.tsv", output_dir="model")
         assert files("model") == before
 
-    def test_a_stopped_run_goes_on_to_the_same_weights(self, home, monkeypatch, caplog):
+    def test_a_stopped_run_ends_in_the_same_weights(self, home, monkeypatch, caplog):
         score = Classification.score
 
         def stop(*arguments):
@@ -180,12 +183,12 @@ class TestFinetune:
             np.testing.assert_array_equal(received[name], array, err_msg=name)
         assert not pathlib.Path("model/checkpoints").exists()
 
-    def test_adapters_are_merged_and_all_else_is_as_it_was(self):
+    def test_adapters_are_merged_and_other_weights_stay(self):
         training = dataclasses.replace(
             TRAINING, lora_rank=2, lora_alpha=8.0, learning_rate=0.1
         )
         metrics = finetune(training, eval_file="train.tsv", output_dir="adapted")
-        scores = run.Model("adapted").evaluate("train.tsv")
+        scores = bert_tf.Model("adapted").evaluate("train.tsv")
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
         start = formats.read_safetensors("start/model.safetensors")
         learnt = formats.read_safetensors("adapted/model.safetensors")
@@ -201,8 +204,8 @@ class TestFinetune:
             "bert.pooler.dense.bias",
         }
 
-    @pytest.mark.slow  # Three runs; loop_test resumes what trains, whatever it is.
-    def test_a_stopped_run_with_adapters_goes_on_to_the_same_weights(self, monkeypatch):
+    @pytest.mark.slow  # Three runs; loop_test resumes runs without adapters.
+    def test_a_stopped_run_with_adapters_ends_in_the_same_weights(self, monkeypatch):
         training = dataclasses.replace(TRAINING, lora_rank=2, fp16=True)
         finetune(training, eval_file="train.tsv", output_dir="whole")
         score = Classification.score
@@ -227,13 +230,13 @@ class TestFinetune:
             early_stopping_threshold=0.5,
         )
         metrics = finetune(training, eval_file="train.tsv")
-        assert metrics["train_steps"] == 8  # Of 12: the second evaluation is no gain.
+        assert metrics["train_steps"] == 8  # Of 12; the second evaluation is no better.
         assert (
             "accuracy did not rise by more than 0.5 in 1 eval"
             in metrics["train_stopped_early"]
         )
 
-    def test_from_scratch_on_a_part_and_scored_on_what_is_held_out(self):
+    def test_from_scratch_with_held_out_evaluation(self):
         pathlib.Path("start/model.safetensors").unlink()
         training = dataclasses.replace(TRAINING, max_steps=1)
         with pytest.raises(FileNotFoundError, match="holds no model.safetensors"):
@@ -243,15 +246,15 @@ class TestFinetune:
         scored = int(np.sum(metrics["eval_confusion_matrix"]))
         assert 0 < scored < 20
         assert metrics["train_examples"] == 20 - scored
-        weights = run.Model("out").keras_model.backbone.get_weights()
-        # The initializer's 0.3, cut off at twice that: 0.88 of it. (The first rate is 0.)
+        weights = bert_tf.Model("out").keras_model.backbone.get_weights()
+        # A normal of deviation 0.3, truncated at 0.6, has 0.88 of it. The first rate is 0.
         assert np.std(weights[0]) == pytest.approx(0.264, abs=0.03)
         assert "from random weights on" in pathlib.Path("out/README.md").read_text()
 
-    def test_what_training_asks_of_model_and_data(self):
+    def test_settings_that_do_not_fit_the_model_or_the_data(self):
         for changes, says in (
             ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),
-            ({"early_stopping_patience": 1}, "early_stopping_patience needs an eval"),
+            ({"early_stopping_patience": 1}, "early_stopping_patience=1 needs data"),
         ):
             with pytest.raises(ValueError, match=says):
                 finetune(dataclasses.replace(TRAINING, **changes))
@@ -268,7 +271,7 @@ class TestFinetune:
         assert not pathlib.Path("out/confusion_matrix.png").exists()
         assert pathlib.Path("out/loss.png").read_bytes().startswith(b"\x89PNG")
 
-        pair = run.Model("out")
+        pair = bert_tf.Model("out")
         assert pair.columns == {"text": 0, "text_pair": 1, "label": 2}
         assert sum(map(sum, pair.evaluate("pairs.tsv")["eval_confusion_matrix"])) == 20
         film = {"text": "a film", "text_pair": "good"}
@@ -281,32 +284,33 @@ class TestFinetune:
 
 
 class TestModel:
-    def test_evaluates_as_training_did(self, home, model):
+    def test_evaluation_equals_that_of_training(self, home, model):
         metrics = json.loads((home / "learnt/metrics.json").read_text())
         scores = model.evaluate("train.tsv")
         for name in ("eval_accuracy", "eval_macro_f1", "eval_mcc"):
             assert scores[name] == metrics[name]
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
 
-    def test_in_bfloat16_it_answers_nearly_the_same(self, home, model):
+    def test_bfloat16_predicts_nearly_the_same(self, home, model):
         texts = ["the film is good .", "it was a bad film"]
-        half = run.Model(home / "learnt", bf16=True)
+        half = bert_tf.Model(home / "learnt", bf16=True)
         assert half.keras_model.dtype_policy.compute_dtype == "bfloat16"
         for exact, rounded in zip(model.predict(texts), half.predict(texts)):
             assert exact["label"] == rounded["label"]
             assert rounded["scores"] == pytest.approx(exact["scores"], abs=0.02)
             assert rounded["scores"] != exact["scores"]
 
-    def test_answers_in_order_with_probabilities_in_label_order(self, model):
+    def test_predictions_are_in_order_with_probabilities_in_label_order(self, model):
         texts = ["it was good .", "it was bad ,", "the film is good ."] * 3
-        answers = model.predict(texts)
-        assert [answer["label"] for answer in answers] == ["pos", "neg", "pos"] * 3
-        for answer in answers:
-            assert list(answer["scores"]) == ["neg", "pos"]
-            assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-12)
-            assert answer["label"] == max(answer["scores"], key=answer["scores"].get)
+        predictions = model.predict(texts)
+        labels = [prediction["label"] for prediction in predictions]
+        assert labels == ["pos", "neg", "pos"] * 3
+        for label, scores in zip(labels, (p["scores"] for p in predictions)):
+            assert list(scores) == ["neg", "pos"]
+            assert sum(scores.values()) == pytest.approx(1, abs=1e-12)
+            assert label == max(scores, key=scores.get)
 
-    def test_a_file_may_use_the_task_s_names_or_those_of_training(self, model):
+    def test_columns_have_the_names_of_the_task_or_of_training(self, model):
         texts = ["it was good .", "a very bad ,"]
         ours = "".join(json.dumps({"text": text}) + "\n" for text in texts)
         theirs = "".join(json.dumps({"review": text}) + "\n" for text in texts)
@@ -315,7 +319,7 @@ class TestModel:
         assert model.predict_file(write("theirs.jsonl", theirs)) == expected
         assert model.predict_file(write("lines.txt", "\n".join(texts))) == expected
 
-    def test_answers_empty_texts_too(self, model):
+    def test_empty_texts_have_predictions(self, model):
         empty, full, blank = model.predict(["", "it was good .", " "])
         assert sum(empty["scores"].values()) == pytest.approx(1)
         assert empty == blank != full
@@ -327,22 +331,28 @@ class TestModel:
         (as_fields,) = model.predict_lines([fields])
         assert as_fields["scores"] == pytest.approx(good["scores"], abs=1e-6)
 
-    def test_no_texts_no_answers(self, model):
+    def test_no_texts_have_no_predictions(self, model):
         assert model.predict([]) == []
 
     @pytest.mark.parametrize(
         ("asked", "says"),
         [
-            ({"top_k": 3}, r"classification knows no top_k \(3\)"),
-            ({"layers": "-2"}, r"classification knows no layers \(-2\)"),
-            ({"task": "features", "top_k": 3}, r"features knows no top_k \(3\)"),
+            ({"top_k": 3}, r"top_k is not an option of classification .* received 3"),
+            (
+                {"layers": "-2"},
+                r"layers is not an option of classification .* received '-2'",
+            ),
+            (
+                {"task": "features", "top_k": 3},
+                r"top_k is not an option of features .* received 3",
+            ),
         ],
     )
     def test_settings_of_another_task_are_refused(self, home, asked, says):
         with pytest.raises(ValueError, match=says):
-            run.Model(home / "model", **asked)
+            bert_tf.Model(home / "model", **asked)
 
-    def test_a_string_is_no_list(self, model):
+    def test_a_string_is_not_a_list(self, model):
         with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
             model.predict("good")
 
@@ -356,7 +366,7 @@ class TestModel:
             ),
         ],
     )
-    def test_refuses_what_is_no_text(self, model, text, says):
+    def test_a_record_without_a_text_is_refused(self, model, text, says):
         with pytest.raises(ValueError) as caught:
             model.predict([text])
         assert says in str(caught.value)
@@ -377,7 +387,7 @@ BAD = {
     ),
     "missing evaluation file": (
         {"eval_file": "nowhere/dev.tsv"},
-        "nowhere/dev.tsv: no such file, nor is there a folder 'nowhere'.",
+        "nowhere/dev.tsv: no such file, and no folder 'nowhere'.",
     ),
     "wrong column": (
         {"text_column": "sentence"},
@@ -406,7 +416,7 @@ BAD = {
     ),
     "vocabulary too large": (
         {"model": "many_words"},
-        "the vocabulary in many_words has 22 pieces, the model only 21",
+        "the vocabulary in many_words has 22 tokens, but the model has only 21",
     ),
     "longer than the positions": (
         {"max_seq_length": 25},
@@ -422,7 +432,7 @@ BAD = {
     ),
     "weights cut in the numbers": (
         {"model": "cut_numbers"},
-        "cut_numbers/model.safetensors is cut short or corrupt: its header promises",
+        "cut_numbers/model.safetensors is cut short or corrupt: its header describes",
     ),
     "weights that are something else": (
         {"model": "garbled"},
@@ -458,7 +468,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def spoilt(home):
-    """The files of bad input, and model folders of which a part is wrong."""
+    """Writes files of bad input and damaged model folders."""
     for name, content in FILES.items():
         write(home / name, content)
     whole = (home / "start/model.safetensors").read_bytes()
@@ -498,44 +508,44 @@ class TestBadModelFolder:
 
     def test_length_over_the_positions(self):
         with pytest.raises(ValueError, match="25, but the model has only 24 positions"):
-            run.Model("model", max_seq_length=25)
+            bert_tf.Model("model", max_seq_length=25)
 
     def test_length_too_small_for_any_text(self):
         with pytest.raises(ValueError, match="max_seq_length is 2, but .* raise it"):
-            run.Model("model", max_seq_length=2)
+            bert_tf.Model("model", max_seq_length=2)
 
     def test_unknown_label(self):
         write("dev.tsv", "review\tverdict\nit\tpos\nfilm\tmeh\n")
         with pytest.raises(
             ValueError, match=r"dev.tsv, line 3: label 'meh' is not one"
         ):
-            run.evaluate(run.EvaluateConfig(model="model", eval_file="dev.tsv"))
+            bert_tf.evaluate(bert_tf.EvaluateConfig(model="model", eval_file="dev.tsv"))
 
     def test_truncated_weights(self):
         weights = pathlib.Path("model/model.safetensors")
         weights.write_bytes(weights.read_bytes()[:-1])
         with pytest.raises(ValueError, match=r"model.safetensors is cut short or corr"):
-            run.Model("model")
+            bert_tf.Model("model")
 
     def test_encoder_without_a_head(self):
         with pytest.raises(ValueError, match=r"in start do not fit.*fine-tune them"):
-            run.Model("start")
+            bert_tf.Model("start")
 
-    def test_task_of_another_time(self):
+    def test_unknown_task(self):
         path = pathlib.Path("model/config.json")
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
         with pytest.raises(ValueError, match=r"fill_mask, features; received 'poetry'"):
-            run.Model("model")
+            bert_tf.Model("model")
 
     def test_texts_from_one_place_only(self):
-        config = run.PredictConfig(model="model", input_file="train.tsv")
+        config = bert_tf.PredictConfig(model="model", input_file="train.tsv")
         with pytest.raises(ValueError, match=r"input_file \(train.tsv\) or from argum"):
-            run.predict(config, ["good"])
+            bert_tf.predict(config, ["good"])
 
-    @pytest.mark.parametrize("config", [run.EvaluateConfig, run.PredictConfig])
+    @pytest.mark.parametrize("config", [bert_tf.EvaluateConfig, bert_tf.PredictConfig])
     def test_no_batch(self, config):
-        files_ = {"eval_file": "x"} if config is run.EvaluateConfig else {}
+        files_ = {"eval_file": "x"} if config is bert_tf.EvaluateConfig else {}
         with pytest.raises(ValueError, match="at least 1; received 0"):
             config(model="model", per_device_eval_batch_size=0, **files_)

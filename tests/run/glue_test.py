@@ -1,4 +1,4 @@
-"""GLUE's folders, found and run with a model of one layer."""
+"""Fine-tunes a model of one layer on folders of GLUE."""
 
 import json
 import pathlib
@@ -18,7 +18,7 @@ SENTENCES = ["the film is good .", "it was bad", "a very fine film", "poor , it 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """SST-2 whole, MRPC without a development file, MNLI with two; and something else."""
+    """Writes SST-2, MRPC without a development file, MNLI with two, and other folders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start")
@@ -49,11 +49,11 @@ def home(tmp_path_factory):
         yield pathlib.Path.cwd()
 
 
-def test_finds_what_is_there(home):
-    found = find_tasks("data")
-    assert list(found) == ["SST-2", "MRPC", "MNLI"]  # RTE's folder is empty.
-    assert found["MRPC"][1] is None
-    assert [path.name for path in found["MNLI"]] == [
+def test_finds_the_folders(home):
+    files = find_tasks("data")
+    assert list(files) == ["SST-2", "MRPC", "MNLI"]  # RTE's folder is empty.
+    assert files["MRPC"][1] is None
+    assert [path.name for path in files["MNLI"]] == [
         "train.tsv",
         "dev_matched.tsv",
         "dev_mismatched.tsv",
@@ -62,20 +62,20 @@ def test_finds_what_is_there(home):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (("data", "SST2"), "tasks are among CoLA.*received 'SST2'"),
-        (("data", "RTE"), "no RTE here, a folder with train.tsv"),
-        (("data/RTE",), "none of GLUE's folders is here"),
+        (("data", "SST2"), "tasks must be among CoLA.*received 'SST2'"),
+        (("data", "RTE"), "no folder RTE with train.tsv"),
+        (("data/RTE",), "no folder of a GLUE task"),
         (("nowhere",), "there is no folder nowhere"),
     ],
 )
-def test_what_is_not_there_is_an_error(home, arguments, told):
-    with pytest.raises((ValueError, FileNotFoundError), match=told):
+def test_a_missing_folder_is_an_error(home, arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         find_tasks(*arguments)
 
 
-def test_one_table_of_all(home, monkeypatch):
+def test_all_tasks_in_one_table(home, monkeypatch):
     config = GlueConfig(
         model="start", data_dir="data", output_dir="out", max_seq_length=16
     )
@@ -83,12 +83,12 @@ def test_one_table_of_all(home, monkeypatch):
     assert set(result["tasks"]["SST-2"]) == {"accuracy", "score"}
     assert set(result["tasks"]["MRPC"]) == {"positive_f1", "accuracy", "score"}
     mnli = result["tasks"]["MNLI"]
-    # Both files are the same here.
+    # Both evaluation files are the same.
     assert mnli["accuracy"] == mnli["accuracy_mismatched"] == mnli["score"]
     scores = [scores["score"] for scores in result["tasks"].values()]
     assert result["average"] == pytest.approx(sum(scores) / 3)
-    of_mrpc = json.loads(pathlib.Path("out/MRPC/metrics.json").read_text())
-    f1 = of_mrpc["eval_per_class"]["1"]["f1"]
+    mrpc = json.loads(pathlib.Path("out/MRPC/metrics.json").read_text())
+    f1 = mrpc["eval_per_class"]["1"]["f1"]
     assert result["tasks"]["MRPC"]["positive_f1"] == f1
     table = glue.as_table(result).splitlines()
     assert table[0].split()[:2] == ["SST-2", f"{100 * scores[0]:.1f}"]

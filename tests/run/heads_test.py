@@ -1,4 +1,4 @@
-"""The verbs on tasks of words, spans and choices, with a model of one layer."""
+"""Tasks of words, spans, choices and pairs, with a model of one layer."""
 
 import dataclasses
 import itertools
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import formats
 from bert_tf.predictor import Model
 from bert_tf.run import searching
@@ -37,7 +37,7 @@ def finetune(name, task, content, **changes):
         "max_seq_length": 20,
         "output_dir": path.stem,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), TRAINING)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -86,7 +86,7 @@ def chosen():
 
 
 def scores_of(metrics):
-    """What evaluate.py must find again."""
+    """Returns the metrics that evaluation must reproduce."""
     return {
         name: value
         for name, value in metrics.items()
@@ -95,8 +95,9 @@ def scores_of(metrics):
 
 
 def evaluated(name, file):
-    found = run.evaluate(run.EvaluateConfig(model=name, eval_file=file))
-    return scores_of(found)
+    return scores_of(
+        bert_tf.evaluate(bert_tf.EvaluateConfig(model=name, eval_file=file))
+    )
 
 
 class TestTokenClassification:
@@ -108,15 +109,17 @@ class TestTokenClassification:
         assert evaluated("tagged", "tagged.txt") == pytest.approx(
             scores_of(tagged), abs=1e-4
         )
-        config = run.PredictConfig(model="tagged")
-        first, second = run.predict(config, ["It was very  good.", "the film"])
+        config = bert_tf.PredictConfig(model="tagged")
+        first, second = bert_tf.predict(config, ["It was very  good.", "the film"])
         (entity,) = first["entities"]
         assert entity["text"] == "very  good"
         assert (entity["start"], entity["end"], entity["type"]) == (7, 17, "up")
         assert 0.3 < entity["score"] <= 1
         assert second == {"entities": []}
-        (told,) = run.predict(config, ['{"tokens": ["it", "was", "very", "bad", "."]}'])
-        assert [e["text"] for e in told["entities"]] == ["very bad"]
+        (third,) = bert_tf.predict(
+            config, ['{"tokens": ["it", "was", "very", "bad", "."]}']
+        )
+        assert [e["text"] for e in third["entities"]] == ["very bad"]
 
     def test_the_folder_is_of_transformers_class(self, tagged):
         config = json.loads(pathlib.Path("tagged/config.json").read_text())
@@ -129,7 +132,7 @@ class TestTokenClassification:
         assert "pipeline_tag: token-classification\n" in card
         assert "| f1 | " in card
 
-    def test_a_folder_of_transformers_is_known_by_its_class(self, tagged, caplog):
+    def test_the_class_of_transformers_tells_the_task(self, tagged, caplog):
         config = json.loads(pathlib.Path("tagged/config.json").read_text())
         del config["bert_tf"]
         for name in ("model.safetensors", "vocab.txt", "tokenizer_config.json"):
@@ -137,8 +140,9 @@ class TestTokenClassification:
             data = pathlib.Path("tagged", name).read_bytes()
             pathlib.Path("theirs", name).write_bytes(data)
         pathlib.Path("theirs/config.json").write_text(json.dumps(config))
-        found = evaluated("theirs", "tagged.txt")
-        assert found == pytest.approx(scores_of(tagged), abs=1e-4)
+        assert evaluated("theirs", "tagged.txt") == pytest.approx(
+            scores_of(tagged), abs=1e-4
+        )
         assert "pooler" not in caplog.text
 
 
@@ -153,15 +157,16 @@ class TestQuestionAnswering:
         )
         context = "It was  Poor, it is."
         question = {"question": "is it ?", "context": context}
-        (found,) = run.predict(
-            run.PredictConfig(model="answered"), [json.dumps(question)]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="answered"), [json.dumps(question)]
         )
-        assert found["answer"] == context[found["start"] : found["end"]] == "Poor"
-        assert 0 < found["score"] <= 1
-        config = run.PredictConfig(model="answered", top_k=3)
-        (found,) = run.predict(config, [json.dumps(question)])
-        assert len(found["n_best"]) == 3
-        assert found["n_best"][0]["answer"] == "Poor"
+        start, end = prediction["start"], prediction["end"]
+        assert prediction["answer"] == context[start:end] == "Poor"
+        assert 0 < prediction["score"] <= 1
+        config = bert_tf.PredictConfig(model="answered", top_k=3)
+        (prediction,) = bert_tf.predict(config, [json.dumps(question)])
+        assert len(prediction["n_best"]) == 3
+        assert prediction["n_best"][0]["answer"] == "Poor"
 
     def test_the_folder_is_of_transformers_class(self, answered):
         config = json.loads(pathlib.Path("answered/config.json").read_text())
@@ -172,10 +177,10 @@ class TestQuestionAnswering:
         assert not any("pooler" in name for name in names)
 
     def test_questions_are_predicted_from_their_file(self, answered):
-        config = run.PredictConfig(model="answered", input_file="answered.json")
-        answers = run.predict(config)
-        assert len(answers) == 16
-        assert answers[0]["answer"] == "good"
+        config = bert_tf.PredictConfig(model="answered", input_file="answered.json")
+        predictions = bert_tf.predict(config)
+        assert len(predictions) == 16
+        assert predictions[0]["answer"] == "good"
 
 
 class TestMultipleChoice:
@@ -187,11 +192,11 @@ class TestMultipleChoice:
             scores_of(chosen), abs=1e-4
         )
         question = {"question": "it is", "choices": ["bad", "poor", "fine"]}
-        (found,) = run.predict(
-            run.PredictConfig(model="chosen"), [json.dumps(question)]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="chosen"), [json.dumps(question)]
         )
-        assert found["choice"] == "fine"
-        assert sum(found["scores"]) == pytest.approx(1)
+        assert prediction["choice"] == "fine"
+        assert sum(prediction["scores"]) == pytest.approx(1)
 
     def test_the_folder_is_of_transformers_class(self, chosen):
         config = json.loads(pathlib.Path("chosen/config.json").read_text())
@@ -199,7 +204,7 @@ class TestMultipleChoice:
 
 
 def pairs():
-    """Texts of one mood are alike, others are not."""
+    """Yields pairs of texts; those of one mood are similar."""
     words = {"up": GOOD, "down": BAD}
     for begin, other in itertools.pairwise(BEGINS):
         for first, firsts in words.items():
@@ -225,13 +230,15 @@ class TestSimilarity:
         assert evaluated("alike", "alike.tsv") == pytest.approx(
             scores_of(alike), abs=1e-4
         )
-        config = run.PredictConfig(model="alike")
-        first, second = run.predict(config, ["it was fine\ta very good", "a\tpoor"])
+        config = bert_tf.PredictConfig(model="alike")
+        first, second = bert_tf.predict(config, ["it was fine\ta very good", "a\tpoor"])
         assert first["similarity"] > 0.5
         lines = ['{"text": "it was fine"}', '{"text": "a very good"}']
         table = [
-            answer["embedding"]
-            for answer in Model("alike").predict([json.loads(line) for line in lines])
+            prediction["embedding"]
+            for prediction in Model("alike").predict(
+                [json.loads(line) for line in lines]
+            )
         ]
         assert np.shape(table) == (2, 12)
         assert np.dot(*table) == pytest.approx(first["similarity"], abs=1e-5)
@@ -245,8 +252,8 @@ class TestSimilarity:
         assert config["architectures"] == ["BertModel"]
         assert pathlib.Path("alike/2_Normalize").is_dir()
 
-    def test_pairs_that_belong_together(self):
-        found = finetune(
+    def test_pairs_without_labels(self):
+        metrics = finetune(
             "together.tsv",
             "similarity",
             "\n".join(
@@ -255,12 +262,12 @@ class TestSimilarity:
             ),
             similarity_loss="negatives",
         )
-        assert found["eval_mrr"] > 0.6  # Of two equal seconds either may come first.
-        assert found["eval_recall_at_5"] == 1.0
+        assert metrics["eval_mrr"] > 0.6  # Of two equal texts either may be first.
+        assert metrics["eval_recall_at_5"] == 1.0
 
-    def test_parts_of_a_batch_are_refused(self):
+    def test_micro_batches_are_refused(self):
         training = dataclasses.replace(TRAINING, gradient_accumulation_steps=2)
-        config = run.FinetuneConfig(
+        config = bert_tf.FinetuneConfig(
             model="start",
             task="similarity",
             similarity_loss="negatives",
@@ -269,7 +276,7 @@ class TestSimilarity:
             output_dir="parts",
         )
         with pytest.raises(ValueError, match="drop gradient_accumulation_steps"):
-            run.finetune(config, training)
+            bert_tf.finetune(config, training)
 
     def test_searches(self, alike):
         pathlib.Path("corpus.txt").write_text(
@@ -278,11 +285,11 @@ class TestSimilarity:
         config = searching.SearchConfig(
             model="alike", corpus_file="corpus.txt", top_k=2
         )
-        (found, again) = searching.search(config, ["very fine", "the film is poor"])
-        assert {text["line"] for text in found} == {1, 3}
-        assert found[0]["score"] >= found[1]["score"]
-        assert again[0]["text"] == "the film is poor"
-        assert again[0]["score"] == pytest.approx(1, abs=1e-5)
+        first, second = searching.search(config, ["very fine", "the film is poor"])
+        assert {text["line"] for text in first} == {1, 3}
+        assert first[0]["score"] >= first[1]["score"]
+        assert second[0]["text"] == "the film is poor"
+        assert second[0]["score"] == pytest.approx(1, abs=1e-5)
 
     def test_a_query_without_words_is_an_error(self):
         config = searching.SearchConfig(model="alike", corpus_file="corpus.txt")
@@ -291,8 +298,8 @@ class TestSimilarity:
                 searching.search(config, queries)
 
 
-def test_tasks_of_more_than_a_label_do_not_come_from_tfds():
-    config = run.FinetuneConfig(
+def test_tagged_words_do_not_come_from_tfds():
+    config = bert_tf.FinetuneConfig(
         model="start",
         tfds="glue/sst2",
         task="token_classification",
@@ -300,12 +307,12 @@ def test_tasks_of_more_than_a_label_do_not_come_from_tfds():
         output_dir="no",
     )
     with pytest.raises(ValueError, match="this task needs more"):
-        run.finetune(config, dataclasses.replace(TRAINING))
+        bert_tf.finetune(config, dataclasses.replace(TRAINING))
     assert not pathlib.Path("no").exists()
 
 
 def test_an_option_of_questions_is_not_for_others():
     with pytest.raises(
-        ValueError, match="doc_stride is an option of question_answering"
+        ValueError, match="doc_stride is not an option of classification"
     ):
-        run.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)
+        bert_tf.FinetuneConfig(model="m", train_file="f", output_dir="o", doc_stride=9)

@@ -1,4 +1,4 @@
-"""The verbs on texts longer than the model, and features, with a model of one layer."""
+"""Texts longer than the model, and features, with a model of one layer."""
 
 import json
 import pathlib
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.predictor import Model
+from bert_tf.run.prediction import as_line
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
@@ -22,7 +23,7 @@ WORDS = {"good": "up", "fine": "up", "bad": "down", "poor": "down"}
 
 
 def rows():
-    """What tells the label stands in the midst, between as much at either side."""
+    """Yields texts and labels; the word that decides is in the middle of its text."""
     for word, label in WORDS.items():
         for times in (1, 2, 3):
             yield f"{FILLING} {word} {' '.join([FILLING] * times)}", label
@@ -47,7 +48,7 @@ def finetune(long_text, **changes):
         "long_text": long_text,
         "output_dir": long_text,
     }
-    return run.finetune(run.FinetuneConfig(**config | changes), TRAINING)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), TRAINING)
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +57,22 @@ def windows():
 
 
 class TestClassification:
-    def test_windows_see_what_both_ends_do_not_hold(self, windows):
+    def test_windows_see_the_middle_of_a_text(self, windows):
         assert windows["eval_accuracy"] == 1
         assert finetune("head_tail")["eval_accuracy"] < 1
 
     def test_the_folder_remembers(self, windows):
         config = json.loads(pathlib.Path("windows/config.json").read_text())
         assert config["bert_tf"]["long_text"] == "windows"
-        found = run.evaluate(run.EvaluateConfig(model="windows", eval_file="long.tsv"))
-        assert found["eval_loss"] == pytest.approx(windows["eval_loss"], abs=1e-4)
+        metrics = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="windows", eval_file="long.tsv")
+        )
+        assert metrics["eval_loss"] == pytest.approx(windows["eval_loss"], abs=1e-4)
         options = {"model": "windows", "long_text": "truncate"}
-        cut = run.evaluate(run.EvaluateConfig(eval_file="long.tsv", **options))
+        cut = bert_tf.evaluate(bert_tf.EvaluateConfig(eval_file="long.tsv", **options))
         assert abs(cut["eval_loss"] - windows["eval_loss"]) > 1e-3
 
-    def test_batches_change_nothing(self, windows):
+    def test_the_batch_size_changes_no_prediction(self, windows):
         texts = [text for text, _ in rows()] + ["good", ""]
         one, many = (
             Model("windows", batch_size=size).predict(texts) for size in (1, 64)
@@ -78,7 +81,7 @@ class TestClassification:
             assert a["scores"] == pytest.approx(b["scores"], abs=1e-5)
         assert one[0]["label"] == "up"
 
-    def test_a_way_that_words_do_not_have_is_an_error(self):
+    def test_a_long_text_that_the_task_does_not_have_is_an_error(self):
         pathlib.Path("words.txt").write_text("good B-up\n\n")
         with pytest.raises(ValueError, match="must be one of windows, truncate; rec"):
             finetune(
@@ -92,38 +95,40 @@ class TestClassification:
 
 
 class TestFeatures:
-    def test_npz_holds_what_predict_answers(self):
+    def test_npz_holds_the_predictions(self):
         pathlib.Path("texts.txt").write_text("it was good\n\na film\n")
         options = {"model": "start", "task": "features", "input_file": "texts.txt"}
-        config = run.PredictConfig(layers="-1,0", output_file="states.npz", **options)
-        answers = run.predict(config)
-        assert [len(answer["tokens"]) for answer in answers] == [5, 2, 4]
-        with np.load("states.npz", allow_pickle=False) as found:
-            np.testing.assert_array_equal(found["row_splits"], [0, 5, 7, 11])
-            assert found["tokens"][:3].tolist() == ["[CLS]", "it", "was"]
+        config = bert_tf.PredictConfig(
+            layers="-1,0", output_file="states.npz", **options
+        )
+        predictions = bert_tf.predict(config)
+        assert [len(prediction["tokens"]) for prediction in predictions] == [5, 2, 4]
+        with np.load("states.npz", allow_pickle=False) as arrays:
+            np.testing.assert_array_equal(arrays["row_splits"], [0, 5, 7, 11])
+            assert arrays["tokens"][:3].tolist() == ["[CLS]", "it", "was"]
             np.testing.assert_array_equal(
-                found["layer_0"][7:], answers[2]["layers"]["0"]
+                arrays["layer_0"][7:], predictions[2]["layers"]["0"]
             )
         assert not list(pathlib.Path().glob(".states*"))
 
     def test_as_lines(self):
-        (answer,) = run.predict(
-            run.PredictConfig(model="start", task="features"), ["a"]
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(model="start", task="features"), ["a"]
         )
-        line = json.loads(run.as_line(answer))
+        line = json.loads(as_line(prediction))
         assert np.shape(line["layers"]["-1"]) == (3, 12)
 
-    def test_labels_are_no_arrays(self, windows):
-        config = run.PredictConfig(model="windows", output_file="a.npz")
+    def test_labels_cannot_be_written_as_arrays(self, windows):
+        config = bert_tf.PredictConfig(model="windows", output_file="a.npz")
         with pytest.raises(ValueError, match="no arrays; name output_file a.jsonl"):
-            run.predict(config, ["good"])
+            bert_tf.predict(config, ["good"])
 
     def test_another_ending_is_an_error(self):
         with pytest.raises(ValueError, match="must end in .jsonl or .npz; rec"):
-            run.PredictConfig(model="start", output_file="a.csv")
+            bert_tf.PredictConfig(model="start", output_file="a.csv")
 
-    def test_answers_go_to_a_file(self, windows):
-        config = run.PredictConfig(model="windows", output_file="a.jsonl")
-        answers = run.predict(config, ["good", "bad"])
+    def test_predictions_go_to_a_file(self, windows):
+        config = bert_tf.PredictConfig(model="windows", output_file="a.jsonl")
+        predictions = bert_tf.predict(config, ["good", "bad"])
         lines = pathlib.Path("a.jsonl").read_text().splitlines()
-        assert list(map(json.loads, lines)) == answers
+        assert list(map(json.loads, lines)) == predictions

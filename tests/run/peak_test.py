@@ -1,4 +1,4 @@
-"""Operations by hand; a peak that is a speed of matmul."""
+"""Operations of pretraining, counted by hand, and the speed of a matrix product."""
 
 import tiny
 
@@ -7,7 +7,7 @@ from bert_tf.run.peak import operations_per_token
 
 
 def test_operations_by_hand():
-    """H 21, I 29, two layers, 83 pieces."""
+    """H 21, I 29, two layers, 83 tokens in the vocabulary."""
     attention, rest, head = 3 * 441, 441 + 2 * 21 * 29, 441 + 21 * 83
     full = 6 * (2 * attention + 2 * rest + head)  # Every token hidden.
     assert operations_per_token(tiny.CONFIG, 1.0) == full

@@ -1,4 +1,4 @@
-"""Raw text into a store, by one process or several."""
+"""Raw text becomes a store, written by one process or several."""
 
 import pathlib
 
@@ -36,7 +36,7 @@ def create(**changes):
 
 
 def read(path="store"):
-    """[[a sentence's pieces, joined] of a document]."""
+    """Returns the sentences of each document, with spaces between their tokens."""
     store, documents = Store(path), []
     for number in range(len(store)):
         shard = store.shard(number)
@@ -50,12 +50,12 @@ def read(path="store"):
     return documents
 
 
-def test_documents_of_sentences_of_pieces():
+def test_documents_hold_sentences_of_tokens():
     result = create()
     assert read() == [
         ["the sea is calm .", "today !", "is [UNK] [UNK]"],
         ["calm ##er ."],
-        ["the sea"],  # The controls beside it are no sentence, and alone no document.
+        ["the sea"],  # Control characters make no sentence and no document.
         ["sea"],
     ]
     assert (result["documents"], result["sentences"], result["pieces"]) == (4, 6, 16)
@@ -66,7 +66,7 @@ def test_documents_of_sentences_of_pieces():
     assert result["bytes"] == on_disk
 
 
-def test_a_line_a_sentence_a_file_a_document():
+def test_a_line_is_a_sentence_and_a_file_is_a_document():
     create(split_sentences=False, documents="file")
     assert read() == [
         ["the sea is calm . today !", "is [UNK] [UNK]", "calm ##er ."],
@@ -101,7 +101,7 @@ def test_a_plan_writes_nothing(home):
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "says"),
+    ("changes", "error", "message"),
     [
         ({"vocab_file": ""}, ValueError, "vocab_file is missing: pass --vocab_file="),
         (
@@ -111,11 +111,11 @@ def test_a_plan_writes_nothing(home):
         ),
         ({"input_files": "*.gz"}, FileNotFoundError, r"\*\.gz: no such file"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
-        ({"documents": "line"}, ValueError, "documents must be auto or file"),
+        ({"documents": "line"}, ValueError, "documents must be one of auto, file"),
     ],
 )
-def test_bad_input(changes, error, says):
-    with pytest.raises(error, match=says):
+def test_bad_input(changes, error, message):
+    with pytest.raises(error, match=message):
         create(**changes)
     assert not pathlib.Path("store", MANIFEST).exists()
 

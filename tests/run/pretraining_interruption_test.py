@@ -1,4 +1,4 @@
-"""Pretraining that is killed again and again ends as if nothing had happened."""
+"""Pretraining that is killed several times ends in the same weights."""
 
 import random
 import signal
@@ -15,7 +15,7 @@ KILLS = 3
 
 
 @pytest.mark.slow  # Five processes.
-def test_killed_three_times_it_ends_the_same(tmp_path):
+def test_three_kills_do_not_change_the_weights(tmp_path):
     lengths = np.random.default_rng(3).integers(1, 6, (30, 7))
     store = write(tmp_path / "store", lengths.tolist())
     write_config(

@@ -1,4 +1,4 @@
-"""pretrain(): from a store to a model folder; resume, phases, what a user gets wrong."""
+"""Pretraining from a store to a model folder: resuming, phases, bad input."""
 
 import contextlib
 import dataclasses
@@ -13,18 +13,15 @@ import tiny_folder
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
 from bert_tf.config import write_config
-from bert_tf.data.corpus.masking import Masking
-from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
-from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.predictor import Model
-from bert_tf.run import TrainConfig
-from bert_tf.run.pretraining import TRAINING, PretrainConfig, phased_rows, pretrain
+from bert_tf.run.pretraining import TRAINING, PretrainConfig, pretrain
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization import write_vocab
+from bert_tf.training.config import TrainConfig
 from bert_tf.training.journal import Log
 
 TEXT = """The film is good. It is very fine.
@@ -104,7 +101,7 @@ def logged(name, path="model"):
     return [line[name] for line in map(json.loads, lines) if name in line]
 
 
-def test_a_whole_run_leaves_a_folder_with_both_heads(finished, monkeypatch):
+def test_a_run_writes_a_folder_with_both_heads(finished, monkeypatch):
     monkeypatch.chdir(finished)
     assert {file.name for file in pathlib.Path("model").iterdir()} == FILES
     metrics = json.loads(pathlib.Path("model/metrics.json").read_text())
@@ -116,18 +113,18 @@ def test_a_whole_run_leaves_a_folder_with_both_heads(finished, monkeypatch):
     written = json.loads(pathlib.Path("model/config.json").read_text())
     assert written["architectures"] == ["BertForPreTraining"]
     assert {"cls.predictions.bias", "cls.seq_relationship.weight"} <= set(weights())
-    # The same again is nothing to do; and something else is another folder's.
+    # The same run is finished; a run with other settings needs another folder.
     assert pretrain(config(), training()) == metrics
     with pytest.raises(ValueError, match="max_steps was '6', is '2'"):
         pretrain(config(), training(max_steps=2))
 
 
-def test_what_was_pretrained_fills_masks(finished):
-    (answer,) = Model(finished / "model").predict(["it was [MASK] , very [MASK] ."])
-    assert [len(guesses) for guesses in answer["tokens"]] == [5, 5]
+def test_a_pretrained_model_fills_masks(finished):
+    (prediction,) = Model(finished / "model").predict(["it was [MASK] , very [MASK] ."])
+    assert [len(tokens) for tokens in prediction["tokens"]] == [5, 5]
 
 
-def test_it_learns_the_text_by_heart():
+def test_it_memorizes_the_text():
     metrics = pretrain(
         config(),
         training(max_steps=400, learning_rate=2e-2, eval_strategy="no", save_steps=0),
@@ -148,7 +145,7 @@ def test_phases_are_one_run_with_one_schedule():
     )
 
 
-def test_it_goes_on_from_a_folder_and_starts_where_that_ends(finished):
+def test_it_starts_with_the_weights_of_a_folder(finished):
     pretrain(
         config(config="", model=str(finished / "model")),
         training(max_steps=1, learning_rate=1e-12),
@@ -168,7 +165,7 @@ def test_an_encoder_alone_gets_new_heads(caplog):
     assert "cls/predictions" in caplog.text
 
 
-def test_without_next_sentence_its_head_stays():
+def test_without_next_sentence_its_head_does_not_change():
     make_store("one", text="It is a very good film. The film is fine.\n")
     metrics = pretrain(
         config(data_dir="one", eval_data_dir="one", nsp=False), training(max_steps=3)
@@ -184,7 +181,7 @@ def test_without_next_sentence_its_head_stays():
 
 
 class TestBadInput:
-    """Each says what to do, and writes nothing."""
+    """Each error is one line and leaves nothing behind."""
 
     def refuse(self, match, config_changes=None, error=ValueError, **changes):
         with pytest.raises(error, match=match) as raised:
@@ -206,7 +203,7 @@ class TestBadInput:
         self.refuse("made with another vocabulary", {"eval_data_dir": "other"})
         tiny_folder.write("encoder")
         self.refuse(
-            r"other was made with another vocabulary \(20 pieces\) than encoder's \(19",
+            r"other was made with another vocabulary \(20 tokens\) than that of encoder",
             {"config": "", "model": "encoder", "data_dir": "other"},
         )
 
@@ -255,7 +252,7 @@ class TestBadInput:
             config(**changes)
 
 
-def test_a_run_cut_off_goes_on_bitwise(finished, monkeypatch):
+def test_an_interrupted_run_is_resumed_bitwise(finished, monkeypatch):
     write, saved = Log.write, training(save_steps=2)
 
     def cut(log, step, values):
@@ -274,21 +271,14 @@ def test_a_run_cut_off_goes_on_bitwise(finished, monkeypatch):
         np.testing.assert_array_equal(array, weights(finished / "model")[name])
 
 
-def test_any_step_of_any_phase_can_be_the_first():
-    phases, plan = [(12, 2), (20, 3)], {"batch_size": 3, "micro_batches": 2}
+def test_rows_can_start_at_any_step_of_any_phase():
     store = Store("store")
-    made = [Examples(store, max_seq_length=length, seed=1) for length, _ in phases]
-    makers = [
-        row_maker(
-            Pretraining(
-                Masking(store.vocab), cls_id=2, sep_id=3, max_seq_length=length
-            ).features
-        )
-        for length, _ in phases
-    ]
+    task = Pretraining(store.vocab, Pretraining.Options(phases="12:2,20:3"))
 
     def stream(step, name="input_ids", share=(1, 0)):
-        rows = phased_rows(phases, makers, made, step, 1, plan, share)
+        rows = task.training_rows(
+            store, batch_size=3, micro_batches=2, seed=1, start_step=step, share=share
+        )
         rows = rows.take((10 - 2 * step) // share[0])
         return [batch[name].numpy().tolist() for batch in rows]
 

@@ -1,4 +1,4 @@
-"""Several seeds: each run as if it stood alone, and what is made of them."""
+"""Several seeds: each run equals a single run, and metrics.json summarises them."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.run import seeds
 from bert_tf.tasks.classification import Classification
 from bert_tf.training.loop import Stopped, TrainConfig
@@ -28,8 +28,9 @@ def finetune(seed=3, **changes):
         "max_seq_length": 8,
         "seeds": 2,
     }
-    return run.finetune(
-        run.FinetuneConfig(**config | changes), dataclasses.replace(TRAINING, seed=seed)
+    return bert_tf.finetune(
+        bert_tf.FinetuneConfig(**config | changes),
+        dataclasses.replace(TRAINING, seed=seed),
     )
 
 
@@ -62,7 +63,7 @@ def without_speed(metrics):
     return {name: metrics[name] for name in metrics if "per_second" not in name}
 
 
-def test_each_is_the_run_it_would_be_alone():
+def test_each_run_equals_a_single_run():
     alone = finetune(seed=4, seeds=1, output_dir="alone")
     assert weights("out/seed_4") == weights("alone")
     assert weights("out/seed_3") != weights("alone")
@@ -77,21 +78,21 @@ def test_metrics_sum_up_the_runs():
         json.loads(pathlib.Path("out", name, "metrics.json").read_text())
         for name in SEEDED
     ]
-    losses = [of_run["eval_loss"] for of_run in each]
+    losses = [run_metrics["eval_loss"] for run_metrics in each]
     summary = metrics["eval_loss"]
     assert summary["values"] == losses
     assert summary["mean"] == pytest.approx(sum(losses) / 2)
-    # Of two values the deviation is their distance / sqrt(2); t is 12.7062.
+    # The deviation of two values is their distance / sqrt(2); t is 12.7062.
     distance = abs(losses[0] - losses[1])
     assert summary["standard_deviation"] == pytest.approx(distance / 2**0.5)
     low, high = summary["interval_95"]
     assert high - low == pytest.approx(12.7062 * distance, rel=1e-5)
-    accuracies = [of_run["eval_accuracy"] for of_run in each]
+    accuracies = [run_metrics["eval_accuracy"] for run_metrics in each]
     assert metrics["best_run"] == SEEDED[int(np.argmax(accuracies))]
     assert "eval_confusion_matrix" not in metrics
 
 
-def test_finished_says_so(caplog):
+def test_a_finished_series_is_not_run_again(caplog):
     before = pathlib.Path("out/metrics.json").stat().st_mtime_ns
     assert finetune() == json.loads(pathlib.Path("out/metrics.json").read_text())
     assert "out is finished already" in caplog.text
@@ -100,7 +101,7 @@ def test_finished_says_so(caplog):
         finetune(seeds=3)
 
 
-def test_interrupted_it_goes_on(monkeypatch, caplog):
+def test_an_interrupted_series_is_resumed(monkeypatch, caplog):
     shutil.copytree("out", "again")
     pathlib.Path("again/metrics.json").unlink()
     shutil.rmtree("again/seed_4")
@@ -149,11 +150,11 @@ def test_folders_of_a_series_and_of_one_run():
     assert seeds.run_folders("minilm") == ["minilm"]
 
 
-def test_who_does_not_write_sums_up_all_the_same(tmp_path):
+def test_a_worker_that_does_not_write_summarises_too(tmp_path):
     def stand_in(config, training):
         return {"eval_accuracy": float(training.seed)}
 
-    config = run.FinetuneConfig(
+    config = bert_tf.FinetuneConfig(
         model="start", train_file="data.csv", output_dir=str(tmp_path / "out"), seeds=2
     )
     training = dataclasses.replace(TRAINING, seed=3)

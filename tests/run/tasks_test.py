@@ -1,4 +1,4 @@
-"""The verbs on every task, with a model of one layer: train, evaluate, predict."""
+"""Training, evaluation and prediction of tasks on whole texts, with one layer."""
 
 import dataclasses
 import json
@@ -10,9 +10,9 @@ import tensorflow_datasets as tfds
 import tiny_folder
 import tiny_tfds
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder
-from bert_tf.run import finetuning
+from bert_tf.run import session
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
@@ -28,7 +28,7 @@ ENDS = {"good .": 5.0, "fine": 4.0, "poor": 0.5, "bad ,": 0.0}
 
 def finetune(training=TRAINING, **changes):
     config = {"model": "start", "max_seq_length": 16, "output_dir": "out"}
-    return run.finetune(run.FinetuneConfig(**config | changes), training)
+    return bert_tf.finetune(bert_tf.FinetuneConfig(**config | changes), training)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,7 +59,7 @@ def regression():
 class TestRegression:
     def test_learns(self, regression):
         assert regression["eval_pearson"] > 0.9
-        assert 0 < regression["eval_mse"] < 1  # Its variance is 4.8.
+        assert 0 < regression["eval_mse"] < 1  # The variance of the scores is 4.8.
         assert regression["eval_loss"] == regression["eval_mse"]
         evaluated = [
             json.loads(line)
@@ -68,7 +68,7 @@ class TestRegression:
         ]
         assert regression["eval_pearson"] == max(e["eval_pearson"] for e in evaluated)
 
-    def test_the_folder_says_so_to_transformers(self, regression):
+    def test_transformers_reads_the_task_from_the_folder(self, regression):
         config = json.loads(pathlib.Path("r/config.json").read_text())
         assert config["problem_type"] == "regression"
         assert config["id2label"] == {"0": "LABEL_0"}
@@ -79,18 +79,18 @@ class TestRegression:
         assert "| pearson | " in card
 
     def test_evaluates_and_predicts(self, regression):
-        config = run.EvaluateConfig(model="r", eval_file="sts.csv")
-        scores = run.evaluate(config)
+        config = bert_tf.EvaluateConfig(model="r", eval_file="sts.csv")
+        scores = bert_tf.evaluate(config)
         assert scores == pytest.approx(
             {k: v for k, v in regression.items() if k.startswith("eval_")}, abs=1e-5
         )
-        good, bad = run.predict(
-            run.PredictConfig(model="r"), ["it was\tgood .", "a\tbad ,"]
+        good, bad = bert_tf.predict(
+            bert_tf.PredictConfig(model="r"), ["it was\tgood .", "a\tbad ,"]
         )
         assert good.keys() == bad.keys() == {"score"}
         assert good["score"] > bad["score"] + 2
 
-    def test_a_label_in_words_is_an_error_before_anything_is_written(self):
+    def test_a_label_that_is_no_number_is_an_error(self):
         pathlib.Path("words.tsv").write_text("text\tlabel\na\t1\nthe\tgood\n")
         with pytest.raises(ValueError, match=r"words.tsv, line 3: .* received 'good'"):
             finetune(task="regression", train_file="words.tsv")
@@ -108,7 +108,7 @@ def write_tagged(name, form):
 
 @pytest.fixture(scope="module")
 def multi_label():
-    # Two questions at once: is it good, and is it said strongly.
+    # Two labels: is the text positive, and is it strong.
     write_tagged("train.tsv", lambda labels: "|".join(labels))
     return finetune(
         task="multi_label",
@@ -126,43 +126,48 @@ class TestMultiLabel:
         assert 0 < multi_label["eval_threshold"] < 1
 
     def test_the_folder_remembers(self, multi_label):
-        kept = folder.read("m")
-        assert kept.settings == {
+        model = folder.read("m")
+        assert model.settings == {
             "task": "multi_label",
             "columns": {"text": "review", "label": "labels", "label_separator": "|"},
             "max_seq_length": 16,
             "threshold": multi_label["eval_threshold"],
             "long_text": "truncate",
+            "label_separator": "",
         }
-        assert kept.config.extra["problem_type"] == "multi_label_classification"
-        assert kept.config.extra["id2label"] == {"0": "good", "1": "strong"}
+        assert model.config.extra["problem_type"] == "multi_label_classification"
+        assert model.config.extra["id2label"] == {"0": "good", "1": "strong"}
 
     def test_evaluates_with_the_threshold_of_training(self, multi_label):
-        scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="train.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="m", eval_file="train.tsv")
+        )
         assert scores["eval_micro_f1"] == multi_label["eval_micro_f1"]
-        # On other data, too, where another threshold would be better.
+        # It is kept for other data, for which another threshold is better.
         write_tagged("none.tsv", lambda labels: "")
-        scores = run.evaluate(run.EvaluateConfig(model="m", eval_file="none.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="m", eval_file="none.tsv")
+        )
         assert scores["eval_threshold"] == multi_label["eval_threshold"]
         assert scores["eval_micro_f1"] == 0.0
 
     def test_predicts(self, multi_label):
         texts = ["film : good .", "it was bad ,", "the film is poor"]
-        answers = run.predict(run.PredictConfig(model="m"), texts)
-        for answer in answers:
-            assert list(answer) == ["labels", "scores"]
-            assert answer["labels"] == [
+        predictions = bert_tf.predict(bert_tf.PredictConfig(model="m"), texts)
+        for prediction in predictions:
+            assert list(prediction) == ["labels", "scores"]
+            assert prediction["labels"] == [
                 label
-                for label, probability in answer["scores"].items()
+                for label, probability in prediction["scores"].items()
                 if probability >= multi_label["eval_threshold"]
             ]
-        assert [a["labels"] for a in answers] == [
+        assert [p["labels"] for p in predictions] == [
             ["good", "strong"],
             ["strong"],
             [],
         ]
 
-    def test_a_column_a_label(self):
+    def test_one_column_for_each_label(self):
         rows = "".join(
             f"{begin} {end}\t{int(score > 3)}\t0\n"
             for begin in BEGINS
@@ -180,7 +185,9 @@ class TestMultiLabel:
         assert metrics["eval_per_class"]["rude"]["support"] == 0
         columns = folder.read("c").settings["columns"]
         assert columns == {"text": "text", "label": ["good", "rude"]}
-        scores = run.evaluate(run.EvaluateConfig(model="c", eval_file="marks.tsv"))
+        scores = bert_tf.evaluate(
+            bert_tf.EvaluateConfig(model="c", eval_file="marks.tsv")
+        )
         assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-6)
 
 
@@ -195,14 +202,14 @@ class TestClassificationOptions:
         pathlib.Path("few.tsv").write_text("text\tlabel\n" + "".join(rows))
 
     def test_reach_the_task(self, monkeypatch):
-        class Begun(Exception):
+        class Started(Exception):
             pass
 
-        def train(model, task, *_, **__):
-            raise Begun(task)
+        def start(model, task, *_, **__):
+            raise Started(task)
 
-        monkeypatch.setattr(finetuning.loop, "train", train)
-        with pytest.raises(Begun) as caught:
+        monkeypatch.setattr(session, "Engine", start)
+        with pytest.raises(Started) as caught:
             finetune(
                 train_file="few.tsv",
                 output_dir="options",
@@ -212,26 +219,26 @@ class TestClassificationOptions:
         (task,) = caught.value.args
         assert task.labels == ["no", "yes"]  # 8 and 9 of them.
         assert task.class_weights == pytest.approx([17 / 16, 17 / 18])
-        assert task.label_smoothing == 0.1
+        assert task.options.label_smoothing == 0.1
 
     @pytest.mark.parametrize(
         ("options", "says"),
         [
-            ({"class_weights": "yess=2"}, "names 'yess', which is no label of the"),
+            ({"class_weights": "yess=2"}, "names 'yess', which is not a label of the"),
             ({"label_smoothing": 1.0}, "label_smoothing must be in [0, 1); received 1"),
             (
                 {"label_smoothing": 0.1, "task": "regression"},
-                "label_smoothing is an option of classification, not of regression;",
+                "label_smoothing is not an option of regression; received 0.1. Drop",
             ),
             (
                 {"class_weights": "balanced", "task": "multi_label"},
-                "class_weights is an option of classification, not of multi_label;",
+                "class_weights is not an option of multi_label; received 'balanced'.",
             ),
             (
                 {"label_separator": "|"},
-                "label_separator is an option of multi_label, not of classification;",
+                "label_separator is not an option of classification; received '|'.",
             ),
-            ({"tfds": "glue/sst2"}, "data come from tfds (glue/sst2) or from files"),
+            ({"tfds": "glue/sst2"}, "either from tfds (glue/sst2) or from files"),
             ({"eval_fraction": 1.5}, "eval_fraction must be in (0, 1); received 1.5"),
             (
                 {"eval_fraction": 0.1, "eval_file": "few.tsv"},
@@ -239,7 +246,7 @@ class TestClassificationOptions:
             ),
         ],
     )
-    def test_faults_come_before_anything_is_written(self, options, says):
+    def test_errors_come_before_anything_is_written(self, options, says):
         with pytest.raises(ValueError) as caught:
             finetune(train_file="few.tsv", **options)
         assert says in str(caught.value)
@@ -270,14 +277,14 @@ def test_tfds_instead_of_files(home):
     )
     assert metrics["train_examples"] == 20
     assert np.sum(metrics["eval_confusion_matrix"]) == 8
-    (answer,) = run.Model("t").predict(["it was good ."])
-    assert list(answer["scores"]) == ["bad", "good"]
-    # Its features are the columns of files.
+    (prediction,) = bert_tf.Model("t").predict(["it was good ."])
+    assert list(prediction["scores"]) == ["bad", "good"]
+    # The features of the data set are the columns of a file.
     pathlib.Path("films.tsv").write_text(
         "sentence\tlabel\n"
         + "".join(
             f"{e['sentence']}\t{e['label'] and 'good' or 'bad'}\n" for e in examples[:8]
         )
     )
-    scores = run.evaluate(run.EvaluateConfig(model="t", eval_file="films.tsv"))
+    scores = bert_tf.evaluate(bert_tf.EvaluateConfig(model="t", eval_file="films.tsv"))
     assert scores["eval_confusion_matrix"] == metrics["eval_confusion_matrix"]

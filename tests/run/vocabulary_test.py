@@ -1,4 +1,4 @@
-"""From files of text to vocab.txt, and what is said of it."""
+"""A vocabulary is learnt from files of text and reported on."""
 
 import pathlib
 
@@ -39,13 +39,13 @@ def test_learns_writes_and_reports():
     assert tokenizer.tokenize(["Lighthouse!"]).to_list() == [
         [vocab.index("lighthouse"), tokenizer.unk_id]
     ]
-    # Words, a number and a full stop a line, of about 40 lines.
+    # About 40 lines of words, a number and a full stop.
     assert 100 < result["eval_words"] < 600
     assert 1.0 < result["eval_pieces_per_word"] < 1.5
     assert result["eval_unk_rate"] == 0.0
 
 
-def test_held_out_lines_teach_nothing():
+def test_held_out_lines_are_not_learnt_from():
     whole, part = learn(eval_fraction=0.0), learn(eval_fraction=0.5)
     assert whole["words"] == part["words"] + part["eval_words"]
     assert whole["eval_words"] == 0
@@ -54,10 +54,10 @@ def test_held_out_lines_teach_nothing():
 
 def test_unknown_words_are_counted():
     pathlib.Path("new.txt").write_text("naïve ⚓\n")
-    everything = learn(eval_fraction=0.0, input_files="a.txt")
+    without = learn(eval_fraction=0.0, input_files="a.txt")
     assert "⚓" not in read_vocab("vocab")
-    assert everything["eval_words"] == 0
-    # Of all lines held out, the anchor's is one that nothing was learnt of.
+    assert without["eval_words"] == 0
+    # The line with the anchor is among the held-out lines.
     result = learn(eval_fraction=0.9, vocab_size=170)
     assert 0 <= result["eval_unk_rate"] < 0.05
 
@@ -68,13 +68,13 @@ def test_cased():
     assert "stormy" not in read_vocab("vocab")
 
 
-def test_fewer_than_asked_is_said(caplog):
+def test_a_smaller_vocabulary_is_logged(caplog):
     assert learn(vocab_size=5000)["vocab_size"] < 5000
-    assert "the text gives no more than" in caplog.text
+    assert "the text gives only" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("changes", "error", "says"),
+    ("changes", "error", "message"),
     [
         (
             {"input_files": ""},
@@ -88,9 +88,9 @@ def test_fewer_than_asked_is_said(caplog):
         ({"eval_fraction": 1.0}, ValueError, r"eval_fraction must be in \[0, 1\)"),
     ],
 )
-def test_bad_input_writes_nothing(home, changes, error, says):
+def test_bad_input_writes_nothing(home, changes, error, message):
     before = sorted(home.iterdir())
-    with pytest.raises(error, match=says):
+    with pytest.raises(error, match=message):
         learn(**changes)
     assert sorted(home.iterdir()) == before
 

@@ -1,4 +1,4 @@
-"""Two processes train one model, are killed and stopped, and it is the same model."""
+"""Two worker processes train the same model as one, also if they are interrupted."""
 
 import dataclasses
 import itertools
@@ -22,11 +22,11 @@ NESTED = ("eval_per_class", "eval_confusion_matrix")
 
 
 def ended(workers, status=0):
-    """Waits for processes; returns their standard outputs and errors."""
-    said = [process.communicate() for process in workers]
-    for process, (_, stderr) in zip(workers, said):
+    """Waits for processes; returns their standard outputs and standard errors."""
+    outputs = [process.communicate() for process in workers]
+    for process, (_, stderr) in zip(workers, outputs):
         assert process.returncode == status, stderr
-    return said
+    return outputs
 
 
 def assert_same_lines(folder, other, tolerance):
@@ -41,7 +41,7 @@ def assert_same_lines(folder, other, tolerance):
                 ), name
 
 
-def test_two_workers_are_one_with_two_micro_batches(tmp_path):
+def test_two_workers_equal_one_with_two_micro_batches(tmp_path):
     undropped = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     config = dataclasses.replace(tiny_folder.CONFIG, **undropped)
     tiny_folder.write(tmp_path / "start", config)
@@ -63,14 +63,14 @@ def test_two_workers_are_one_with_two_micro_batches(tmp_path):
             "per_device_train_batch_size": 3,
             "gradient_accumulation_steps": micro_batches,
             "learning_rate": 1e-2,
-            # A key's bias has no gradient but rounding, which Adam would blow up.
+            # The gradient of a key's bias is rounding error, which Adam would amplify.
             "adam_epsilon": 1e-3,
             "logging_steps": 1,
             "max_seq_length": 16,
         }
 
     ended([processes.start("finetune", flags("one", 4))])
-    said = ended(processes.start_workers("finetune", flags("two", 2)))
+    outputs = ended(processes.start_workers("finetune", flags("two", 2)))
     one, two = tmp_path / "one", tmp_path / "two"
     arrays, expected = (
         formats.read_safetensors(folder / "model.safetensors") for folder in (two, one)
@@ -78,15 +78,15 @@ def test_two_workers_are_one_with_two_micro_batches(tmp_path):
     for name in expected:
         np.testing.assert_allclose(arrays[name], expected[name], rtol=0, atol=1e-6)
     assert_same_lines(two, one, 1e-5)
-    # Written once, and known to both; the evaluations found a best model.
+    # The first worker writes the files; both have the metrics.
     assert {file.name for file in two.iterdir()} == tiny_folder.FINETUNED_FILES
     assert len(list((two / "tensorboard").iterdir())) == 1
     metrics = json.loads((two / "metrics.json").read_text())
-    for stdout, _ in said:
+    for stdout, _ in outputs:
         assert json.loads(stdout)["eval_accuracy"] == metrics["eval_accuracy"]
 
 
-def test_killed_and_stopped_they_end_the_same(tmp_path):
+def test_interruptions_do_not_change_the_weights(tmp_path):
     lengths = np.random.default_rng(3).integers(1, 6, (30, 7))
     store = write(tmp_path / "store", lengths.tolist())
     config = BertConfig(
@@ -118,7 +118,7 @@ def test_killed_and_stopped_they_end_the_same(tmp_path):
     ended(start("whole"))
     whole, output_dir = tmp_path / "whole", tmp_path / "killed"
 
-    # The second is lost: the first says so, and from where they will go on.
+    # The second worker is lost; the first reports it and the step to resume from.
     first, second = start("killed")
     processes.wait_for_checkpoint([first, second], output_dir)
     second.send_signal(signal.SIGKILL)
@@ -128,14 +128,14 @@ def test_killed_and_stopped_they_end_the_same(tmp_path):
     assert "error: worker 1 (127.0.0.1:" in stderr and "Traceback" not in stderr
     assert f"they go on from step {killed_at}." in stderr.splitlines()[-1]
 
-    # The second is asked to stop: both do, at one step.
+    # The second worker gets SIGTERM; both stop at the same step.
     first, second = start("killed")
     processes.wait_for_checkpoint([first, second], output_dir, after=killed_at)
     second.send_signal(signal.SIGTERM)
-    said = ended([first, second], status=143)
+    outputs = ended([first, second], status=143)
     stopped_at = processes.saved_step(output_dir)
     assert killed_at < stopped_at < 400
-    for (_, stderr), name in zip(said, ("a signal to another worker", "SIGTERM")):
+    for (_, stderr), name in zip(outputs, ("a signal to another worker", "SIGTERM")):
         assert f"stopped by {name} at step {stopped_at} of 400" in stderr
 
     ended(start("killed"))

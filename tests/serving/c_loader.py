@@ -1,11 +1,12 @@
-"""Runs SavedModels through TensorFlow's C++ loader, which TensorFlow Serving is, too.
+"""Runs SavedModels in TensorFlow's C++ loader, which TensorFlow Serving uses, too.
 
     python c_loader.py < jobs.json
 
-A job is {"path", "signature", "inputs": {name: nested lists}}. Prints a list of {name:
-nested lists}, or {"error": its message}. No Python of TensorFlow runs: ctypes calls the
-libraries of the installed wheels, because Python's loader forgives what C++'s does not
-(variables that the graph never assigns).
+A job is {"path", "signature", "inputs": {name: nested lists}}. Prints a list with one
+entry per job: {name: nested lists}, or {"error": message}. It calls the libraries of
+the installed wheels with ctypes instead of importing TensorFlow, because Python's
+loader accepts models that the C++ loader rejects (variables that the graph never
+assigns).
 """
 
 import ctypes
@@ -19,8 +20,8 @@ import sys
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-# Of saved_model.proto and meta_graph.proto what tells the signatures; maps are lists of
-# entries on the wire. {message: {field: (number, type, whether there are several)}}
+# The parts of saved_model.proto and meta_graph.proto that describe signatures. Maps are
+# lists of entries on the wire. {message: {field: (number, type, whether repeated)}}
 MESSAGES = {
     "Info": {"name": (1, "string", False), "dtype": (2, "int32", False)},
     "InfoEntry": {"key": (1, "string", False), "value": (2, "Info", False)},
@@ -39,7 +40,7 @@ class Output(ctypes.Structure):
 
 
 class LoaderError(Exception):
-    """What the loader said."""
+    """The C++ loader reported an error."""
 
 
 @functools.cache
@@ -79,15 +80,15 @@ def library():
 
 
 def read_signatures(path):
-    """{name: {"inputs": {name: (tensor, dtype)}, "outputs": the same}}."""
+    """Returns {signature: {"inputs": {name: (tensor, dtype)}, "outputs": the same}}."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="a.proto", package="a")
     file.syntax = "proto3"
     for name, fields in MESSAGES.items():
         message = file.message_type.add(name=name)
-        for key, (number, kind, several) in fields.items():
+        for key, (number, kind, repeated) in fields.items():
             added = message.field.add(name=key, number=number)
-            added.label = field.LABEL_REPEATED if several else field.LABEL_OPTIONAL
+            added.label = field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
             if kind in MESSAGES:
                 added.type, added.type_name = field.TYPE_MESSAGE, f".a.{kind}"
             else:
@@ -127,21 +128,21 @@ class Model:
 
     def run(self, signature, inputs):
         described = read_signatures(self.path)[signature]
-        given = [
+        feeds = [
             (self.output(tensor), self.tensor(inputs[name], kind))
             for name, (tensor, kind) in described["inputs"].items()
         ]
         names = sorted(described["outputs"])
         fetched = [self.output(described["outputs"][name][0]) for name in names]
-        found = (P * len(names))()
+        results = (P * len(names))()
         self.tf.TF_SessionRun(
             self.session,
             None,
-            (Output * len(given))(*(output for output, _ in given)),
-            (P * len(given))(*(tensor for _, tensor in given)),
-            len(given),
+            (Output * len(feeds))(*(output for output, _ in feeds)),
+            (P * len(feeds))(*(tensor for _, tensor in feeds)),
+            len(feeds),
             (Output * len(names))(*fetched),
-            found,
+            results,
             len(names),
             None,
             0,
@@ -149,7 +150,7 @@ class Model:
             self.status,
         )
         self.check()
-        return {name: self.values(P(one)) for name, one in zip(names, found)}
+        return {name: self.values(P(tensor)) for name, tensor in zip(names, results)}
 
     def output(self, tensor):
         name, _, index = tensor.partition(":")
@@ -213,13 +214,13 @@ def nest(flat, shape):
 def main():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    load, answers = functools.cache(Model), []
+    load, results = functools.cache(Model), []
     for job in json.load(sys.stdin):
         try:
-            answers.append(load(job["path"]).run(job["signature"], job["inputs"]))
+            results.append(load(job["path"]).run(job["signature"], job["inputs"]))
         except LoaderError as error:
-            answers.append({"error": str(error)})
-    print(json.dumps(answers))
+            results.append({"error": str(error)})
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":

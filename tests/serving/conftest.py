@@ -1,14 +1,13 @@
-"""A tiny trained folder of each task, made once."""
+"""A tiny model folder for each task, trained once per session."""
 
 import json
-import pathlib
 
 import pytest
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 
-TRAINING = run.TrainConfig(
+TRAINING = bert_tf.TrainConfig(
     max_steps=8,
     per_device_train_batch_size=4,
     learning_rate=2e-2,
@@ -35,15 +34,19 @@ FILES = {
         {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
     ),
 }
+OPTIONS = {
+    "multi_label": {"label_separator": "|"},
+    "question_answering": {"doc_stride": 3},
+}
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory):
-    """{task: the path of a folder}; one for pairs of texts, too, and one for masks."""
+    """{name: path of a model folder}, for each task and for pairs of texts."""
     home = tmp_path_factory.mktemp("folders")
     tiny_folder.write(home / "start")
     tiny_folder.write_pretrained(home / "fill_mask")
-    made = {"fill_mask": home / "fill_mask", "features": home / "start"}
+    paths = {"fill_mask": home / "fill_mask", "features": home / "start"}
     contents = FILES | {
         "pairs": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
     }
@@ -52,17 +55,16 @@ def folders(tmp_path_factory):
         path = (home / f"{name}_data").with_suffix(suffix)
         path.write_text(content, encoding="utf-8")
         task = "classification" if name == "pairs" else name
-        run.finetune(
-            run.FinetuneConfig(
+        bert_tf.finetune(
+            bert_tf.FinetuneConfig(
                 model=str(home / "start"),
                 task=task,
                 train_file=str(path),
                 max_seq_length=14,
                 output_dir=str(home / name),
-                label_separator="|" if task == "multi_label" else "",
-                **({"doc_stride": 3} if task == "question_answering" else {}),
+                **OPTIONS.get(task, {}),
             ),
             TRAINING,
         )
-        made[name] = home / name
-    return {name: str(pathlib.Path(path)) for name, path in made.items()}
+        paths[name] = home / name
+    return {name: str(path) for name, path in paths.items()}

@@ -1,4 +1,4 @@
-"""The files for TensorFlow Serving: parsed as the server parses them, where it can be."""
+"""The files for TensorFlow Serving, parsed with its own messages if possible."""
 
 import pathlib
 import re
@@ -20,8 +20,8 @@ def test_models():
     assert model.model_version_policy.latest.num_versions == 1
 
 
-def test_the_other_two_hold_known_fields_with_values():
-    """Their messages are in no Python package; the names are those of their sources."""
+def test_the_other_two_files_set_known_fields():
+    """No Python package has their messages; the names are from TensorFlow's sources."""
     text = (FOLDER / "batching.config").read_text()
     wrapped = re.findall(r"^(\w+) \{ value: (\d+) \}$", text, re.MULTILINE)
     assert dict(wrapped).keys() == {
@@ -37,7 +37,7 @@ def test_the_other_two_hold_known_fields_with_values():
     assert re.search(r'prometheus_config \{\s+enable: true\s+path: "/monitoring', text)
 
 
-def test_the_compose_file_names_them():
+def test_the_compose_file_names_the_other_files():
     text = (FOLDER / "compose.yaml").read_text()
     for path in FOLDER.glob("*.config"):
         assert f"/config/{path.name}" in text

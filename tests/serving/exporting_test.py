@@ -1,4 +1,4 @@
-"""Exports: whole or not at all, gates, precisions, bad input."""
+"""Exporting: reports, limits of difference, precisions, and bad settings."""
 
 import json
 import pathlib
@@ -14,12 +14,12 @@ from bert_tf.serving.exporting import ExportConfig, export
 
 @pytest.fixture(scope="module")
 def pairs(folders, tmp_path_factory):
-    """The folder and the report of one export, of pairs of texts."""
+    """Folder and report of an exported model that reads pairs of texts."""
     path = tmp_path_factory.mktemp("served") / "model" / "1"
     return path, export(ExportConfig(model=folders["pairs"], output_dir=str(path)))
 
 
-def test_the_report_is_good_and_lies_beside(pairs):
+def test_the_report_is_good_and_stored_in_the_export(pairs):
     path, report = pairs
     assert report["texts"] == 64
     assert report["max_abs_difference"] < 1e-5
@@ -30,7 +30,7 @@ def test_the_report_is_good_and_lies_beside(pairs):
     assert [p.name for p in path.parent.iterdir()] == ["1"]
 
 
-def test_each_weight_is_there_once_and_files_go_along(pairs, folders):
+def test_each_weight_is_stored_once_and_the_assets_are_complete(pairs, folders):
     path, report = pairs
     weights = sum(np.prod(w.shape) for w in Model(folders["pairs"]).keras_model.weights)
     data = next((path / "variables").glob("variables.data*")).stat().st_size
@@ -41,7 +41,7 @@ def test_each_weight_is_there_once_and_files_go_along(pairs, folders):
     assert (path / "assets" / "vocab.txt").read_text() == vocab
 
 
-def test_warm_up_requests_are_of_the_signature(pairs):
+def test_warm_up_requests_match_the_signature(pairs):
     api = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     path = pairs[0] / "assets.extra" / "tf_serving_warmup_requests"
     (record,) = tf.data.TFRecordDataset(str(path))
@@ -49,14 +49,14 @@ def test_warm_up_requests_are_of_the_signature(pairs):
     inputs = {n: tf.make_ndarray(x) for n, x in log.predict_log.request.inputs.items()}
     assert set(inputs) == {"text", "text_pair"}
     loaded = tf.saved_model.load(str(pairs[0]))
-    answers = loaded.signatures["serving_default"](
+    outputs = loaded.signatures["serving_default"](
         **{name: tf.constant(array) for name, array in inputs.items()}
     )
-    assert answers["label"].shape == (8,)
+    assert outputs["label"].shape == (8,)
 
 
 @pytest.mark.slow
-def test_bfloat16_is_half_as_large_and_nearly_the_same(folders, tmp_path):
+def test_bfloat16_halves_the_size_and_changes_little(folders, tmp_path):
     config = {"model": folders["classification"], "signatures": "serving_default"}
     export(ExportConfig(output_dir=str(tmp_path / "1"), **config))
     narrow = export(
@@ -72,7 +72,7 @@ def test_bfloat16_is_half_as_large_and_nearly_the_same(folders, tmp_path):
     assert sizes[0] - sizes[1] == pytest.approx(2 * weights, rel=0.02)
 
 
-def test_what_answers_differently_is_not_written(folders, tmp_path, monkeypatch):
+def test_an_export_that_differs_is_not_written(folders, tmp_path, monkeypatch):
     worse = {"texts": 64, "max_abs_difference": 0.01, "agreement": 1.0}
     monkeypatch.setattr(parity, "compare", lambda *_: worse)
     config = ExportConfig(
@@ -98,24 +98,26 @@ def test_gate(report, good):
     if good:
         parity.check(report, "float32")
     else:
-        with pytest.raises(ArithmeticError, match="answers differently"):
+        with pytest.raises(
+            ArithmeticError, match="does not predict what the model does"
+        ):
             parity.check(report, "float32")
 
 
-def test_a_folder_that_is_there_is_not_touched(folders, tmp_path):
+def test_an_existing_folder_is_not_touched(folders, tmp_path):
     (tmp_path / "3").mkdir()
     config = ExportConfig(
         model=folders["classification"], output_dir=str(tmp_path / "3")
     )
     with pytest.raises(
-        FileExistsError, match=rf"exists; .* next version, {tmp_path}/4"
+        FileExistsError, match=rf"exists: .* next version, {tmp_path}/4"
     ):
         export(config)
     assert list((tmp_path / "3").iterdir()) == []
 
 
 @pytest.mark.slow
-def test_texts_of_ones_own(folders, tmp_path):
+def test_parity_file_replaces_the_shipped_texts(folders, tmp_path):
     path = tmp_path / "texts.txt"
     path.write_text("it was good\nbad film\n")
     report = export(
@@ -127,13 +129,13 @@ def test_texts_of_ones_own(folders, tmp_path):
         )
     )
     assert report["texts"] == 2
-    assert "32 at once" in exporting.as_table(report)
+    assert "batches of 32" in exporting.as_table(report)
     kept = json.loads((tmp_path / "1/assets.extra/parity.json").read_text())
     assert kept["texts"] == 2
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"model": ""}, "model is missing: pass --model="),
         ({"format": "pb"}, "format must be one of saved_model, tflite, onnx; received"),
@@ -144,8 +146,8 @@ def test_texts_of_ones_own(folders, tmp_path):
         ),
     ],
 )
-def test_bad_flags(changes, told):
-    with pytest.raises(ValueError, match=told):
+def test_bad_settings(changes, message):
+    with pytest.raises(ValueError, match=message):
         ExportConfig(**{"model": "m", "output_dir": "o"} | changes)
 
 
@@ -155,14 +157,14 @@ def test_an_unknown_signature(folders, tmp_path):
         output_dir=str(tmp_path / "1"),
         signatures="text",
     )
-    with pytest.raises(ValueError, match="signatures must be among serving_default"):
+    with pytest.raises(ValueError, match="signatures must be one of serving_default"):
         export(config)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_long_texts_go_in_windows(folders, tmp_path):
-    """The artefact pools as the model does; shipped texts are longer than 14 pieces."""
+def test_long_texts_are_read_in_windows(folders, tmp_path):
+    """The export pools windows as the model does; shipped texts exceed 14 tokens."""
     report = export(
         ExportConfig(
             model=folders["classification"],
@@ -173,10 +175,10 @@ def test_long_texts_go_in_windows(folders, tmp_path):
     )
     assert report["max_abs_difference"] < 1e-5
     loaded = tf.saved_model.load(str(tmp_path / "1"))
-    answer = loaded.signatures["serving_default"]
+    signature = loaded.signatures["serving_default"]
     text = "it was good , it was good , it was good ," * 3
     whole, cut = (
-        answer(text=tf.constant([x]))["logits"].numpy() for x in (text, text[:40])
+        signature(text=tf.constant([x]))["logits"].numpy() for x in (text, text[:40])
     )
     assert np.abs(whole - cut).max() > 1e-4
     assert pathlib.Path(tmp_path / "1").is_dir()

@@ -1,4 +1,4 @@
-"""The client over gRPC, against TensorFlow Serving's own stubs on loopback."""
+"""The client over gRPC, against TensorFlow Serving's own stubs on the loopback."""
 
 import subprocess
 import sys
@@ -20,24 +20,24 @@ TEXTS = ["it was very good .", "bad", "a fine film"]
 
 
 class Service(service.PredictionServiceServicer):
-    """Answers with signatures; the second time it is asked for "busy" it is there."""
+    """Runs signatures; the model "busy" refuses the first request."""
 
     def __init__(self, signatures):
-        self.signatures, self.asked = signatures, 0
+        self.signatures, self.busy_requests = signatures, 0
 
     def Predict(self, request, context):
         if request.model_spec.name == "busy":
-            self.asked += 1
-            if self.asked < 2:
+            self.busy_requests += 1
+            if self.busy_requests < 2:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "loading")
         elif request.model_spec.name != "model":
             context.abort(grpc.StatusCode.NOT_FOUND, "no such model")
         inputs = {n: tf.constant(tf.make_ndarray(x)) for n, x in request.inputs.items()}
-        answer = predict_pb2.PredictResponse()
-        found = self.signatures[request.model_spec.signature_name](**inputs)
-        for name, value in found.items():
-            answer.outputs[name].CopyFrom(tf.make_tensor_proto(value))
-        return answer
+        response = predict_pb2.PredictResponse()
+        outputs = self.signatures[request.model_spec.signature_name](**inputs)
+        for name, value in outputs.items():
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+        return response
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,23 @@ def address(folders):
 
 
 @pytest.mark.parametrize("name", ["model", "busy"])
-def test_answers(address, folders, name):
-    found = Client(address, name, wait=0.01).predict(text=TEXTS)
+def test_predictions(address, folders, name):
+    predictions = Client(address, name, wait=0.01).predict(text=TEXTS)
     expected = Model(folders["classification"]).predict(TEXTS)
-    assert [a["label"] for a in found] == [a["label"] for a in expected]
+    assert [x["label"] for x in predictions] == [x["label"] for x in expected]
     np.testing.assert_allclose(
-        [answer["scores"] for answer in found],
-        [list(answer["scores"].values()) for answer in expected],
+        [prediction["scores"] for prediction in predictions],
+        [list(prediction["scores"].values()) for prediction in expected],
         atol=1e-5,
     )
 
 
-def test_what_the_server_refuses(address):
+def test_a_refusal_is_an_error_with_its_code(address):
     with pytest.raises(ServingError, match=r"nobody: no such model \(NOT_FOUND\)"):
         Client(address, "nobody").predict(text=["a"])
 
 
-def test_requests_are_those_of_tensorflow_serving():
+def test_tensorflow_serving_parses_the_requests():
     ours = messages.predict_request("m", "s", {"choices": [["a", "b"], ["ü", ""]]})
     theirs = predict_pb2.PredictRequest.FromString(ours.SerializeToString())
     assert (theirs.model_spec.name, theirs.model_spec.signature_name) == ("m", "s")

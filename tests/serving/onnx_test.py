@@ -1,4 +1,4 @@
-"""An ONNX file answers as the model does, whatever the batch and the lengths."""
+"""An ONNX file predicts what the model predicts, for any batch size and length."""
 
 import json
 import pathlib
@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from bert_tf import Model
-from bert_tf.serving import exporting, padded
+from bert_tf.serving import exporting
+from bert_tf.serving.adapters import ADAPTERS
+
+TASKS = {name for name, adapter in ADAPTERS.items() if adapter.padded}
 
 
 def export(folder, path):
@@ -23,13 +26,11 @@ def export(folder, path):
         "question_answering",
         *(
             pytest.param(task, marks=pytest.mark.slow)
-            for task in sorted(
-                padded.OUTPUTS.keys() - {"classification", "question_answering"}
-            )
+            for task in sorted(TASKS - {"classification", "question_answering"})
         ),
     ],
 )
-def test_answers_as_the_model_in_memory(folders, tmp_path, task):
+def test_it_predicts_what_the_model_predicts(folders, tmp_path, task):
     report = export(folders[task], tmp_path / "onnx")
     assert report["max_abs_difference"] < 1e-5
     assert report["agreement"] == 1.0
@@ -47,26 +48,27 @@ def test_on_onnx_runtime(folders, tmp_path):
         "input_mask": (ids > 0).astype(np.int32),
         "input_type_ids": np.zeros_like(ids),
     }
-    (found,) = session.run(["probability"], feeds)
+    (probabilities,) = session.run(["probability"], feeds)
     model = Model(folders["classification"])
     texts = [
         " ".join(model.task.tokenizer.vocab[n] for n in row[1:] if n > 3) for row in ids
     ]
     labels = (tmp_path / "onnx" / "labels.txt").read_text().split()
     scores = [
-        [answer["scores"][label] for label in labels] for answer in model.predict(texts)
+        [prediction["scores"][label] for label in labels]
+        for prediction in model.predict(texts)
     ]
-    np.testing.assert_allclose(found, scores, atol=1e-5)
+    np.testing.assert_allclose(probabilities, scores, atol=1e-5)
 
 
-def test_the_tokenizer_lies_beside(folders, tmp_path):
+def test_the_tokenizer_is_written_with_the_file(folders, tmp_path):
     export(folders["classification"], tmp_path / "onnx")
     start = pathlib.Path(folders["classification"])
     for name in ("vocab.txt", "tokenizer_config.json"):
         assert (tmp_path / "onnx" / name).read_text() == (start / name).read_text()
 
 
-def test_a_task_of_more_than_numbers(folders, tmp_path):
+def test_a_task_that_cannot_be_written_is_an_error(folders, tmp_path):
     with pytest.raises(ValueError, match="fill_mask has no form of numbers alone"):
         export(folders["fill_mask"], tmp_path / "onnx")
     assert not list(tmp_path.iterdir())

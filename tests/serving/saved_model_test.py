@@ -1,4 +1,4 @@
-"""A SavedModel answers as the model does: through the C++ loader, for every task."""
+"""A SavedModel predicts what the model predicts, in the C++ loader."""
 
 import json
 import pathlib
@@ -40,30 +40,30 @@ INPUTS = {
 
 @pytest.fixture(scope="module")
 def exported(folders, tmp_path_factory):
-    """{name: the folder of a SavedModel}, of all tasks."""
-    home, made = tmp_path_factory.mktemp("served"), {}
+    """{name: folder of a SavedModel}, for all tasks."""
+    home, paths = tmp_path_factory.mktemp("served"), {}
     for name in folders:
-        model, made[name] = load(folders, name), home / name
-        more = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
+        model, paths[name] = load(folders, name), home / name
+        extra = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
         custom_ops = write_saved_model(
-            made[name],
+            paths[name],
             model.task,
             model.keras_model,
             files=[],
             pairs=name == "pairs",
-            signatures=["serving_default", "token_ids", *more.get(name, [])],
+            signatures=["serving_default", "token_ids", *extra.get(name, [])],
         )
         assert custom_ops["token_ids"] == []
         assert custom_ops["serving_default"] == [
             "FastBertNormalize",
             "FastWordpieceTokenizeWithOffsets",
         ]
-    return made
+    return paths
 
 
 @pytest.fixture(scope="module")
 def through_c(exported):
-    """What the C++ loader answers, {(name, signature): {output: list}}."""
+    """Outputs from the C++ loader, {(name, signature): {output: list}}."""
     jobs = [
         {"path": str(exported[name]), "signature": signature, "inputs": inputs}
         for name, all_inputs in INPUTS.items()
@@ -120,15 +120,15 @@ def test_strings(name, folders, through_c):
     inputs = INPUTS[name]
     model = load(folders, name)
     expected = model.predict([dict(zip(inputs, row)) for row in zip(*inputs.values())])
-    found = through_c[name, "serving_default"]
-    assert "error" not in found
+    outputs = through_c[name, "serving_default"]
+    assert "error" not in outputs
     for ours, theirs in zip(
-        expected, parity.as_answers(found, model.task.name), strict=True
+        expected, parity.as_predictions(outputs, model.task), strict=True
     ):
-        said, numbers = parity.leaves(ours)
-        other_said, other_numbers = parity.leaves(theirs)
-        assert other_said == said
-        np.testing.assert_allclose(other_numbers, numbers, atol=1e-5)
+        words, numbers = parity.leaves(ours)
+        their_words, their_numbers = parity.leaves(theirs)
+        assert their_words == words
+        np.testing.assert_allclose(their_numbers, numbers, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", INPUTS)
@@ -145,37 +145,40 @@ def test_token_ids(name, folders, through_c):
         "places": places,
         "mask_places": np.where(batch["input_ids"] == 4, places, np.int32(-1)),
     }
-    outputs = model(batch).numpy()
+    named = task.named(model(batch))
+    outputs = {output: array.numpy() for output, array in named.items()}
     if name == "question_answering":
-        found = np.stack([found["start_logits"], found["end_logits"]], axis=-1)
-        np.testing.assert_allclose(found[places >= 0], outputs[places >= 0], atol=1e-5)
+        for side in ("start_logits", "end_logits"):
+            logits = np.array(found[side])[places >= 0]
+            np.testing.assert_allclose(logits, outputs[side][places >= 0], atol=1e-5)
     elif name == "fill_mask":
         probabilities = np.array(found["probabilities"])
-        np.testing.assert_allclose(probabilities, outputs[:, :, 1], atol=1e-5)
-        assert (
-            found["tokens"][1][2][0] == task.tokenizer.vocab[int(outputs[1, 2, 0, 0])]
-        )
+        np.testing.assert_allclose(probabilities, outputs["probabilities"], atol=1e-5)
+        best = outputs["ids"][1, 2, 0]
+        assert found["tokens"][1][2][0] == task.tokenizer.vocab[best]
     elif name == "features":
-        found = np.array(found["layer_-1"])[places >= 0]
-        np.testing.assert_allclose(found, outputs[:, :, 0][places >= 0], atol=1e-5)
+        states = np.array(found["layer_-1"])[places >= 0]
+        expected = outputs["hidden_states"][:, :, 0][places >= 0]
+        np.testing.assert_allclose(states, expected, atol=1e-5)
     elif name == "similarity":
-        np.testing.assert_allclose(found["embedding"], outputs[:, 0], atol=1e-5)
+        expected = outputs["embeddings"][:, 0]
+        np.testing.assert_allclose(found["embedding"], expected, atol=1e-5)
     elif name == "regression":
-        np.testing.assert_allclose(found["score"], outputs[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found["score"], outputs["logits"][:, 0], atol=1e-5)
     else:
-        np.testing.assert_allclose(found["logits"], outputs, atol=1e-5)
+        np.testing.assert_allclose(found["logits"], outputs["logits"], atol=1e-5)
 
 
 def test_an_empty_batch(through_c):
-    found = through_c["classification", "empty"]
-    assert found == {"label": [], "logits": [], "scores": []}
+    outputs = through_c["classification", "empty"]
+    assert outputs == {"label": [], "logits": [], "scores": []}
 
 
 def test_pairs_of_similarity(folders, through_c):
     records = [{"text": a, "text_pair": b} for a, b in zip(TEXTS, PAIRS)]
-    expected = [a["similarity"] for a in Model(folders["similarity"]).predict(records)]
-    found = through_c["similarity", "pairs"]["similarity"]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    expected = [x["similarity"] for x in Model(folders["similarity"]).predict(records)]
+    similarities = through_c["similarity", "pairs"]["similarity"]
+    np.testing.assert_allclose(similarities, expected, atol=1e-5)
 
 
 def test_serialised_examples(exported):
@@ -200,31 +203,31 @@ def test_serialised_examples(exported):
         ).SerializeToString()
         for row in zip(*INPUTS["multiple_choice"].values())
     ]
-    found = loaded.signatures["examples"](tf.constant(examples))
+    outputs = loaded.signatures["examples"](tf.constant(examples))
     inputs = {k: tf.constant(v) for k, v in INPUTS["multiple_choice"].items()}
     expected = loaded.signatures["serving_default"](**inputs)
-    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
+    np.testing.assert_allclose(outputs["scores"], expected["scores"], atol=1e-6)
 
 
-def test_odd_requests_and_the_next_is_answered_as_before(exported):
-    answer = tf.saved_model.load(str(exported["classification"])).signatures[
+def test_odd_requests_do_not_change_the_next_prediction(exported):
+    signature = tf.saved_model.load(str(exported["classification"])).signatures[
         "serving_default"
     ]
 
-    def ask(texts):
-        return answer(text=tf.constant(texts, tf.string))["logits"].numpy()
+    def predict(texts):
+        return signature(text=tf.constant(texts, tf.string))["logits"].numpy()
 
-    good = ask(["it was good"])
-    many = ask(["it was good"] * 10_000)
+    good = predict(["it was good"])
+    many = predict(["it was good"] * 10_000)
     np.testing.assert_allclose(many, np.repeat(good, 10_000, axis=0), atol=1e-5)
     for odd, same in (
         (b"it was good\0", b"it was good"),
         (b"it was \xff\xfegood", b"it was good"),
-        (b"it was good " * 100_000, b"it was good " * 20),  # Over 1 MB; cut.
+        (b"it was good " * 100_000, b"it was good " * 20),  # Over 1 MB; truncated.
     ):
-        np.testing.assert_allclose(ask([odd]), ask([same]), atol=1e-5)
+        np.testing.assert_allclose(predict([odd]), predict([same]), atol=1e-5)
     with pytest.raises((TypeError, ValueError, tf.errors.InvalidArgumentError)):
-        answer(text=tf.constant([1, 2]))
+        signature(text=tf.constant([1, 2]))
     with pytest.raises((TypeError, ValueError)):
-        answer(words=tf.constant(["a"]))
-    np.testing.assert_array_equal(ask(["it was good"]), good)
+        signature(words=tf.constant(["a"]))
+    np.testing.assert_array_equal(predict(["it was good"]), good)

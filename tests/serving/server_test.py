@@ -1,4 +1,4 @@
-"""The trial server, over a real socket: answers, gathering, and bad requests."""
+"""The trial server over a real socket: predictions, gathering, and bad requests."""
 
 import concurrent.futures
 import json
@@ -19,7 +19,7 @@ TEXTS = ["it was very good .", "bad", "", "a fine film , is it ?"]
 
 
 class Running:
-    """A server in a thread, on a port that was free."""
+    """A server that runs in a thread, on a free port."""
 
     def __init__(self, **options):
         app = trial.make_app(trial.ServeConfig(**options))
@@ -37,12 +37,12 @@ class Running:
         self.thread.join()
 
     def post(self, body, path="/v1/models/model:predict"):
-        """Returns HTTP status and the JSON that came."""
+        """Returns the HTTP status and the JSON of the response."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.load(answer)
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
@@ -66,16 +66,16 @@ def server(serve):
     return serve("classification")
 
 
-def test_rows_columns_and_bare_texts(server, folders):
+def test_instances_inputs_and_bare_texts(server, folders):
     expected = Model(folders["classification"]).predict(TEXTS)
     status, rows = server.post({"instances": [{"text": text} for text in TEXTS]})
     assert status == 200
     assert [row["label"] for row in rows["predictions"]] == [
-        answer["label"] for answer in expected
+        prediction["label"] for prediction in expected
     ]
     np.testing.assert_allclose(
         [row["scores"] for row in rows["predictions"]],
-        [list(answer["scores"].values()) for answer in expected],
+        [list(prediction["scores"].values()) for prediction in expected],
         atol=1e-5,
     )
     _, columns = server.post({"inputs": {"text": TEXTS}})
@@ -100,16 +100,16 @@ def test_rows_columns_and_bare_texts(server, folders):
     ],
 )
 def test_other_tasks(serve, folders, task, row, field):
-    status, found = serve(task).post({"instances": [row]})
+    status, body = serve(task).post({"instances": [row]})
     assert status == 200
-    assert field in found["predictions"][0]
+    assert field in body["predictions"][0]
 
 
 def test_status_and_page(server):
-    with urllib.request.urlopen(f"{server.address}/v1/models/model") as answer:
-        assert json.load(answer)["model_version_status"][0]["state"] == "AVAILABLE"
-    with urllib.request.urlopen(server.address) as answer:
-        page = answer.read().decode()
+    with urllib.request.urlopen(f"{server.address}/v1/models/model") as response:
+        assert json.load(response)["model_version_status"][0]["state"] == "AVAILABLE"
+    with urllib.request.urlopen(server.address) as response:
+        page = response.read().decode()
     assert '{"model": "model", "fields": ["text"], "labels": ["down", "up"]}' in page
 
 
@@ -117,96 +117,118 @@ GOOD = {"instances": ["it was good"]}
 BAD = {
     "malformed JSON": (b'{"instances": [', 400, "not JSON"),
     "not UTF-8": (b'{"instances": ["\xff"]}', 400, "not UTF-8"),
-    "no object": (b"[1]", 400, 'give "instances"'),
-    "neither": ({}, 400, 'give "instances"'),
-    "both": ({"instances": [], "inputs": []}, 400, 'give "instances"'),
+    "no object": (b"[1]", 400, 'with either "instances"'),
+    "neither": ({}, 400, 'with either "instances"'),
+    "both": ({"instances": [], "inputs": []}, 400, 'with either "instances"'),
     "wrong type": ({"instances": [7]}, 400, "text must be text; received 7"),
     "no list": ({"instances": "a"}, 400, "must be a list"),
-    "missing field": ({"instances": [{"txt": "a"}]}, 400, "each instance has text"),
-    "missing list": ({"inputs": {"txt": ["a"]}}, 400, "inputs have text"),
+    "missing field": (
+        {"instances": [{"txt": "a"}]},
+        400,
+        "each instance must have text",
+    ),
+    "missing list": (
+        {"inputs": {"txt": ["a"]}},
+        400,
+        "inputs must have a list for text",
+    ),
     "a list in a list": ({"inputs": {"text": [["a"]]}}, 400, "must be text"),
-    "10,000 texts": ({"instances": ["a"] * 10_000}, 400, "a list of 1,000 at most"),
-    "1 MB of text": ({"instances": ["a" * 2**20]}, 413, "1,048,576 bytes at most"),
-    "a long text": ({"instances": ["a" * 200_000]}, 400, "over 100,000 characters"),
-    "half a character": (b'{"instances": ["\\ud800"]}', 400, "half a character"),
-    "another signature": (GOOD | {"signature_name": "x"}, 400, "no signature"),
+    "10,000 texts": (
+        {"instances": ["a"] * 10_000},
+        400,
+        "a list of at most 1,000 records",
+    ),
+    "1 MB of text": ({"instances": ["a" * 2**20]}, 413, "at most 1,048,576 bytes"),
+    "a long text": ({"instances": ["a" * 200_000]}, 400, "at most 100,000 characters"),
+    "half a surrogate pair": (b'{"instances": ["\\ud800"]}', 400, "half a surrogate"),
+    "another signature": (
+        GOOD | {"signature_name": "x"},
+        400,
+        "only the signature serving_default",
+    ),
     "nested deep": (b'{"instances": ' + b"[" * 100_000, 400, "not JSON"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_requests_are_told_and_the_next_is_answered(server, name):
+def test_a_bad_request_gets_an_error_and_the_next_request_works(server, name):
     before = server.post(GOOD)
-    body, status, told = BAD[name]
-    found = server.post(body)
-    assert found[0] == status
-    assert told in found[1]["error"]
-    assert "\n" not in found[1]["error"]
+    body, status, message = BAD[name]
+    response = server.post(body)
+    assert response[0] == status
+    assert message in response[1]["error"]
+    assert "\n" not in response[1]["error"]
     assert server.post(GOOD) == before
 
 
 def test_another_model_or_path(server):
-    status, found = server.post(GOOD, "/v1/models/other:predict")
-    assert (status, found["error"]) == (404, "no model 'other' here; there is 'model'")
+    status, body = server.post(GOOD, "/v1/models/other:predict")
+    assert (status, body["error"]) == (404, "there is no model 'other', only 'model'")
     assert server.post(GOOD, "/v1/nothing")[0] == 404
 
 
-def test_a_nul_is_a_character_that_counts_for_nothing(server):
-    nul, none = (server.post({"instances": [x]})[1] for x in ("it\0 was", "it was"))
-    assert nul == none
+def test_a_nul_character_is_ignored(server):
+    with_nul, without = (
+        server.post({"instances": [x]})[1] for x in ("it\0 was", "it was")
+    )
+    assert with_nul == without
 
 
-def test_many_at_once_get_their_own_answers(server, folders):
+def test_each_of_many_concurrent_requests_gets_its_own_prediction(server, folders):
     texts = [
         f"{'very ' * (n % 7)}{('good', 'bad', 'a film')[n % 3]}" for n in range(60)
     ]
     expected = Model(folders["classification"]).predict(texts)
     client = Client(server.address, "model")
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        found = list(pool.map(lambda text: client.predict(text=[text])[0], texts))
-    assert [a["label"] for a in found] == [a["label"] for a in expected]
+        predictions = list(pool.map(lambda text: client.predict(text=[text])[0], texts))
+    assert [x["label"] for x in predictions] == [x["label"] for x in expected]
     np.testing.assert_allclose(
-        [answer["scores"] for answer in found],
-        [list(answer["scores"].values()) for answer in expected],
+        [prediction["scores"] for prediction in predictions],
+        [list(prediction["scores"].values()) for prediction in expected],
         atol=1e-5,
     )
 
 
-def test_questions_of_unequal_choices_at_once(serve):
+def test_concurrent_questions_with_different_numbers_of_choices(serve):
     client = Client(serve("multiple_choice").address, "model")
     rows = [["good", "bad"], ["good", "bad", "fine"], ["a", "b", "c", "d"]] * 4
 
-    def ask(choices):
+    def predict(choices):
         return client.predict(question=["it was"], choices=[choices])[0]
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        found = list(pool.map(ask, rows))
-    for choices, answer in zip(rows, found):
-        assert len(answer["scores"]) == len(choices)
-        assert answer["choice"] in choices
+        predictions = list(pool.map(predict, rows))
+    for choices, prediction in zip(rows, predictions):
+        assert len(prediction["scores"]) == len(choices)
+        assert prediction["choice"] in choices
 
 
 class TestClient:
     def test_status(self, server):
-        found = Client(server.address, "model").status()
-        assert found["model_version_status"][0]["state"] == "AVAILABLE"
+        status = Client(server.address, "model").status()
+        assert status["model_version_status"][0]["state"] == "AVAILABLE"
 
-    def test_what_the_server_refuses_is_one_line(self, server):
+    def test_a_refusal_is_one_line(self, server):
         client = Client(server.address, "other")
-        with pytest.raises(ServingError, match=r"other: no model 'other'.*\(404\)"):
+        with pytest.raises(
+            ServingError, match=r"other: there is no model 'other'.*\(404\)"
+        ):
             client.predict(text=["a"])
 
     def test_no_server(self):
         client = Client("http://127.0.0.1:9", "model", retries=1, wait=0.01)
-        with pytest.raises(ServingError, match=r"does not answer: .*Is the server up"):
+        with pytest.raises(
+            ServingError, match=r"does not respond: .*Is the server running"
+        ):
             client.predict(text=["a"])
 
     @pytest.mark.parametrize("inputs", [{"text": "a"}, {"a": ["b"], "c": []}, {}])
     def test_inputs_are_lists_of_one_length(self, server, inputs):
-        with pytest.raises(ValueError, match="lists of one length"):
+        with pytest.raises(ValueError, match="lists of the same length"):
             Client(server.address, "model").predict(**inputs)
 
-    def test_nothing_is_answered_by_nothing(self, server):
+    def test_no_records_give_no_predictions(self, server):
         assert Client(server.address, "model").predict(text=[]) == []
 
     def test_an_address_without_a_scheme_is_an_error(self):

@@ -1,4 +1,4 @@
-"""A TFLite file answers as the model does, with built-in operations alone."""
+"""A TFLite file predicts what the model predicts, with built-in operations only."""
 
 import functools
 import json
@@ -11,8 +11,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from bert_tf import Model
 from bert_tf.serving import exporting, padded
+from bert_tf.serving.adapters import ADAPTERS
 
-OTHERS = padded.OUTPUTS.keys() - {"classification", "question_answering"}
+TASKS = {name for name, adapter in ADAPTERS.items() if adapter.padded}
+OTHERS = TASKS - {"classification", "question_answering"}
 
 
 def export(folder, path, **options):
@@ -24,14 +26,14 @@ def export(folder, path, **options):
 
 @pytest.fixture(scope="module")
 def exported(folders, tmp_path_factory):
-    """function(task) -> (folder, report), written once."""
+    """function(task) → (folder, report); exports each task once."""
     home = tmp_path_factory.mktemp("lite")
 
     @functools.cache
-    def of(task):
+    def export_once(task):
         return home / task, export(folders[task], home / task)
 
-    return of
+    return export_once
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def exported(folders, tmp_path_factory):
         *(pytest.param(task, marks=pytest.mark.slow) for task in sorted(OTHERS)),
     ],
 )
-def test_answers_as_the_model_in_memory(exported, task):
+def test_it_predicts_what_the_model_predicts(exported, task):
     path, report = exported(task)
     assert report["max_abs_difference"] < 1e-5
     assert report["agreement"] == 1.0
@@ -52,7 +54,7 @@ def test_answers_as_the_model_in_memory(exported, task):
 
 
 def check_operations(path):
-    """That all of them are built in."""
+    """Asserts that all operations of a file are built in."""
     data = (path / "model.tflite").read_bytes()
     model = schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
     codes = {code.builtinCode for code in model.operatorCodes}
@@ -60,7 +62,7 @@ def check_operations(path):
     assert all(code.customCode is None for code in model.operatorCodes)
 
 
-def test_names_are_those_that_the_task_library_looks_for(exported):
+def test_the_inputs_have_the_names_that_the_task_library_expects(exported):
     path, _ = exported("classification")
     interpreter = tf.lite.Interpreter(str(path / "model.tflite"))
     names = {detail["name"] for detail in interpreter.get_input_details()}
@@ -70,7 +72,7 @@ def test_names_are_those_that_the_task_library_looks_for(exported):
 
 
 class Table:
-    """A flatbuffer's table, read by slots: the schema's own reader is in no package."""
+    """Reads a flatbuffer table by slot; no package has a reader for this schema."""
 
     def __init__(self, buffer, place):
         import flatbuffers.table
@@ -119,13 +121,13 @@ def test_metadata(exported, task, outputs):
     assert root.string(7) == "1.1.0"
     (graph,) = root.all(3)
     order = [d["name"] for d in tf.lite.Interpreter(str(path)).get_input_details()]
-    of = {
+    names = {
         "input_word_ids": "ids",
         "input_mask": "mask",
         "input_type_ids": "segment_ids",
     }
     expected = [
-        of[n.removeprefix("serving_default_").removesuffix(":0")] for n in order
+        names[n.removeprefix("serving_default_").removesuffix(":0")] for n in order
     ]
     assert [tensor.string(0) for tensor in graph.all(2)] == expected
     assert type(outputs)(tensor.string(0) for tensor in graph.all(3)) == outputs
@@ -145,12 +147,12 @@ def test_metadata(exported, task, outputs):
 
 
 @pytest.mark.slow
-def test_eight_bits_sixteen_and_any_length(folders, tmp_path):
+def test_int8_float16_and_dynamic_length(folders, tmp_path):
     report = export(folders["classification"], tmp_path / "int8", quantize="int8")
     assert report["precision"] == "int8"
     assert report["agreement"] > 0.9
     halves = export(folders["classification"], tmp_path / "16", quantize="float16")
-    # Halves round by a part in 2,048, probabilities by less.
+    # float16 rounds to 1 part in 2,048; probabilities change by less.
     assert 0 < halves["max_abs_difference"] < 1e-3
     assert report["size_bytes"] < halves["size_bytes"]
     export(folders["similarity"], tmp_path / "any", dynamic_length=True)
@@ -159,17 +161,17 @@ def test_eight_bits_sixteen_and_any_length(folders, tmp_path):
     model = Model(folders["similarity"])
     for text, ids in (("it was", [2, 10, 12, 3]), ("good", [2, 15, 3])):
         ids = np.array([ids], np.int32)
-        (found,) = runner(
+        (embedding,) = runner(
             input_word_ids=ids,
             input_mask=np.ones_like(ids),
             input_type_ids=np.zeros_like(ids),
         )["embedding"]
-        (answer,) = model.predict([text])
-        np.testing.assert_allclose(found, answer["embedding"], atol=1e-5)
+        (prediction,) = model.predict([text])
+        np.testing.assert_allclose(embedding, prediction["embedding"], atol=1e-5)
 
 
 @pytest.mark.slow
-def test_text_in_by_custom_operations(folders, tmp_path):
+def test_text_input_with_custom_operations(folders, tmp_path):
     report = export(folders["classification"], tmp_path / "text", text_input=True)
     assert report["max_abs_difference"] < 1e-5
     assert report["agreement"] == 1.0
@@ -177,7 +179,7 @@ def test_text_in_by_custom_operations(folders, tmp_path):
         export(folders["multiple_choice"], tmp_path / "no", text_input=True)
 
 
-def test_a_task_without_a_form_is_an_error(folders, tmp_path):
+def test_a_task_that_cannot_be_written_is_an_error(folders, tmp_path):
     with pytest.raises(ValueError, match="fill_mask has no form of numbers alone"):
         export(folders["fill_mask"], tmp_path / "masks")
     assert not list(tmp_path.iterdir())

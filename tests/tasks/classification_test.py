@@ -1,4 +1,4 @@
-"""Labels, features, answers and scores of classification, worked by hand."""
+"""Labels, features, predictions and scores of classification, worked by hand."""
 
 import math
 
@@ -12,9 +12,11 @@ from bert_tf.data.records.readers import Table
 from bert_tf.tasks import TASKS
 from bert_tf.tasks.classification import Classification
 
+OPTIONS = Classification.Options(max_seq_length=9)
+
 
 def table(labels, **fields):
-    """A table whose records begin on line 2, every second line."""
+    """Returns a table whose records are on every second line, from line 2."""
     columns = fields or {"text": ["7"] * len(labels)}
     records = [
         dict(zip(columns, values)) | {"label": label}
@@ -25,12 +27,12 @@ def table(labels, **fields):
 
 
 def learn(labels):
-    return Classification.learn(tiny.Tokenizer(), table(labels), max_seq_length=9)
+    return Classification.learn(tiny.Tokenizer(), table(labels), OPTIONS)
 
 
 @pytest.fixture
 def task():
-    return Classification(tiny.Tokenizer(), ["a", "b", "c"], max_seq_length=9)
+    return Classification(tiny.Tokenizer(), OPTIONS, labels=["a", "b", "c"])
 
 
 def test_is_a_task():
@@ -49,40 +51,39 @@ class TestLabels:
             (["été", "Zoo", "arm"], ["Zoo", "arm", "été"]),
         ],
     )
-    def test_numbers_in_their_order_then_words(self, labels, order):
+    def test_numbers_come_by_value_then_words(self, labels, order):
         assert learn(labels).labels == order
         assert learn(labels[::-1]).labels == order
 
-    def test_one_class_only_is_an_error(self):
+    def test_a_single_class_is_an_error(self):
         with pytest.raises(ValueError) as caught:
             learn(["yes", "yes"])
         assert "train.csv: every record has the label 'yes'" in str(caught.value)
         assert "'topic'" in str(caught.value)
 
-    def test_an_unknown_label_is_an_error_with_its_line(self, task):
+    def test_an_unknown_label_is_an_error_that_names_its_line(self, task):
         with pytest.raises(ValueError) as caught:
             task.columns(table(["a", "b", "d", "a"]))
         assert str(caught.value) == (
             "train.csv, line 6: label 'd' is not one of the model's: 'a', 'b', 'c'."
         )
 
-    def test_a_folder_remembers_them(self, task):
+    def test_a_folder_remembers_them(self):
         labels = [str(number) for number in range(11)]
-        described = Classification(
-            tiny.Tokenizer(), labels, max_seq_length=9
-        ).describe()
+        described = Classification(tiny.Tokenizer(), labels=labels).describe()
         assert described["id2label"]["10"] == "10"
         assert described["label2id"]["10"] == 10
-        # JSON may have sorted the keys as words.
+        # JSON may have sorted the keys as strings.
         extra = {"id2label": dict(sorted(described["id2label"].items()))}
         restored = Classification.restore(
-            tiny.Tokenizer(), BertConfig(extra=extra), {}, max_seq_length=9
+            tiny.Tokenizer(), BertConfig(extra=extra), {"max_seq_length": 9}
         )
         assert restored.labels == labels
+        assert restored.options.max_seq_length == 9
 
     def test_a_folder_without_labels_has_two(self):
         restored = Classification.restore(
-            tiny.Tokenizer(), BertConfig(), {}, max_seq_length=9
+            tiny.Tokenizer(), BertConfig(), {"max_seq_length": 9}
         )
         assert restored.labels == ["LABEL_0", "LABEL_1"]
 
@@ -114,7 +115,7 @@ class TestFeatures:
                 "label": tf.constant([2]),
             }
         )
-        # Nine pieces at most: three special, three of each text.
+        # At most nine tokens: three special ones and three of each text.
         assert example["input_ids"].to_list() == [[2, 7, 8, 9, 3, 12, 13, 14, 3]]
         assert example["segment_ids"].to_list() == [[0, 0, 0, 0, 0, 1, 1, 1, 1]]
         assert example["label"].numpy().tolist() == [2]
@@ -122,7 +123,7 @@ class TestFeatures:
 
 def test_model_has_an_output_for_each_label(task):
     model = task.build(tiny.backbone())
-    assert model({"input_ids": np.array([[2, 7, 3]])}).shape == (1, 3)
+    assert model({"input_ids": np.array([[2, 7, 3]])}).shape == (1, 3)  # A tensor.
 
 
 class TestLoss:
@@ -131,41 +132,40 @@ class TestLoss:
         assert weights["classification"].numpy().tolist() == [1.0, 1.0]
         assert weights["classification"].dtype == tf.float32
 
-    def test_is_the_surprise_at_the_label(self, task):
+    def test_is_the_cross_entropy(self, task):
         logits = tf.math.log([[1.0, 2.0, 1.0], [3.0, 1.0, 4.0]])
-        losses = task.losses({"label": tf.constant([1, 2])}, logits)
+        losses = task.losses({"label": tf.constant([1, 2])}, task.named(logits))
         expected = [math.log(4 / 2), math.log(8 / 4)]
         np.testing.assert_allclose(losses["classification"], expected, rtol=1e-6)
 
 
 class TestPredict:
     def test_label_and_probabilities(self, task):
-        answers = task.predict(np.log([[1.0, 2.0, 1.0], [6.0, 1.0, 1.0]]))
-        assert [answer["label"] for answer in answers] == ["b", "a"]
-        assert answers[0]["scores"] == pytest.approx({"a": 0.25, "b": 0.5, "c": 0.25})
-        assert answers[1]["scores"] == pytest.approx(
-            {"a": 0.75, "b": 0.125, "c": 0.125}
-        )
-        assert list(answers[0]["scores"]) == ["a", "b", "c"]
+        logits = np.log([[1.0, 2.0, 1.0], [6.0, 1.0, 1.0]])
+        first, second = task.predict({"logits": logits}, {})
+        assert (first["label"], second["label"]) == ("b", "a")
+        assert first["scores"] == pytest.approx({"a": 0.25, "b": 0.5, "c": 0.25})
+        assert second["scores"] == pytest.approx({"a": 0.75, "b": 0.125, "c": 0.125})
+        assert list(first["scores"]) == ["a", "b", "c"]
 
     def test_probabilities_sum_to_1_however_large_the_logits(self, task):
         logits = np.array([[1000.0, 999.0, -1000.0], [-800, -800, -800]], np.float32)
-        for answer in task.predict(logits):
-            assert sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-12)
+        for prediction in task.predict({"logits": logits}, {}):
+            assert sum(prediction["scores"].values()) == pytest.approx(1.0, abs=1e-12)
 
-    def test_answers_are_plain_json(self, task):
-        (answer,) = task.predict(np.zeros([1, 3], np.float32))
-        assert all(type(score) is float for score in answer["scores"].values())
+    def test_predictions_are_plain_json(self, task):
+        (prediction,) = task.predict({"logits": np.zeros([1, 3], np.float32)}, {})
+        assert all(type(score) is float for score in prediction["scores"].values())
 
 
-# True a a a b b c, answered a a b b c c.
+# The labels are a a a b b c, the predictions a a b b c c.
 TRUTH = {"label": np.array([0, 0, 0, 1, 1, 2])}
-LOGITS = math.log(2) * np.eye(3)[[0, 0, 1, 1, 2, 2]]
+OUTPUTS = {"logits": math.log(2) * np.eye(3)[[0, 0, 1, 1, 2, 2]]}
 
 
 class TestScore:
     def test_by_hand(self, task):
-        scores = task.score(TRUTH, LOGITS)
+        scores = task.score(TRUTH, OUTPUTS)
         assert scores["accuracy"] == pytest.approx(4 / 6)
         assert scores["confusion_matrix"] == [[2, 1, 0], [0, 1, 1], [0, 0, 1]]
         by_hand = {"a": (1, 2 / 3, 0.8, 3), "b": (0.5, 0.5, 0.5, 2)}
@@ -176,11 +176,12 @@ class TestScore:
         assert scores["macro_f1"] == pytest.approx((0.8 + 0.5 + 2 / 3) / 3)
         # (4·6 - 3·2 - 2·2 - 1·2) / sqrt((36 - 12)·(36 - 14)).
         assert scores["mcc"] == pytest.approx(12 / math.sqrt(24 * 22))
-        # An answer has probability 1/2, another label 1/4.
+        # The predicted label has probability 1/2, the others 1/4.
         assert scores["loss"] == pytest.approx((4 * math.log(2) + 2 * math.log(4)) / 6)
 
     def test_a_label_that_never_occurs(self, task):
-        scores = task.score({"label": np.array([0, 1])}, np.eye(3)[[0, 1]])
+        outputs = {"logits": np.eye(3)[[0, 1]]}
+        scores = task.score({"label": np.array([0, 1])}, outputs)
         assert scores["per_class"]["c"] == {
             "precision": 0.0,
             "recall": 0.0,

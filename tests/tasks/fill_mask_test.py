@@ -1,4 +1,4 @@
-"""Masks filled: against the reference, in any batch; what a user gets wrong."""
+"""Predictions for [MASK]: as in the NumPy reference, in any batch; and bad input."""
 
 import json
 import pathlib
@@ -9,20 +9,19 @@ import reference
 import tiny
 import tiny_folder
 
-from bert_tf import run
+import bert_tf
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig
 from bert_tf.data.records.readers import Table
-from bert_tf.data.rows.pipeline import evaluation_rows
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
-from bert_tf.tasks import ANSWERING, TASKS, task_of
+from bert_tf.tasks import TASKS, find_task, task_of
 from bert_tf.tasks.fill_mask import FillMask
 from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.tensorflow.evaluation import make_predictor
 
 VOCAB = tiny_folder.VOCAB
-# Pieces of each example as they are framed; 2 is [CLS], 3 [SEP], 4 [MASK].
+# Token ids of each framed example; 2 is [CLS], 3 [SEP], 4 [MASK].
 SINGLE = {
     "the film is [MASK] .": [2, 9, 14, 11, 4, 5, 3],
     "[MASK][MASK] , [MASK]": [2, 4, 4, 6, 4, 3],
@@ -38,11 +37,11 @@ PAIRS = {
 
 def task(**options):
     tokenizer = BertTokenizer(VOCAB, keep_special_tokens=True)
-    return FillMask(tokenizer, **{"max_seq_length": 12} | options)
+    return FillMask(tokenizer, FillMask.Options(**{"max_seq_length": 12} | options))
 
 
 def table(texts):
-    """A table whose records begin on line 2."""
+    """Returns a table whose records begin on line 2."""
     records = [
         {"text": text}
         if isinstance(text, str)
@@ -52,51 +51,73 @@ def table(texts):
     return Table("x.jsonl", records, list(range(2, 2 + len(records))), {}, "")
 
 
-def guesses(weights, pieces, top_k):
-    """[(piece, probability)] of each mask, by the NumPy reference."""
-    pieces = np.array(pieces)
-    after = np.arange(len(pieces)) > np.argmax(pieces == 3)
-    places = np.flatnonzero(pieces == 4)
-    logits = reference.guess(weights, tiny.CONFIG, pieces, places, after.astype(int))
-    chances = reference.softmax(logits)
-    # The word table has more rows than the vocabulary has pieces.
-    order = np.argsort(-chances[:, : len(VOCAB)])[:, :top_k]
+def best_tokens(weights, ids, top_k):
+    """Returns [(token, probability), …] of each mask, by the NumPy reference."""
+    ids = np.array(ids)
+    segments = np.arange(len(ids)) > np.argmax(ids == 3)
+    places = np.flatnonzero(ids == 4)
+    logits = reference.predict_masked(
+        weights, tiny.CONFIG, ids, places, segments.astype(int)
+    )
+    probabilities = reference.softmax(logits)
+    # The word table has more rows than the vocabulary has tokens.
+    order = np.argsort(-probabilities[:, : len(VOCAB)])[:, :top_k]
     return [
-        [(VOCAB[piece], chances[mask, piece]) for piece in best]
+        [(VOCAB[id_], probabilities[mask, id_]) for id_ in best]
         for mask, best in enumerate(order)
     ]
 
 
 @pytest.fixture(scope="module")
 def filling():
+    """Returns a task, its model and the predictor of the model's outputs."""
     top3 = task(top_k=3)
     model = tiny.fill(top3.build(tiny.backbone()), seed=7)
     return top3, model, make_predictor(model)
 
 
-class TestGuesses:
+class TestPredictions:
     @pytest.mark.parametrize("batch_size", [1, 3])
     @pytest.mark.parametrize("texts", [SINGLE, PAIRS], ids=["single", "pairs"])
-    def test_are_the_references_in_any_batch(self, filling, texts, batch_size):
+    def test_equal_the_references_in_any_batch(self, filling, texts, batch_size):
         top3, model, predictor = filling
         columns = top3.columns(table(texts))
-        rows = evaluation_rows(columns, top3.features, batch_size=batch_size)
-        answers = top3.predict(predictor(rows, len(texts)))
+        examples = top3.examples(columns)
+        rows = top3.evaluation_rows(examples, batch_size=batch_size)
+        outputs = predictor(rows, top3.count(examples))
+        predictions = top3.predict(top3.collect(columns, examples, outputs), columns)
         weights = tiny.arrays(model)
-        for answer, pieces in zip(answers, texts.values(), strict=True):
-            expected = guesses(weights, pieces, 3)
-            assert [[g["token"] for g in of] for of in answer["tokens"]] == [
-                [token for token, _ in of] for of in expected
+        for prediction, ids in zip(predictions, texts.values(), strict=True):
+            expected = best_tokens(weights, ids, 3)
+            masks = prediction["tokens"]
+            assert [[best["token"] for best in mask] for mask in masks] == [
+                [token for token, _ in mask] for mask in expected
             ]
             np.testing.assert_allclose(
-                [[g["probability"] for g in of] for of in answer["tokens"]],
-                [[share for _, share in of] for of in expected],
+                [[best["probability"] for best in mask] for mask in masks],
+                [[probability for _, probability in mask] for mask in expected],
                 atol=1e-5,
             )
 
+    def test_outputs_have_names_and_dtypes(self, filling):
+        _, model, _ = filling
+        ids = np.array([[2, 9, 4, 4, 3], [2, 4, 3, 0, 0]])
+        places = np.array([[2, 3], [1, -1]], np.int32)
+        batch = {"input_ids": ids, "input_mask": ids > 0, "mask_places": places}
+        outputs = model(batch)
+        assert set(outputs) == {"ids", "probabilities"}
+        assert outputs["ids"].dtype == "int32"
+        assert outputs["probabilities"].dtype == "float32"
+        for array in outputs.values():
+            assert array.shape == (2, 2, 3)
+            assert not array.numpy()[1, 1].any()  # Padding.
+
     def test_are_plain_json(self):
-        outputs = np.array([[[[7, 14], [0.5, 0.25]], [[0, 0], [0, 0]]]], np.float32)
-        assert json.loads(json.dumps(task().predict(outputs))) == [
+        outputs = {
+            "ids": np.array([[[7, 14], [0, 0]]], np.int32),
+            "probabilities": np.array([[[0.5, 0.25], [0, 0]]], np.float32),
+        }
+        assert json.loads(json.dumps(task().predict(outputs, {}))) == [
             {
                 "tokens": [
                     [
@@ -122,23 +143,23 @@ class TestColumns:
             *([2, 5], [3, -1], [2, -1]),
         ]
 
-    def test_many_texts_are_cut_bit_by_bit(self, monkeypatch):
+    def test_many_texts_are_tokenized_in_parts(self, monkeypatch):
         whole = task().columns(table(SINGLE))["mask_places"]
-        monkeypatch.setattr("bert_tf.tasks.fill_mask._AT_ONCE", 3)
+        monkeypatch.setattr("bert_tf.tasks.fill_mask._TEXTS_AT_ONCE", 3)
         np.testing.assert_array_equal(
             task().columns(table(SINGLE))["mask_places"], whole
         )
 
-    def refuse(self, text, says):
+    def refuse(self, text, message):
         with pytest.raises(ValueError) as caught:
             task().columns(table(["a [MASK]", text]))
-        assert str(caught.value) == f"x.jsonl, line 3: {says}"
+        assert str(caught.value) == f"x.jsonl, line 3: {message}"
 
     def test_nothing_to_fill(self):
         self.refuse(
             "it was [mask]",
-            "there is no [MASK] to fill in 'it was [mask]'. Write it where a word is "
-            "missing; for anything else, fine-tune the model first.",
+            "there is no [MASK] to fill in 'it was [mask]'. Write [MASK] where a word is "
+            "missing; for other predictions, fine-tune the model first.",
         )
 
     def test_cut_off(self):
@@ -155,16 +176,24 @@ class TestColumns:
             task().columns(table(["a a a a a a a a a a [MASK]"]))
 
 
-class TestWhoAnswers:
-    def test_it_is_no_task_to_train(self):
-        assert ANSWERING.keys() - TASKS.keys() == {"fill_mask", "features"}
+class TestTask:
+    def test_it_cannot_be_trained(self):
+        assert {name for name, kind in TASKS.items() if not kind.scored} == {
+            "fill_mask",
+            "features",
+        }
+        assert find_task("fill_mask") is FillMask
         with pytest.raises(ValueError, match="one of .*; received 'fill_mask'"):
-            run.FinetuneConfig(
+            find_task("fill_mask", scored=True)
+
+    def test_fine_tuning_refuses_it(self):
+        with pytest.raises(ValueError, match="one of .*; received 'fill_mask'"):
+            bert_tf.FinetuneConfig(
                 task="fill_mask", model="x", train_file="x", output_dir="x"
             )
 
     @pytest.mark.parametrize("name", ["BertForPreTraining", "BertForMaskedLM"])
-    def test_folders_are_known_by_their_class(self, name):
+    def test_the_class_in_config_json_tells_the_task(self, name):
         config = BertConfig(extra={"architectures": [name]})
         assert task_of(config, {}) == "fill_mask"
         assert task_of(config, {"task": "regression"}) == "regression"
@@ -172,14 +201,14 @@ class TestWhoAnswers:
         assert task_of(encoder, {}) == "classification"
 
     @pytest.mark.parametrize("top_k", [0, len(VOCAB) + 1])
-    def test_how_many_guesses(self, top_k):
+    def test_top_k_out_of_range_is_an_error(self, top_k):
         with pytest.raises(ValueError, match=f"from 1 to 19, .* received {top_k}"):
             task(top_k=top_k)
 
-    def test_vocabulary_without_mask(self):
-        tokenizer = BertTokenizer([piece for piece in VOCAB if piece != "[MASK]"])
+    def test_a_vocabulary_without_mask_is_an_error(self):
+        tokenizer = BertTokenizer([token for token in VOCAB if token != "[MASK]"])
         with pytest.raises(ValueError, match=r"the vocabulary has no \[MASK\]"):
-            FillMask(tokenizer, max_seq_length=12)
+            FillMask(tokenizer)
 
 
 @pytest.fixture(scope="module")
@@ -193,39 +222,41 @@ def home(tmp_path_factory):
 
 @pytest.mark.usefixtures("home")
 class TestFolder:
-    def ask(self, **config):
+    def predict(self, **config):
         pathlib.Path("x.jsonl").write_text(
             '{"text": "it [MASK] a", "text_pair": "film [MASK]"}\n'
         )
-        (answer,) = run.predict(
-            run.PredictConfig(input_file="x.jsonl", top_k=4, **config)
+        (prediction,) = bert_tf.predict(
+            bert_tf.PredictConfig(input_file="x.jsonl", top_k=4, **config)
         )
-        return answer["tokens"]
+        return prediction["tokens"]
 
-    def test_masks_are_special_whatever_a_folder_of_googles_says(self):
+    def test_masks_stay_special_in_a_folder_that_splits_special_tokens(self):
         model = BertPretrainer(BertBackbone(tiny_folder.CONFIG))
         folders.load_weights("bert", model)
         parts = folders.read("bert")
-        parts.config.extra.pop("architectures")  # Google's names no class.
+        parts.config.extra.pop("architectures")  # Google's config.json names no class.
         parts.tokenizer["split_special_tokens"] = True
         arrays = {weight.path: weight.numpy() for weight in model.weights}
         folders.write_google("tf1", arrays, parts)
-        answers = self.ask(model="tf1", task="fill_mask")
-        assert [len(of_mask) for of_mask in answers] == [4, 4]
-        assert answers == self.ask(model="bert")
+        predictions = self.predict(model="tf1", task="fill_mask")
+        assert [len(mask) for mask in predictions] == [4, 4]
+        assert predictions == self.predict(model="bert")
         with pytest.raises(ValueError, match="no such trained head"):
-            self.ask(model="tf1")
+            self.predict(model="tf1")
 
-    def test_there_is_nothing_to_score(self):
+    def test_evaluation_is_refused(self):
         pathlib.Path("labelled.tsv").write_text("text\tlabel\na\tb\nit\tc\n")
         with pytest.raises(ValueError) as caught:
-            run.evaluate(run.EvaluateConfig(model="bert", eval_file="labelled.tsv"))
+            bert_tf.evaluate(
+                bert_tf.EvaluateConfig(model="bert", eval_file="labelled.tsv")
+            )
         assert str(caught.value) == (
-            "the model's task is fill_mask, which has no labels to score on. Fine-tune "
-            "the model first; masked words are scored by pretrain.py, with "
-            "eval_data_dir."
+            "the model's task is fill_mask, which has no labels to score predictions "
+            "with. Fine-tune the model first; masked tokens are scored by pretrain.py "
+            "with eval_data_dir."
         )
 
-    def test_encoder_alone(self):
-        with pytest.raises(ValueError, match="for masked words, pretrain them"):
-            self.ask(model="encoder", task="fill_mask")
+    def test_an_encoder_alone_has_no_such_head(self):
+        with pytest.raises(ValueError, match="to predict masked words, pretrain them"):
+            self.predict(model="encoder", task="fill_mask")

@@ -1,4 +1,4 @@
-"""Class weights as a flag writes them; counts become scores."""
+"""Class weights in the form of the flag; scores of labels from counts."""
 
 import numpy as np
 import pytest
@@ -22,17 +22,17 @@ def test_weights(text, weights):
     assert parse_weights(text, LABELS, COUNTS) == pytest.approx(weights)
 
 
-def test_balanced_gives_all_labels_the_same():
+def test_balanced_gives_all_labels_the_same_total():
     weights = parse_weights("balanced", LABELS, COUNTS)
     assert [w * n for w, n in zip(weights, COUNTS)] == pytest.approx([10 / 3] * 3)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("balance", "must be balanced or label=weight,…; received 'balance'."),
-        ("yess=2", "names 'yess', which is no label of the training data. Did you"),
-        ("x=2", "no label of the training data. The labels are 'no', 'yes', 'a=b'."),
+        ("yess=2", "names 'yess', which is not a label of the training data. Did you"),
+        ("x=2", "not a label of the training data. The labels are 'no', 'yes', 'a=b'."),
         ("yes=2,yes=3", "class_weights names 'yes' twice"),
         ("yes=0", "the weight of 'yes' must be a number above 0; received '0'."),
         ("yes=-1", "must be a number above 0; received '-1'."),
@@ -41,16 +41,16 @@ def test_balanced_gives_all_labels_the_same():
         ("yes=much", "must be a number above 0; received 'much'."),
     ],
 )
-def test_what_is_wrong_with_weights_is_said(text, says):
+def test_wrong_weights_are_an_error(text, message):
     with pytest.raises(ValueError) as caught:
         parse_weights(text, LABELS, COUNTS)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_class_scores_by_hand():
-    right, answered, true = map(np.array, ([2, 0, 0], [3, 1, 0], [4, 0, 0]))
-    scores = class_scores(LABELS, right, answered, true)
+    right, predicted, true = map(np.array, ([2, 0, 0], [3, 1, 0], [4, 0, 0]))
+    scores = class_scores(LABELS, right, predicted, true)
     assert scores["no"] == {
         "precision": 2 / 3,
         "recall": 0.5,

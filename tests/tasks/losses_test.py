@@ -1,4 +1,4 @@
-"""Losses and their gradients are those of PyTorch, as transformers uses them.
+"""Losses and their gradients equal those of PyTorch, as transformers uses them.
 
 fixtures/make_losses.py computed the expected values.
 """
@@ -21,12 +21,12 @@ EXPECTED = json.loads(
 
 
 def loss_and_gradient(task, label):
-    """Of a batch, as training/step.py sums it."""
+    """Returns the loss of a batch, summed as in training, and its gradient."""
     logits, rows = tf.constant(EXPECTED["logits"]), {"label": tf.constant(label)}
     weights = task.weights(rows)[task.name]
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        losses = task.losses(rows, logits)[task.name]
+        losses = task.losses(rows, task.named(logits))[task.name]
         loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
     return {"loss": float(loss), "gradient": tape.gradient(loss, logits).numpy()}
 
@@ -42,18 +42,22 @@ def assert_equal(received, expected):
     ids=lambda case: f"{case['class_weights']} {case['label_smoothing']}",
 )
 def test_classification(case):
-    options = {name: case[name] for name in ("class_weights", "label_smoothing")}
-    task = Classification(tiny.Tokenizer(), "abc", max_seq_length=9, **options)
+    task = Classification(
+        tiny.Tokenizer(),
+        Classification.Options(label_smoothing=case["label_smoothing"]),
+        labels="abc",
+        class_weights=case["class_weights"],
+    )
     assert_equal(loss_and_gradient(task, EXPECTED["classes"]), case)
 
 
 def test_multi_label():
-    task = MultiLabel(tiny.Tokenizer(), "abc", max_seq_length=9)
+    task = MultiLabel(tiny.Tokenizer(), labels="abc")
     marks = np.array(EXPECTED["marks"], np.uint8)
     assert_equal(loss_and_gradient(task, marks), EXPECTED["multi_label"])
 
 
 def test_regression():
-    task = Regression(tiny.Tokenizer(), max_seq_length=9)
+    task = Regression(tiny.Tokenizer())
     numbers = np.array(EXPECTED["numbers"], np.float32)
     assert_equal(loss_and_gradient(task, numbers), EXPECTED["regression"])

@@ -1,4 +1,4 @@
-"""Choices: pairs, logits, answers and scores, worked by hand."""
+"""Choices: pairs, logits, predictions and scores, worked by hand."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ RECORDS = [
 
 @pytest.fixture
 def task():
-    return MultipleChoice(tiny.Tokenizer(), max_seq_length=9)
+    return MultipleChoice(tiny.Tokenizer(), MultipleChoice.Options(max_seq_length=9))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def columns(task):
     return task.columns(Table("a.jsonl", RECORDS, [1, 2], {}, ""))
 
 
-def test_is_a_task_and_known_by_its_class():
+def test_the_class_in_config_json_tells_the_task():
     assert TASKS["multiple_choice"] is MultipleChoice
     config = BertConfig(extra={"architectures": ["BertForMultipleChoice"]})
     assert task_of(config, {}) == "multiple_choice"
@@ -48,28 +48,29 @@ def test_each_choice_makes_a_pair(task, columns):
     assert int(example["num_choices"]) == 3
 
 
-def test_the_model_gives_a_row_a_question(task, columns):
+def test_the_model_returns_a_row_of_logits_for_each_question(task, columns):
     rows = pack(task.features({n: tf.constant(c) for n, c in columns.items()}))
     model = task.build(tiny.backbone())
-    logits = model(rows).numpy()
+    logits = model(rows)["logits"].numpy()
     assert logits.shape == (2, 3)
     pooled = model.backbone(rows)["pooled_output"].numpy()
     expected = pooled @ model.classifier.kernel.numpy() + model.classifier.bias.numpy()
     np.testing.assert_allclose(logits.ravel(), expected.ravel(), atol=1e-5)
     weights = task.weights(rows)["multiple_choice"]
     assert weights.numpy().tolist() == [1, 1]
-    losses = task.losses(rows, tf.constant(logits))["multiple_choice"].numpy()
-    surprises = np.log(np.exp(logits).sum(-1)) - logits[[0, 1], [2, 0]]
-    np.testing.assert_allclose(losses, surprises, atol=1e-5)
+    outputs = {"logits": tf.constant(logits)}
+    losses = task.losses(rows, outputs)["multiple_choice"].numpy()
+    expected = np.log(np.exp(logits).sum(-1)) - logits[[0, 1], [2, 0]]
+    np.testing.assert_allclose(losses, expected, atol=1e-5)
 
 
-def test_answers_and_scores(task, columns):
-    logits = np.log([[1, 2, 5], [2, 7, 1]])
-    first, second = task.predict(logits, columns)
+def test_predictions_and_scores(task, columns):
+    outputs = {"logits": np.log([[1, 2, 5], [2, 7, 1]])}
+    first, second = task.predict(outputs, columns)
     assert first["choice"] == "11"
     np.testing.assert_allclose(first["scores"], [1 / 8, 2 / 8, 5 / 8])
     assert second["choice"] == "15"
-    scores = task.score(columns, logits)
+    scores = task.score(columns, outputs)
     assert scores["accuracy"] == 0.5
     assert scores["loss"] == pytest.approx(-(np.log(5 / 8) + np.log(0.2)) / 2)
-    assert task.hits(columns, logits).tolist() == [1, 0]
+    assert task.hits(columns, outputs).tolist() == [1, 0]

@@ -1,4 +1,4 @@
-"""Numbers, loss, answers and scores of regression, worked by hand."""
+"""Numbers, loss, predictions and scores of regression, worked by hand."""
 
 import math
 
@@ -14,7 +14,7 @@ from bert_tf.tasks.regression import Regression
 
 
 def table(labels):
-    """A table whose records begin on line 2."""
+    """Returns a table whose records begin on line 2."""
     records = [{"text": "7", "text_pair": "8 9", "label": label} for label in labels]
     lines = list(range(2, 2 + len(labels)))
     columns = {"text": "sentence1", "text_pair": "sentence2", "label": "score"}
@@ -23,14 +23,14 @@ def table(labels):
 
 @pytest.fixture
 def task():
-    return Regression(tiny.Tokenizer(), max_seq_length=9)
+    return Regression(tiny.Tokenizer(), Regression.Options(max_seq_length=9))
 
 
 def test_is_a_task():
     assert TASKS["regression"] is Regression
 
 
-def test_folder_is_known_by_its_problem_type_or_its_single_label(task):
+def test_a_problem_type_or_a_single_label_tells_the_task_of_a_folder(task):
     described = task.describe()
     assert described["problem_type"] == "regression"
     assert described["id2label"] == {"0": "LABEL_0"}
@@ -55,7 +55,7 @@ class TestColumns:
         assert task.columns(unlabelled).keys() == {"text"}
 
     @pytest.mark.parametrize("label", ["good", "nan", "inf", "1,5", ""])
-    def test_no_number(self, task, label):
+    def test_a_label_that_is_not_a_number_is_an_error(self, task, label):
         with pytest.raises(ValueError) as caught:
             task.columns(table(["1", label]))
         assert str(caught.value) == (
@@ -63,9 +63,11 @@ class TestColumns:
             f"{label!r}."
         )
 
-    def test_a_constant_teaches_nothing(self):
+    def test_equal_numbers_are_an_error(self):
         with pytest.raises(ValueError, match=r"sts.tsv: every record has the number"):
-            Regression.learn(tiny.Tokenizer(), table(["1", "1.0"]), max_seq_length=9)
+            Regression.learn(
+                tiny.Tokenizer(), table(["1", "1.0"]), Regression.Options()
+            )
 
 
 def test_features_and_model(task):
@@ -79,30 +81,34 @@ def test_features_and_model(task):
 
 def test_loss_is_the_squared_error_and_each_example_weighs_one(task):
     rows = {"label": tf.constant([1.0, -2.0])}
-    losses = task.losses(rows, tf.constant([[3.0], [-2.5]]))["regression"]
+    outputs = {"logits": tf.constant([[3.0], [-2.5]])}
+    losses = task.losses(rows, outputs)["regression"]
     assert losses.numpy().tolist() == [4.0, 0.25]
     assert task.weights(rows)["regression"].numpy().tolist() == [1.0, 1.0]
 
 
-def test_answers_are_plain_json(task):
-    answers = task.predict(np.array([[0.5], [-3.0]], np.float32))
-    assert answers == [{"score": 0.5}, {"score": -3.0}]
-    assert all(type(answer["score"]) is float for answer in answers)
+def test_predictions_are_plain_json(task):
+    outputs = {"logits": np.array([[0.5], [-3.0]], np.float32)}
+    predictions = task.predict(outputs, {})
+    assert predictions == [{"score": 0.5}, {"score": -3.0}]
+    assert all(type(prediction["score"]) is float for prediction in predictions)
 
 
 class TestScore:
     def test_by_hand(self, task):
         truth = {"label": np.array([1, 2, 3, 4], np.float32)}
-        scores = task.score(truth, np.array([[1], [3], [2], [10]], np.float32))
-        # Deviations -1.5 -0.5 0.5 1.5 and -3 -1 -2 6.
+        logits = np.array([[1], [3], [2], [10]], np.float32)
+        scores = task.score(truth, {"logits": logits})
+        # Deviations from the means: -1.5 -0.5 0.5 1.5 and -3 -1 -2 6.
         assert scores["pearson"] == pytest.approx(13 / math.sqrt(5 * 50))
         assert scores["spearman"] == pytest.approx(1 - 6 * 2 / (4 * 15))
         assert scores["mse"] == scores["loss"] == (0 + 1 + 1 + 36) / 4
 
-    @pytest.mark.parametrize(("truth", "answer"), [([2, 2], [1, 3]), ([1, 3], [2, 2])])
-    def test_a_constant_has_no_correlation(self, task, truth, answer):
-        scores = task.score(
-            {"label": np.array(truth, np.float32)},
-            np.array(answer, np.float32)[:, None],
-        )
+    @pytest.mark.parametrize(
+        ("truth", "predicted"), [([2, 2], [1, 3]), ([1, 3], [2, 2])]
+    )
+    def test_a_constant_has_no_correlation(self, task, truth, predicted):
+        columns = {"label": np.array(truth, np.float32)}
+        logits = np.array(predicted, np.float32)[:, None]
+        scores = task.score(columns, {"logits": logits})
         assert scores == {"pearson": 0.0, "spearman": 0.0, "mse": 1.0, "loss": 1.0}

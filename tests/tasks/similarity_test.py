@@ -1,4 +1,4 @@
-"""Embeddings: pooling, losses, answers and scores, worked by hand."""
+"""Embeddings: pooling, losses, predictions and scores, worked by hand."""
 
 import json
 
@@ -12,7 +12,7 @@ from bert_tf.config import BertConfig
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
 from bert_tf.models.finetuning import Embedder
-from bert_tf.tasks import TASKS, metric_of, read_options, task_of
+from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.similarity import Similarity
 
 PAIRS = [("7 8", "9"), ("10", "11 12 13"), ("14", "15")]
@@ -26,66 +26,79 @@ def table(labels=None):
 
 
 def make(**options):
-    return Similarity(tiny.Tokenizer(), max_seq_length=9, **options)
+    options = Similarity.Options(max_seq_length=9, **options)
+    return Similarity(tiny.Tokenizer(), options)
 
 
 def tensors(columns):
     return {name: tf.constant(array) for name, array in columns.items()}
 
 
-def test_is_a_task_and_known_by_its_pooling():
+def test_files_of_sentence_transformers_tell_the_task():
     assert TASKS["similarity"] is Similarity
     assert task_of(BertConfig(), {"pooling": "mean"}) == "similarity"
 
 
 class TestLearning:
     def test_labels_above_1_are_scaled(self):
-        options = {"max_seq_length": 9, "pooling": "", "similarity_loss": ""}
-        task = Similarity.learn(tiny.Tokenizer(), table(["5", "0", "2"]), **options)
-        assert (task.scale, task.pooling, task.similarity_loss) == (5, "mean", "cosine")
+        options = Similarity.Options(max_seq_length=9)
+        assert (options.pooling, options.similarity_loss) == ("mean", "cosine")
+        task = Similarity.learn(tiny.Tokenizer(), table(["5", "0", "2"]), options)
+        assert (task.scale, task.options) == (5, options)
         columns = task.columns(table(["5", "0", "2"]))
         np.testing.assert_allclose(columns["label"], [1, 0, 0.4])
-        task = Similarity.learn(tiny.Tokenizer(), table(["0.5", "-1", "0"]), **options)
+        task = Similarity.learn(tiny.Tokenizer(), table(["0.5", "-1", "0"]), options)
         assert task.scale == 1
 
+    def test_a_folder_remembers_scale_and_options(self):
+        task = make(pooling="cls")
+        task.scale, task.normalize = 5.0, False
+        restored = Similarity.restore(
+            task.tokenizer, BertConfig(), task.settings({}) | {"other": 1}
+        )
+        assert restored.options == task.options
+        assert (restored.scale, restored.normalize) == (5.0, False)
+
     @pytest.mark.parametrize(
-        ("options", "told"),
+        ("options", "message"),
         [
             ({"pooling": "max"}, "pooling must be one of mean, cls; received 'max'"),
             ({"similarity_loss": "x"}, "similarity_loss must be one of"),
         ],
     )
-    def test_an_unknown_option_is_an_error(self, options, told):
-        with pytest.raises(ValueError, match=told):
+    def test_an_unknown_option_is_an_error(self, options, message):
+        with pytest.raises(ValueError, match=message):
             make(**options)
 
     def test_single_texts_and_one_label_are_errors(self):
-        options = {"max_seq_length": 9, "pooling": "", "similarity_loss": ""}
+        options = Similarity.Options(max_seq_length=9)
         single = Table("a.tsv", [{"text": "7", "label": "1"}], [1], {}, "")
-        with pytest.raises(ValueError, match="pairs of texts, and these are single"):
-            Similarity.learn(tiny.Tokenizer(), single, **options)
+        with pytest.raises(
+            ValueError, match="pairs of texts, but each record has a single"
+        ):
+            Similarity.learn(tiny.Tokenizer(), single, options)
         with pytest.raises(ValueError, match="every pair has the label 1"):
-            Similarity.learn(tiny.Tokenizer(), table(["1", "1", "1"]), **options)
+            Similarity.learn(tiny.Tokenizer(), table(["1", "1", "1"]), options)
 
-    def test_what_hangs_on_the_loss(self):
+    def test_metric_and_labels_depend_on_the_loss(self):
         for loss, metric, labels in (
             ("cosine", "spearman", True),
             ("negatives", "mrr", False),
         ):
             task = make(similarity_loss=loss)
             options = {"similarity_loss": loss}
-            assert task.metric == metric_of(Similarity, options) == metric
-            assert read_options(Similarity, options) == {"with_labels": labels}
+            assert task.metric == Similarity.metric_of(options) == metric
+            assert Similarity.read_options(options) == {"with_labels": labels}
             assert task.couples_examples is not labels
 
 
 class TestEmbedder:
     @pytest.mark.parametrize("pooling", ["mean", "cls"])
-    def test_pools_an_examples_own_tokens(self, pooling):
+    def test_pools_only_the_tokens_of_an_example(self, pooling):
         rows = pack(make().features(tensors(make().columns(table()))))
         backbone = tiny.backbone()
         embedder = Embedder(backbone, pooling=pooling, normalize=False)
-        vectors = embedder(rows).numpy()
+        vectors = embedder(rows)["embeddings"].numpy()
         assert vectors.shape == (3, 2, 21)
         texts = [text for pair in PAIRS for text in pair]
         for vector, text in zip(vectors.reshape(6, 21), texts):
@@ -97,30 +110,30 @@ class TestEmbedder:
     def test_a_padded_batch_gives_the_same(self):
         embedder = Embedder(tiny.backbone(), normalize=True)
         example = make().features(tensors(make().columns(table())))
-        rows = embedder(pack(example)).numpy()
+        rows = embedder(pack(example))["embeddings"].numpy()
         mask = tf.ones_like(example["input_ids"]).to_tensor()
         padded = {"input_ids": example["input_ids"].to_tensor(), "input_mask": mask}
-        alone = embedder(padded).numpy()
+        alone = embedder(padded)["embeddings"].numpy()
         assert alone.shape == (6, 1, 21)
         np.testing.assert_allclose(alone.reshape(rows.shape), rows, atol=2e-6)
         np.testing.assert_allclose(np.linalg.norm(rows, axis=-1), 1, atol=1e-6)
 
 
-class TestLoss:
-    EMBEDDINGS = np.array(
-        [[[1, 0], [3, 4]], [[0, 2], [0, 5]], [[1, 1], [1, 0]]], np.float32
-    )
+EMBEDDINGS = np.array([[[1, 0], [3, 4]], [[0, 2], [0, 5]], [[1, 1], [1, 0]]], "float32")
+OUTPUTS = {"embeddings": EMBEDDINGS}
 
+
+class TestLoss:
     def test_cosine(self):
         rows = {"label": tf.constant([0.6, 0.0, 1.0])}
-        losses = make().losses(rows, tf.constant(self.EMBEDDINGS))["similarity"]
+        losses = make().losses(rows, tensors(OUTPUTS))["similarity"]
         expected = [0, 1, (np.sqrt(0.5) - 1) ** 2]
         np.testing.assert_allclose(losses, expected, atol=1e-6)
 
     def test_negatives(self):
         task = make(similarity_loss="negatives")
         rows = {"label": tf.ones([3])}
-        losses = task.losses(rows, tf.constant(self.EMBEDDINGS))["similarity"]
+        losses = task.losses(rows, tensors(OUTPUTS))["similarity"]
         half = np.sqrt(0.5)
         cosines = np.array([[0.6, 0, 1], [0.8, 1, 0], [1.4 * half, half, half]])
         logits = 20 * cosines
@@ -128,26 +141,26 @@ class TestLoss:
         np.testing.assert_allclose(losses, expected, atol=2e-6, rtol=0)
 
 
-class TestAnswers:
+class TestPredictions:
     def test_embeddings_and_similarities(self):
-        embeddings = TestLoss.EMBEDDINGS
-        assert make().predict(embeddings[:1, :1]) == [{"embedding": [1.0, 0.0]}]
-        (first, *_) = make().predict(embeddings)
+        single = {"embeddings": EMBEDDINGS[:1, :1]}
+        assert make().predict(single, {}) == [{"embedding": [1.0, 0.0]}]
+        (first, *_) = make().predict(OUTPUTS, {})
         assert first == {"similarity": pytest.approx(0.6)}
 
     def test_scores_with_labels(self):
         columns = {"label": np.array([0.1, 0.9, 0.5], np.float32)}
-        scores = make().score(columns, TestLoss.EMBEDDINGS)
+        scores = make().score(columns, OUTPUTS)
         cosines = np.array([0.6, 1.0, np.sqrt(0.5)])
         truth = columns["label"].astype(float)
         assert scores["spearman"] == pytest.approx(1.0)
         assert scores["pearson"] == pytest.approx(np.corrcoef(cosines, truth)[0, 1])
         assert scores["loss"] == pytest.approx(np.mean((cosines - truth) ** 2))
 
-    def test_retrieval_without_labels(self):
+    def test_scores_without_labels(self):
         task = make(similarity_loss="negatives")
-        scores = task.score({}, TestLoss.EMBEDDINGS)
-        # Ranks 2, 1 and 3, the last shared with another.
+        scores = task.score({}, OUTPUTS)
+        # Equal cosines share the better rank, so the last rank is 2, too.
         ranks = np.array([2, 1, 2])
         assert scores["mrr"] == pytest.approx(np.mean(1 / ranks))
         assert scores["recall_at_1"] == pytest.approx(1 / 3)
@@ -171,7 +184,7 @@ class TestFolder:
             }
         assert sentence_transformers.read(tmp_path / "1_Pooling") == {}
 
-    def test_what_we_lack_is_named(self, tmp_path):
+    def test_modules_that_do_not_exist_here_are_named(self, tmp_path):
         kinds = ["Transformer", "Pooling", "Dense"]
         modules = [
             {
@@ -183,11 +196,9 @@ class TestFolder:
         (tmp_path / "modules.json").write_text(json.dumps(modules))
         settings = sentence_transformers.read(tmp_path)
         with pytest.raises(ValueError, match="Transformer and Pooling and Dense"):
-            Similarity.restore(
-                tiny.Tokenizer(), BertConfig(), settings, max_seq_length=9
-            )
+            Similarity.restore(tiny.Tokenizer(), BertConfig(), settings)
 
-    def test_a_list_of_something_else_is_an_error(self, tmp_path):
+    def test_a_file_that_is_not_a_list_of_modules_is_an_error(self, tmp_path):
         (tmp_path / "modules.json").write_text("[3]")
-        with pytest.raises(ValueError, match="not the list of modules"):
+        with pytest.raises(ValueError, match="is not a list of modules"):
             sentence_transformers.read(tmp_path)

@@ -1,4 +1,4 @@
-"""Words are the tokenizer's own; the vocabulary holds what the words need."""
+"""Words equal those of the tokenizer, and a learned vocabulary can write them."""
 
 import collections
 
@@ -23,22 +23,22 @@ def test_words_are_those_of_the_tokenizer(lower_case, chinese):
     options = {"lower_case": lower_case, "tokenize_chinese_chars": chinese}
     splitter = WordSplitter(**options)
     words = [splitter.split(text) for text in TEXTS]
-    # With every character a piece, the pieces of a text spell its words.
+    # If every character is a piece, the pieces of a text spell its words.
     characters = sorted(set("".join(word for text in words for word in text)))
     vocab = ["[PAD]", *SPECIAL, *characters, *(f"##{c}" for c in characters)]
     ids = BertTokenizer(vocab, **options).tokenize(TEXTS).to_list()
-    for text, of_text in zip(words, ids):
-        spelt = []
-        for piece in (vocab[number] for number in of_text):
+    for expected, piece_ids in zip(words, ids):
+        spelled = []
+        for piece in (vocab[number] for number in piece_ids):
             if piece.startswith("##") and len(piece) > 2:
-                spelt[-1] += piece[2:]
-            elif piece != "[UNK]":  # A word too long.
-                spelt.append(piece)
-        assert text == spelt
+                spelled[-1] += piece[2:]
+            elif piece != "[UNK]":  # A word that is too long.
+                spelled.append(piece)
+        assert expected == spelled
 
 
 def test_a_worked_example():
-    # The ending is in every word, the stems in one each, "do" is frequent itself.
+    # "ing" is in four words, each stem in one, and "do" is a frequent word.
     counts = {f"{stem}ing": 10 for stem in ("read", "jump", "fill", "boss")}
     counts["do"] = 50
     vocab = learn_vocab(counts, 41, unused=2)
@@ -54,7 +54,7 @@ def test_a_worked_example():
 class TestSize:
     @pytest.fixture
     def counts(self):
-        # As frequent as Zipf would have it.
+        # Word frequencies by Zipf's law.
         random = np.random.default_rng(4)
         letters = np.array(list("etaoinshrdlu"))
         words = {
@@ -65,17 +65,17 @@ class TestSize:
         )
 
     @pytest.mark.parametrize("size", [140, 200, 500])
-    def test_is_what_was_asked(self, counts, size):
+    def test_a_vocabulary_has_the_given_size(self, counts, size):
         vocab = learn_vocab(counts, size, unused=99)
         assert len(vocab) == len(set(vocab)) == size
         assert vocab[99:104] == ["[unused98]", *SPECIAL]
         assert {"e", "##e", "u", "##u"} <= set(vocab)
-        # Every word can be written.
+        # No word needs [UNK].
         tokenizer = BertTokenizer(vocab)
         ids = tokenizer.tokenize(list(counts)).values.numpy()
         assert tokenizer.unk_id not in ids
 
-    def test_more_pieces_make_fewer_of_a_text(self, counts):
+    def test_a_larger_vocabulary_gives_shorter_texts(self, counts):
         texts = [" ".join(counts)]
         lengths = [
             len(BertTokenizer(learn_vocab(counts, size)).tokenize(texts).values)
@@ -83,17 +83,17 @@ class TestSize:
         ]
         assert lengths[0] > lengths[1] > lengths[2] >= len(counts)
 
-    def test_the_order_of_the_text_is_of_no_matter(self, counts):
+    def test_the_order_of_the_words_does_not_matter(self, counts):
         backwards = dict(reversed(counts.items()))
         assert learn_vocab(counts, 200) == learn_vocab(backwards, 200)
 
-    def test_less_where_the_words_give_no_more(self):
+    def test_few_words_give_fewer_pieces(self):
         vocab = learn_vocab({"ab": 3, "abc": 1}, 1000, unused=0)
         assert len(vocab) < 20
         assert {"ab", "abc"} <= set(vocab)
 
-    def test_too_little_room_is_an_error(self, counts):
-        # 5 special pieces, 99 slots, 12 letters twice.
+    def test_too_small_a_size_is_an_error(self, counts):
+        # 5 special pieces, 99 slots, and 12 letters, alone and within a word.
         with pytest.raises(ValueError, match="at least 128, for 104 .* received 127"):
             learn_vocab(counts, 127)
 
@@ -102,6 +102,6 @@ class TestSize:
             learn_vocab({}, 100)
 
 
-def test_special_pieces_in_the_text_are_not_learnt_twice():
+def test_special_pieces_among_the_words_are_not_repeated():
     vocab = learn_vocab({"[MASK]": 9, "mask": 9}, 30, unused=0)
     assert vocab.count("[MASK]") == 1

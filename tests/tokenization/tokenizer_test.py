@@ -1,4 +1,4 @@
-"""BertTokenizer against transformers' BertTokenizerFast, and by itself."""
+"""BertTokenizer: equality with transformers' BertTokenizerFast, and its properties."""
 
 import functools
 import hashlib
@@ -55,7 +55,7 @@ class TestIds:
         together = BertTokenizer(VOCAB, tokenize_chinese_chars=False)
         assert together.tokenize(["中国 中"]).to_list() == [[1, 10]]
 
-    def test_special_pieces_are_kept_only_when_asked(self):
+    def test_special_pieces_are_kept_only_by_option(self):
         assert BertTokenizer(VOCAB).tokenize(["a[MASK]a"]).to_list() == [
             [15, 13, 12, 14, 15]
         ]
@@ -78,18 +78,18 @@ class TestIds:
         assert BertTokenizer(VOCAB[:4]).mask_id is None
         assert tokenizer.token_to_id["cafe"] == 8
 
-    def test_stand_ins_in_the_text_are_dropped_like_all_private_use(self):
+    def test_stand_ins_in_the_text_are_dropped_as_private_use(self):
         keep = BertTokenizer(VOCAB, keep_special_tokens=True)
         texts = [b"a\xef\xa3\xb0", b"\xffa\xef\xa3\xb4", b"\xff\xef\xa3\xb0[CLS]\x80a"]
         assert keep.tokenize(texts).to_list() == [[15], [15], [2, 15]]
 
-    def test_only_a_batch_of_strings_is_taken(self):
+    def test_other_shapes_than_a_batch_are_refused(self):
         for texts in ("a", [["a"]]):
             with pytest.raises(ValueError, match=r"of shape \[B\]; received"):
                 BertTokenizer(VOCAB).tokenize(texts)
 
-    def test_pieces_that_cannot_occur_are_never_found(self):
-        odd = [
+    def test_pieces_that_cannot_occur_never_match(self):
+        impossible = [
             "\U000f0000",
             "\U0010fffc",
             "a b",
@@ -102,7 +102,7 @@ class TestIds:
             "b" * 101,
             "é" * 100,
         ]
-        tokenizer = BertTokenizer([*VOCAB, *odd, "b"], strip_accents=False)
+        tokenizer = BertTokenizer([*VOCAB, *impossible, "b"], strip_accents=False)
         texts = ["a b", "a##", "a,b", "a中", "b" * 101, "é" * 100, "a\u200bb", "\u2e52"]
         assert tokenizer.tokenize(texts).to_list() == [
             [15, 28],
@@ -141,7 +141,7 @@ class TestAsTransformers:
 
 class TestCharacters:
     @pytest.mark.parametrize("lower_case, strip_accents", [(True, True), (False, True)])
-    def test_every_normal_form_is_hugging_face_s(self, lower_case, strip_accents):
+    def test_every_normal_form_equals_hugging_face(self, lower_case, strip_accents):
         private = set(characters.PRIVATE_BLOCKS)
         normal = (
             ""
@@ -155,13 +155,13 @@ class TestCharacters:
         assert digest == FIXTURE["normal"][f"{lower_case} {strip_accents}"]
 
     @pytest.mark.parametrize("name", ["punctuation", "chinese"])
-    def test_every_character_that_stands_alone_is_hugging_face_s(self, name):
+    def test_characters_that_are_words_equal_hugging_face(self, name):
         table = getattr(characters, name.upper())
         listed = [c for c in POINTS if ord(c) in table]
         digest = hashlib.sha256("\0".join(listed).encode()).hexdigest()
         assert digest == FIXTURE[name]
 
-    def test_the_kernel_splits_exactly_there(self):
+    def test_the_kernel_splits_at_exactly_these_characters(self):
         points = list(map(chr, range(0x80, 0x3400)))
         points += map(chr, characters.KERNEL_ONLY | characters.PUNCTUATION)
         vocab = [*VOCAB[:4], "a", "b", "##b"]
@@ -179,7 +179,7 @@ class TestCharacters:
 
 
 class TestOffsets:
-    def test_they_cut_the_original_text(self):
+    def test_offsets_cut_the_original_text(self):
         text = "Un\u00adaffable cafe\u0301, 中国 “a” [MASK]."
         tokenizer = BertTokenizer(VOCAB, keep_special_tokens=True)
         _, starts, ends = tokenizer.tokenize_with_offsets([text])
@@ -293,7 +293,7 @@ class TestVocabularyFile:
         path.write_bytes(b"[PAD]\r\n[UNK]\r\n[CLS]\n[SEP]\n\n\xe4\xb8\xad")
         assert read_vocab(path) == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "", "中"]
 
-    def test_errors_say_where(self, tmp_path):
+    def test_errors_name_the_place(self, tmp_path):
         path = tmp_path / "vocab.txt"
         with pytest.raises(FileNotFoundError, match="vocab.txt"):
             read_vocab(path)
@@ -306,7 +306,7 @@ class TestVocabularyFile:
         for piece in ("a\nb", "a\r"):
             with pytest.raises(ValueError, match="line break"):
                 write_vocab(path, [*VOCAB, piece])
-        assert path.read_bytes() == b""  # Nothing was half-written.
+        assert path.read_bytes() == b""  # The old file is unchanged.
 
     def test_the_later_of_two_equal_pieces_counts(self):
         tokenizer = BertTokenizer([*VOCAB, "cafe"])
@@ -344,8 +344,8 @@ def test_real_text_as_transformers(vocab, options, files):
     ours = BertTokenizer(read_vocab(path), **options)
     for file in files:
         lines = (DATA / file).read_text(encoding="utf-8").split("\n")
-        found = theirs(lines, add_special_tokens=False, return_offsets_mapping=True)
+        expected = theirs(lines, add_special_tokens=False, return_offsets_mapping=True)
         ids, starts, ends = (x.to_list() for x in ours.tokenize_with_offsets(lines))
-        assert ids == found["input_ids"]
-        for s, e, offsets in zip(starts, ends, found["offset_mapping"]):
+        assert ids == expected["input_ids"]
+        for s, e, offsets in zip(starts, ends, expected["offset_mapping"]):
             assert list(zip(s, e)) == offsets

@@ -1,4 +1,4 @@
-"""When a line about the loss is due, and what it says."""
+"""When training is warned of, and the words of the warning."""
 
 import pytest
 
@@ -11,7 +11,7 @@ CONFIG = TrainConfig(
 
 
 def lines(*losses, every=10):
-    """A first line, then one every few steps, an evaluation between them."""
+    """Log lines: one at step 1, then one every few steps, each with an evaluation."""
     trained = [{"step": 1, "loss": losses[0]}]
     for number, loss in enumerate(losses[1:], start=1):
         trained += [{"step": every * number, "loss": loss}]
@@ -19,11 +19,11 @@ def lines(*losses, every=10):
     return trained
 
 
-def test_three_windows_clearly_above_the_start():
+def test_three_lines_clearly_above_the_start():
     # 20 steps of warm-up; the limit is 1.05.
     assert divergence.warning(lines(0.7, 0.7, 0.7, 1.1, 1.2, 1.3), CONFIG, 20) == (
         "the loss is 1.3 at step 50, but was 0.7 at the start: training diverges. Try "
-        "--learning_rate=2.0e-05; if that is not enough, twice the batch, "
+        "--learning_rate=2.0e-05; if that is not enough, double the batch with "
         "--gradient_accumulation_steps=4."
     )
 
@@ -31,19 +31,19 @@ def test_three_windows_clearly_above_the_start():
 @pytest.mark.parametrize(
     "losses",
     [
-        (0.7, 0.7, 0.7, 1.1, 1.2),  # Only two windows after the warm-up.
-        (0.7, 1.2, 1.2, 1.2, 1.2),  # The first two are of the warm-up.
-        (0.7, 0.7, 0.7, 1.1, 1.0, 1.1),  # One is within the margin.
+        (0.7, 0.7, 0.7, 1.1, 1.2),  # Only two lines after the warm-up.
+        (0.7, 1.2, 1.2, 1.2, 1.2),  # The first two belong to the warm-up.
+        (0.7, 0.7, 0.7, 1.1, 1.0, 1.1),  # One is not far enough above.
         (0.7, 0.6, 0.5, 0.4, 0.3, 0.2),
-        (0.01, 0.0, 0.0, 0.1, 0.1, 0.1),  # Ten times as much of nothing.
+        (0.01, 0.0, 0.0, 0.1, 0.1, 0.1),  # Ten times almost nothing.
         (0.7,),
     ],
 )
-def test_else_nothing_is_said(losses):
+def test_otherwise_there_is_no_warning(losses):
     assert divergence.warning(lines(*losses), CONFIG, 20) == ""
 
 
-def test_a_loss_that_is_no_number():
+def test_a_loss_that_is_not_finite():
     divergence.check_finite(0.7, 3, 1e-3)
     for loss in (float("nan"), float("inf")):
         with pytest.raises(ArithmeticError, match=f"loss is {loss} at step 3"):

@@ -1,4 +1,4 @@
-"""A run that is killed, then left alone, ends as if nothing had happened."""
+"""A run that is killed and resumed ends like an undisturbed one."""
 
 import json
 import signal
@@ -42,7 +42,7 @@ def files(tmp_path):
 
 
 def start(files, name):
-    """Begins a run of 200 steps, or goes on with it."""
+    """Starts or resumes a run of 200 steps."""
     flags = {
         "model": files / "start",
         "train_file": files / "data.csv",

@@ -1,4 +1,4 @@
-"""What workers that don't write look for."""
+"""The files of a run, on workers that write them and on those that do not."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bert_tf.training import journal
 
 
 class Worker:
-    """One of two; at the meeting, what the other does happens."""
+    """One of two workers; `meanwhile` does what the other does before they meet."""
 
     def __init__(self, number, meanwhile=lambda: None):
         self.number, self.chief = number, number == 0
@@ -19,7 +19,7 @@ def test_the_first_writes_the_flags(tmp_path):
     assert (folder / "flags.txt").read_text() == "--seed=3\n"
 
 
-def test_another_agrees_with_what_the_first_has_written(tmp_path):
+def test_another_compares_its_flags_with_those_of_the_first(tmp_path):
     folder = tmp_path / "out"
     other = Worker(1, lambda: journal.begin(folder, {"seed": 3}, Worker(0)))
     journal.begin(folder, {"seed": 3}, other)
@@ -27,7 +27,7 @@ def test_another_agrees_with_what_the_first_has_written(tmp_path):
         journal.begin(folder, {"seed": 4}, other)
 
 
-def test_a_run_does_not_go_on_with_other_data(tmp_path):
+def test_a_run_is_not_resumed_with_other_data(tmp_path):
     folder, flags = tmp_path / "out", {"seed": 3}
     data, other = journal.digest(["a", "bc"]), journal.digest(["ab", "c"])
     journal.begin(folder, flags, Worker(0), data)
@@ -42,22 +42,22 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path):
     assert data in (folder / "flags.txt").read_text()
 
 
-def test_a_run_that_began_before_data_were_known_again_goes_on(tmp_path):
+def test_a_run_without_a_fingerprint_is_resumed(tmp_path):
     journal.write_flags(tmp_path, {"seed": 3})
     journal.begin(tmp_path, {"seed": 3}, Worker(0), journal.digest(["a"]))
 
 
-def test_another_that_sees_another_folder_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "_SHOWS_WITHIN", 0)
+def test_another_that_sees_another_folder_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "_VISIBLE_WITHIN", 0)
     with pytest.raises(ValueError, match="worker 1 does not find .* all workers share"):
         journal.begin(tmp_path / "mine", {"seed": 3}, Worker(1))
     assert not (tmp_path / "mine").exists()
 
 
-def test_who_does_not_write_keeps_the_lines(tmp_path):
+def test_a_worker_that_does_not_write_keeps_the_lines(tmp_path):
     log = journal.Log(tmp_path, 0, writes=False)
     log.write(1, {"loss": 0.5})
-    log.board.flush()
-    log.board.close()
+    log.flush()
+    log.close()
     assert log.lines == [{"step": 1, "loss": 0.5}]
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The loop: what it logs, keeps and saves; resumed, it is as if nothing had happened."""
+"""The loop: what it logs, keeps and saves; a resumed run ends like an undisturbed one."""
 
 import itertools
 import json
@@ -17,6 +17,8 @@ from bert_tf.training import loop, selection
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
 from bert_tf.training.tensorflow.distribution import make_strategy
+from bert_tf.training.tensorflow.engine import Engine
+from bert_tf.training.tensorflow.workers import Workers
 
 CONFIG = TrainConfig(
     max_steps=6,
@@ -28,12 +30,12 @@ CONFIG = TrainConfig(
     logging_steps=1,
     distribution="one_device",
 )
-# Of evaluations, in their order. The best of the first three is of step 4.
+# Of the evaluations, in their order. The best of the first three is that of step 4.
 SCORES = (0.25, 0.75, 0.5, 0.75, 0.875, 1.0)
 
 
 class Run:
-    """A run on 13 examples, in which `at_evaluation(number)` may go wrong."""
+    """A run on 13 examples, in which `at_evaluation(number)` may raise an error."""
 
     def __init__(self, output_dir, config=CONFIG, at_evaluation=lambda _: None):
         self.output_dir = output_dir
@@ -67,16 +69,13 @@ class Run:
                 start_step=start_step,
             )
 
-        self.lines, self.scores = loop.train(
+        steps = steps_per_epoch(13, config.per_device_train_batch_size, replicas)
+        self.lines, self.scores = train(
             self.model,
-            tiny.task(),
             rows,
             config=config,
-            steps_per_epoch=steps_per_epoch(
-                13, config.per_device_train_batch_size, replicas
-            ),
+            steps_per_epoch=steps,
             evaluate=evaluate if config.eval_strategy != "no" else None,
-            strategy=strategy,
             output_dir=output_dir,
         )
         self.saved = saved(output_dir)
@@ -84,13 +83,34 @@ class Run:
             self.written = [json.loads(line) for line in lines]
 
 
+def train(model, rows, *, config, steps_per_epoch, **options):
+    engine = Engine(
+        model,
+        tiny.task(),
+        config,
+        make_strategy(config.distribution),
+        total_steps=config.total_steps(steps_per_epoch),
+    )
+    return loop.train(
+        engine,
+        rows,
+        config=config,
+        steps_per_epoch=steps_per_epoch,
+        metric="accuracy",
+        **options,
+    )
+
+
 def saved(output_dir):
-    """Every tensor of the newest checkpoint, optimizer and all."""
+    """Every tensor and every number of the newest checkpoint."""
     reader = tf.train.load_checkpoint(str(output_dir / "checkpoints"))
     shapes = reader.get_variable_to_shape_map()
-    return {
+    tensors = {
         name: reader.get_tensor(name) for name in shapes if not name.startswith("_")
     }
+    newest = tf.train.latest_checkpoint(str(output_dir / "checkpoints"))
+    with open(f"{newest}.json", encoding="utf-8") as file:
+        return tensors | json.load(file)
 
 
 def without_speed(lines):
@@ -122,7 +142,7 @@ class TestLog:
             trained + evaluated, key=lambda pair: (pair[0], -pair[1])
         )
 
-    def test_what_a_line_says(self, whole):
+    def test_the_values_of_a_line(self, whole):
         first, _, evaluation = whole.lines[:3]
         assert first.keys() == {
             "step",
@@ -160,7 +180,7 @@ class TestBest:
         assert_identical(tiny.arrays(whole.model), whole.evaluations[1])
         assert whole.scores == {"eval_accuracy": 0.75, "eval_loss": 1.5}
 
-    def test_or_the_last_where_asked(self, tmp_path, whole):
+    def test_or_the_last_on_request(self, tmp_path, whole):
         last = Run(
             tmp_path, TrainConfig(**{**vars(CONFIG), "load_best_model_at_end": False})
         )
@@ -171,7 +191,7 @@ class TestBest:
 def test_averages_are_scored_kept_and_resumed(tmp_path, whole):
     config = changed(ema_decay=0.5, load_best_model_at_end=False)
     run = Run(tmp_path / "run", config)
-    # Training itself does not know of them.
+    # Training itself does not use them.
     for name, value in whole.saved.items():
         np.testing.assert_array_equal(run.saved[name], value, err_msg=name)
     averages = {name: value for name, value in run.saved.items() if "averages" in name}
@@ -321,12 +341,14 @@ class TestDamage:
     def three(self, tmp_path_factory):
         return Run(tmp_path_factory.mktemp("three"), self.CONFIG)
 
-    def test_so_many_checkpoints_are_kept(self, three, whole):
-        def kept(run):
-            return {path.stem for path in run.output_dir.glob("checkpoints/ckpt*index")}
-
-        assert kept(three) == {"ckpt-3", "ckpt-4", "ckpt-6"}
-        assert kept(whole) == {"ckpt-6"}
+    def test_the_newest_checkpoints_are_kept(self, three, whole):
+        for run, expected in (
+            (three, {"ckpt-3", "ckpt-4", "ckpt-6"}),
+            (whole, {"ckpt-6"}),
+        ):
+            for end in ("index", "json"):
+                files = run.output_dir.glob(f"checkpoints/ckpt*{end}")
+                assert {path.stem for path in files} == expected
 
     @pytest.mark.parametrize(
         ("part", "damage"),
@@ -338,8 +360,19 @@ class TestDamage:
                 "data-00000-of-00001",
                 lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
             ),
+            ("json", lambda data: b""),
+            ("json", lambda data: data[: len(data) // 2]),
+            ("json", lambda data: bytes(len(data))),
         ],
-        ids=["index-empty", "index-cut", "data-cut", "data-zeros"],
+        ids=[
+            "index-empty",
+            "index-cut",
+            "data-cut",
+            "data-zeros",
+            "numbers-empty",
+            "numbers-cut",
+            "numbers-zeros",
+        ],
     )
     def test_a_damaged_newest_falls_back(self, tmp_path, three, caplog, part, damage):
         shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
@@ -350,6 +383,28 @@ class TestDamage:
         assert "ckpt-6 is damaged" in caplog.text
         TestResume.assert_as_if_nothing_happened(resumed, three)
 
+    def test_a_newest_without_numbers_falls_back(self, tmp_path, three, caplog):
+        shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "checkpoints/ckpt-6.json").unlink()
+        resumed = Run(tmp_path, self.CONFIG)
+        assert resumed.start_step == 4
+        assert "ckpt-6 is damaged" in caplog.text
+        TestResume.assert_as_if_nothing_happened(resumed, three)
+
+    def test_numbers_come_before_tensors(self, tmp_path, monkeypatch):
+        """A process that is killed while it saves leaves no tensors without numbers."""
+
+        def kill(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(tf.train.CheckpointManager, "save", kill)
+        with pytest.raises(KeyboardInterrupt):
+            Run(tmp_path)
+        assert (tmp_path / "checkpoints/ckpt-2.json").exists()
+        assert not list(tmp_path.glob("checkpoints/ckpt-2.index"))
+        monkeypatch.undo()
+        assert Run(tmp_path).start_step == 0
+
     def test_none_whole_is_an_error(self, tmp_path, whole):
         shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
         (tmp_path / "checkpoints/ckpt-6.data-00000-of-00001").write_bytes(b"")
@@ -357,7 +412,7 @@ class TestDamage:
             Run(tmp_path)
 
 
-def test_what_is_frozen_stays_and_has_no_state(tmp_path, whole):
+def test_frozen_weights_stay_and_have_no_state(tmp_path, whole):
     config = changed(freeze="embeddings", load_best_model_at_end=False)
     run = Run(tmp_path, config)
     before = {
@@ -373,27 +428,24 @@ def test_what_is_frozen_stays_and_has_no_state(tmp_path, whole):
     assert not any("embeddings.S" in name for name in run.saved)
 
 
-def test_a_loss_that_rises_is_said_once(tmp_path, caplog):
+def test_a_rising_loss_is_warned_of_once(tmp_path, caplog):
     config = changed(max_steps=10, learning_rate=1.0, eval_strategy="no")
     Run(tmp_path, config)
-    says = [line for line in caplog.messages if "training diverges" in line]
-    assert len(says) == 1
-    assert "--learning_rate=3.3e-01" in says[0]
+    (warning,) = [line for line in caplog.messages if "training diverges" in line]
+    assert "--learning_rate=3.3e-01" in warning
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path):
     model = tiny.classifier()
     model.classifier.bias.assign(np.full(tiny.LABELS, np.nan))
     rows = training_rows(tiny.columns(5), tiny.features, batch_size=5)
     with pytest.raises(ArithmeticError, match="loss is nan at step 1 .*learning_rate"):
-        loop.train(
+        train(
             model,
-            tiny.task(),
             lambda *_: rows,
             config=CONFIG,
             steps_per_epoch=1,
             evaluate=None,
-            strategy=make_strategy("one_device"),
             output_dir=tmp_path,
         )
     assert not list(tmp_path.glob("checkpoints/ckpt-*"))  # Nothing to go on from.
@@ -401,15 +453,15 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
 
 @pytest.fixture
 def minutes(monkeypatch):
-    """A configuration of a minute, in which each look at the clock takes a second."""
+    """A configuration of one minute; each reading of the clock takes a second."""
     ticks = itertools.count(1000.0)
-    monkeypatch.setattr(loop.Workers, "now", lambda _: next(ticks))
+    monkeypatch.setattr(Workers, "now", lambda _: next(ticks))
     changes = {"max_steps": 0, "train_minutes": 1.0, "eval_strategy": "no"}
     return TrainConfig(**{**vars(CONFIG), **changes})
 
 
 class TestMinutes:
-    def test_the_rate_falls_with_the_time_and_ends_with_it(self, minutes, tmp_path):
+    def test_the_learning_rate_follows_the_time(self, minutes, tmp_path):
         run = Run(tmp_path, minutes)
         rates = [line["learning_rate"] for line in run.written]
         peak = int(np.argmax(rates))
@@ -419,12 +471,12 @@ class TestMinutes:
         assert rates[peak:] == sorted(rates[peak:], reverse=True)
         assert rates[-1] < 1e-3
         assert len(rates) > 10
-        assert 60 <= run.saved["clock/elapsed/.ATTRIBUTES/VARIABLE_VALUE"] < 66
+        assert 60 <= run.saved["seconds"] < 66
 
-    def test_a_run_cut_off_has_what_is_left(self, minutes, tmp_path):
+    def test_a_resumed_run_has_the_time_that_is_left(self, minutes, tmp_path):
         whole = Run(tmp_path / "whole", minutes)
         spent = len(whole.written)
-        # A checkpoint of half the time: of a run of half the length.
+        # A run of half the length leaves a checkpoint at half the time.
         half = TrainConfig(**{**vars(minutes), "train_minutes": 0.5})
         half = Run(tmp_path / "parts", half)
         assert len(half.written) < 0.7 * spent
@@ -434,9 +486,9 @@ class TestMinutes:
         again = Run(tmp_path / "parts", minutes)
         assert again.written == rest.written  # No time is left.
 
-    def test_time_that_is_up_during_an_evaluation(self, tmp_path, monkeypatch):
+    def test_the_time_ends_during_an_evaluation(self, tmp_path, monkeypatch):
         now = [0.0]
-        monkeypatch.setattr(loop.Workers, "now", lambda _: now[0])
+        monkeypatch.setattr(Workers, "now", lambda _: now[0])
 
         def wait(_):
             now[0] += 50.0
@@ -447,16 +499,16 @@ class TestMinutes:
         again = Run(tmp_path, config)
         assert (again.start_step, again.evaluations) == (4, [])
 
-    def test_time_that_is_up_during_a_checkpoint(self, tmp_path, monkeypatch):
-        """The last weights are evaluated: after one more update, whose rate is 0."""
-        now, save = [0.0], loop.Checkpoints.save
-        monkeypatch.setattr(loop.Workers, "now", lambda _: now[0])
+    def test_the_time_ends_during_a_checkpoint(self, tmp_path, monkeypatch):
+        """The last weights are evaluated, after one more update with a learning rate of 0."""
+        now, save = [0.0], Engine.save
+        monkeypatch.setattr(Workers, "now", lambda _: now[0])
 
-        def slow_save(checkpoints, step):
-            save(checkpoints, step)
+        def slow_save(engine, step, numbers):
+            save(engine, step, numbers)
             now[0] += 70.0 * (step == 3)
 
-        monkeypatch.setattr(loop.Checkpoints, "save", slow_save)
+        monkeypatch.setattr(Engine, "save", slow_save)
         config = TrainConfig(**{**vars(CONFIG), "max_steps": 0, "train_minutes": 1.0})
         run = Run(tmp_path, config)
         assert [line["step"] for line in run.lines] == [1, 2, 2, 3, 4, 4]
@@ -499,7 +551,10 @@ class TestConfig:
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
             ({"train_minutes": float("inf")}, "must be finite; received inf"),
-            ({"max_steps": 5, "train_minutes": 2.0}, "both say when to end; drop one"),
+            (
+                {"max_steps": 5, "train_minutes": 2.0},
+                "both set the length of the run; drop one",
+            ),
             ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
             (
                 {"early_stopping_patience": 3, "eval_strategy": "no"},
@@ -507,7 +562,7 @@ class TestConfig:
             ),
         ],
     )
-    def test_what_makes_no_sense_together(self, changes, message):
+    def test_values_that_exclude_each_other(self, changes, message):
         with pytest.raises(ValueError, match=message):
             TrainConfig(**changes)
 

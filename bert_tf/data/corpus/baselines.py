@@ -1,44 +1,45 @@
-"""What guessing without a model costs: the losses that pretraining must fall below.
+"""Losses of predictions that use no model: baselines that pretraining must beat.
 
-Of the same hidden pieces that the model is scored on, in nats: knowing nothing, knowing
-how frequent each piece is, and knowing the piece on its left. A model that sits at one
-of them has learnt that much and no more.
+All are mean losses in nats over the same masked tokens that the model is scored on. They
+use no knowledge, the frequency of each token, and the token to the left. A model whose
+loss stalls at a baseline has learned no more than that baseline uses.
 """
 
 import math
 
 import numpy as np
 
-# Pieces counted, from the first shard on: enough for counts, and seconds to count.
+# Number of tokens counted, from the first shard on. Counting them takes seconds.
 MOST = 2**26
 _CHUNK = 2**22
-# A left neighbour's own counts weigh against the frequencies as n to one of these; the
-# best is taken, so that the baseline is as low as it can be.
+# Weights of the unigram frequencies against the counts of a left neighbor. The weight
+# with the lowest loss is used, so that the baseline is as strong as possible.
 _PRIORS = 10.0 ** np.arange(0, 5.5, 0.5)
 
 
 def baselines(store, left, hidden):
-    """Returns the mean surprise of hidden pieces, {"uniform", "unigram", "bigram": nats}.
+    """Returns the mean loss of each baseline, {"uniform", "unigram", "bigram": nats}.
 
     Args:
-        store: `Store` to count in, the one trained on.
-        left: int [M], the true piece before each; hidden or not.
-        hidden: int [M], the pieces that were hidden.
+        store: `Store` whose tokens are counted; the training store.
+        left: int [M], the true token before each masked token. It may be masked itself.
+        hidden: int [M], the true ids of the masked tokens.
     """
     size = len(store.vocab)
     frequency = np.zeros(size, np.int64)
-    wanted, place = np.unique(_keys(left, hidden, size), return_inverse=True)
-    together = np.zeros(len(wanted), np.int64)
-    for pieces in _chunks(store):
-        frequency += np.bincount(pieces, minlength=size)
-        keys = _keys(pieces[:-1], pieces[1:], size)
-        found = np.searchsorted(wanted, keys)
-        found = found[wanted[np.minimum(found, len(wanted) - 1)] == keys]
-        together += np.bincount(found, minlength=len(wanted))
-    # Add one: what never occurred is possible.
+    pairs, pair_of_token = np.unique(_keys(left, hidden, size), return_inverse=True)
+    pair_counts = np.zeros(len(pairs), np.int64)
+    for tokens in _chunks(store):
+        frequency += np.bincount(tokens, minlength=size)
+        keys = _keys(tokens[:-1], tokens[1:], size)
+        index = np.searchsorted(pairs, keys)
+        index = index[pairs[np.minimum(index, len(pairs) - 1)] == keys]
+        pair_counts += np.bincount(index, minlength=len(pairs))
+    # Adding one keeps the probability of a token that never occurred above 0.
     unigram = ((frequency + 1) / (frequency.sum() + size))[hidden]
+    together = pair_counts[pair_of_token]
     bigram = min(
-        -np.log((together[place] + prior * unigram) / (frequency[left] + prior)).mean()
+        -np.log((together + prior * unigram) / (frequency[left] + prior)).mean()
         for prior in _PRIORS
     )
     return {
@@ -49,24 +50,25 @@ def baselines(store, left, hidden):
 
 
 def _keys(left, right, size):
+    """Encodes pairs of ids as single integers."""
     return np.asarray(left, np.int64) * size + np.asarray(right, np.int64)
 
 
 def _chunks(store):
-    """Yields pieces of the store, a few million at a time, `MOST` in all."""
-    left = MOST
+    """Yields int64 arrays of the store's tokens, `MOST` tokens in all."""
+    remaining = MOST
     for number in range(len(store)):
-        pieces = store.shard(number).pieces
-        for begin in range(0, min(len(pieces), left), _CHUNK):
-            yield np.asarray(pieces[begin : begin + _CHUNK], np.int64)
-        left -= len(pieces)
-        if left <= 0:
+        tokens = store.shard(number).pieces
+        for begin in range(0, min(len(tokens), remaining), _CHUNK):
+            yield np.asarray(tokens[begin : begin + _CHUNK], np.int64)
+        remaining -= len(tokens)
+        if remaining <= 0:
             return
 
 
 def hidden_pieces(rows):
-    """Returns left neighbours and hidden pieces of masked rows, int32 [M] and [M]."""
+    """Returns left neighbors and true ids of the masked tokens of rows, int32 [M] and [M]."""
     positions, hidden = rows["masked_lm_positions"].numpy(), rows["masked_lm_ids"]
-    true = rows["input_ids"].numpy().ravel()
-    true[positions] = hidden
-    return true[positions - 1], hidden.numpy()
+    input_ids = rows["input_ids"].numpy().ravel()
+    input_ids[positions] = hidden
+    return input_ids[positions - 1], hidden.numpy()

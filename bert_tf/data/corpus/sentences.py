@@ -1,16 +1,16 @@
-"""Lines of text into sentences, by rule.
+"""Splits lines of text into sentences by rules.
 
-BERT's "sentences" are spans of running text (Devlin et al., 2019, 3.1), so that a split
-too few or too many does no harm; a rule is enough, and needs no model.
+BERT's "sentences" are spans of running text (Devlin et al., 2019, 3.1), so that one split
+too many or too few does no harm. Rules are good enough and need no model.
 """
 
 import re
 
-# An end, quotes and brackets that close behind it, then space; or an end of Chinese.
+# Closing punctuation, closing quotes and brackets, then a space; Chinese needs no space.
 _END = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|[。！？…]+[”’」』）]*""")
-# What begins the next one: anything but a small letter.
+# The next sentence begins with anything but a lowercase letter.
 _NEXT = re.compile(r"""\s*["'“‘«([]*[^a-zß-öø-ÿ\s]""")
-# A full stop after these, or after a capital alone (J. Smith), ends nothing.
+# A full stop after these, or after a single capital (J. Smith), ends no sentence.
 _ABBREVIATION = re.compile(
     r"""(?:^|[\s"'“‘(\[])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Rev|Hon|Capt|Col|Gen|Lt|Sgt|Sr|Jr"""
     r"""|vs|cf|e\.g|i\.e|etc|No|Nos|Vol|Fig|pp?|ca|approx|dept|est|Inc|Ltd|Co)\.$"""
@@ -18,7 +18,7 @@ _ABBREVIATION = re.compile(
 
 
 def split_sentences(line):
-    """Returns the sentences of a line, stripped; the line itself where it is one."""
+    """Returns the sentences of a line, without surrounding white space and never empty."""
     sentences, begin = [], 0
     for end in _END.finditer(line):
         rest, sentence = line[end.end() :], line[begin : end.end()]

@@ -1,16 +1,17 @@
-"""Tokenised text on disk: pieces of sentences of documents, in shards.
+"""A store: tokenized text on disk, in shards of whole documents.
 
 A store is a folder:
 
-    manifest.json           what is in it; written last, so that a store without it is
-                            not finished
-    vocab.txt               the pieces that the ids stand for
-    shard-00000.pieces.npy      ids, one sentence after the other, uint16 (uint32 where
-                                the vocabulary needs it)
-    shard-00000.sentences.npy   where each sentence ends in them, uint32
-    shard-00000.documents.npy   where each document ends among the sentences, uint32
+    manifest.json               its contents; written last, so that a folder without it
+                                is an unfinished store
+    vocab.txt                   the tokens that the ids stand for
+    shard-00000.pieces.npy      token ids of all sentences, uint16, or uint32 if the
+                                vocabulary has more than 65,536 tokens
+    shard-00000.sentences.npy   the end of each sentence among the token ids, uint32
+    shard-00000.documents.npy   the end of each document among the sentences, uint32
 
-Arrays are NumPy's own files, mapped into memory when read: a store may be larger than it.
+The arrays are NumPy files that are mapped into memory, so that a store may be larger than
+the memory.
 """
 
 import dataclasses
@@ -19,7 +20,7 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.ground import count
+from bert_tf.ground import count, write_text
 from bert_tf.tokenization import read_vocab, write_vocab
 
 MANIFEST = "manifest.json"
@@ -29,7 +30,7 @@ _PARTS = ("pieces", "sentences", "documents")
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One shard, mapped into memory; see the module."""
+    """The arrays of one shard, mapped into memory; see the module's docstring."""
 
     pieces: np.ndarray
     sentences: np.ndarray
@@ -37,22 +38,22 @@ class Shard:
 
 
 def piece_type(vocab_size):
-    """The NumPy type of pieces on disk."""
+    """Returns the NumPy type of token ids on disk."""
     return np.uint16 if vocab_size <= 2**16 else np.uint32
 
 
 class StoreWriter:
-    """Writes a store; `close` makes it one.
+    """Writes a store, which is finished when `close` has returned.
 
     Args:
-        path: folder, made where it is missing; what an interrupted writer left in it
-            is removed.
-        vocab: list of pieces.
-        tokenizer: options as in tokenizer_config.json.
-        shard_pieces: pieces after which a shard ends, with the document at hand.
+        path: folder, created if it is missing. Files of an unfinished store in it are
+            removed.
+        vocab: list of tokens.
+        tokenizer: tokenizer options, named as in tokenizer_config.json.
+        shard_pieces: a shard ends after the document that reaches this number of tokens.
 
     Raises:
-        ValueError: the folder holds a finished store, or other files.
+        ValueError: the folder holds a finished store or other files.
     """
 
     def __init__(self, path, vocab, tokenizer, *, shard_pieces=32 * 2**20):
@@ -62,18 +63,18 @@ class StoreWriter:
         if self.path.is_file():
             raise ValueError(f"{path} is a file; choose a folder.")
         self.path.mkdir(parents=True, exist_ok=True)
-        strange = [
+        other_files = [
             entry.name
             for entry in self.path.iterdir()
             if entry.name != "vocab.txt" and not entry.name.startswith("shard-")
         ]
-        if strange:
+        if other_files:
             raise ValueError(
-                f"{path} holds other files ({', '.join(sorted(strange)[:3])}); choose "
-                "another folder."
+                f"{path} holds other files ({', '.join(sorted(other_files)[:3])}); "
+                "choose another folder."
             )
-        for left in self.path.iterdir():
-            left.unlink()
+        for file in self.path.iterdir():
+            file.unlink()
         write_vocab(self.path / "vocab.txt", vocab)
         self.vocab_size = len(vocab)
         self.dtype = piece_type(len(vocab))
@@ -90,9 +91,9 @@ class StoreWriter:
         """Adds whole documents.
 
         Args:
-            pieces: ids [T], sentence after sentence.
-            lengths: pieces of each sentence [S], none 0.
-            documents: sentences of each document [D], none 0.
+            pieces: token ids [T], sentence after sentence.
+            lengths: number of tokens of each sentence [S], none 0.
+            documents: number of sentences of each document [D], none 0.
         """
         self._pieces.append(np.asarray(pieces, self.dtype))
         self._lengths.append(np.asarray(lengths, np.int64))
@@ -110,30 +111,27 @@ class StoreWriter:
             "documents": np.cumsum(np.concatenate(self._documents)).astype(np.uint32),
         }
         name = f"shard-{len(self.shards):05d}"
-        described = {"name": name, "bytes": {}}
+        shard = {"name": name, "bytes": {}}
         for part, array in arrays.items():
             path = self.path / f"{name}.{part}.npy"
             np.save(path, array, allow_pickle=False)
-            described[part] = len(array)
-            described["bytes"][part] = path.stat().st_size
-        self.shards.append(described)
+            shard[part] = len(array)
+            shard["bytes"][part] = path.stat().st_size
+        self.shards.append(shard)
         self._begin_shard()
 
     def close(self, found):
-        """Ends the last shard and writes the manifest.
+        """Writes the last shard and the manifest, and returns the manifest.
 
         Args:
-            found: dict, what reading the text came across; goes into the manifest.
-
-        Returns:
-            The manifest, a dict.
+            found: dict of counts from reading the text, stored as "found".
 
         Raises:
-            ValueError: there is not one sentence.
+            ValueError: no document was added.
         """
         self._end_shard()
         if not self.shards:
-            raise ValueError("the text holds no sentence; is it the right one?")
+            raise ValueError("the text holds no sentence; check the input files.")
         manifest = {
             "format": _FORMAT,
             "vocab_size": self.vocab_size,
@@ -142,56 +140,55 @@ class StoreWriter:
             "found": found,
             "shards": self.shards,
         }
-        beside = self.path / f".{MANIFEST}"
-        beside.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.path / MANIFEST)
+        write_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
         return manifest
 
 
 class Store:
-    """A finished store, to be read.
+    """Reads a finished store.
 
     Args:
-        path: its folder.
+        path: folder of the store.
 
     Attributes:
-        manifest: dict, see `StoreWriter.close`.
-        vocab: list of pieces.
+        manifest: dict that `StoreWriter.close` wrote.
+        vocab: list of tokens.
 
     Raises:
-        FileNotFoundError: there is no finished store.
-        ValueError: a shard is missing or cut short, or the format is another; names it.
+        FileNotFoundError: the folder holds no finished store.
+        ValueError: a file of a shard is missing or cut short, or the format version is
+            not supported.
     """
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
         if not (self.path / MANIFEST).is_file():
             raise FileNotFoundError(
-                f"{path} holds no finished store of tokenised text ({MANIFEST} is not "
-                "there); make it by scripts/create_pretraining_data.py."
+                f"{path} holds no finished store of tokenized text ({MANIFEST} is "
+                "missing); create one with scripts/create_pretraining_data.py."
             )
         self.manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         if self.manifest.get("format") != _FORMAT:
             raise ValueError(
-                f"{path} is of format {self.manifest.get('format')}, but this version "
-                f"reads {_FORMAT}; make it anew."
+                f"{path} has format {self.manifest.get('format')}, but this version "
+                f"reads format {_FORMAT}; create the store again."
             )
         self.vocab = read_vocab(self.path / "vocab.txt")
         for shard in self.manifest["shards"]:
             for part, size in shard["bytes"].items():
                 file = self.path / f"{shard['name']}.{part}.npy"
-                there = file.stat().st_size if file.is_file() else 0
-                if there != size:
+                received = file.stat().st_size if file.is_file() else 0
+                if received != size:
                     raise ValueError(
-                        f"{file} is cut short: {count(there, 'byte')} of {size:,}. Copy "
-                        "it anew, or make the store anew."
+                        f"{file} is cut short: {count(received, 'byte')} of {size:,}. "
+                        "Copy it again, or create the store again."
                     )
 
     def __len__(self):
         return len(self.manifest["shards"])
 
     def shard(self, number):
-        """Maps shard `number` into memory."""
+        """Returns `Shard` number `number`, mapped into memory."""
         name = self.manifest["shards"][number]["name"]
         return Shard(
             **{

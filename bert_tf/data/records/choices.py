@@ -1,18 +1,22 @@
-"""Questions with choices: SWAG's, CODAH's and ARC's files and JSON lines become records.
+"""Reads questions with choices from files of SWAG, CODAH and ARC, and from JSON lines.
 
-A record has `text`, `choices` (as many for all), and where it is wanted `label`, the
-number of the right one from 0. A choice is read after the text, as the second of a pair.
+A record has `text`; `choices`, of which all records have the same number; and, with
+labels, `label`, the index of the right choice. The model reads the text and each choice
+as a pair.
 """
 
 import dataclasses
-import json
 import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import (
+    find_field,
+    quote_json,
+    refuse_half_characters,
+)
 from bert_tf.data.records.tables import Table
-from bert_tf.ground import count, quote, quote_all
+from bert_tf.ground import count, quote_all
 
 _log = logging.getLogger(__name__)
 _QUESTIONS = ("question", "text", "context", "prompt", "sent1")
@@ -20,25 +24,26 @@ _ANSWERS = ("label", "answer", "answerKey", "answer_key")
 _FORM = 'Write {"question": "...", "choices": ["...", "..."], "label": 0} a line.'
 
 
-def read_choices(path, *, with_labels=True, columns=None, **asked):
-    """Reads questions, their choices and, where wanted, which is right.
+def read_choices(path, *, with_labels=True, columns=None, **named):
+    """Reads a file of questions, their choices and, with labels, the right choice.
 
     Args:
-        path: SWAG's CSV (header), CODAH's TSV (a letter, the prompt, four endings, 0 to
-            3), ARC's CSV (the question, choices, a letter or number from 1), or JSON
-            lines with `question` and `choices`, or with SWAG's names.
+        path: SWAG's CSV (with header), CODAH's TSV (a letter, the prompt, four endings,
+            0 to 3), ARC's CSV (the question, the choices, a letter or a number from 1),
+            or JSON lines with `question` and `choices`, or with SWAG's names.
         with_labels: False for prediction: labels are not read.
-        columns, asked: as in `read_table`; there are no columns to choose here.
+        columns: ignored, because the files have a fixed form.
+        named: columns named by the user, as in `read_table`; any of them is an error.
 
     Returns:
-        A Table. Rows whose answer is none of their choices, or whose choices are all the
-        same, are left out; how many is logged.
+        A Table. Questions whose answer is none of their choices, or whose choices are all
+        equal, are left out, and the log says how many.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: anything else that is wrong; names file and line.
+        ValueError: anything else is wrong; the message names the file and the line.
     """
-    parsing.refuse_asked_columns(path, asked)
+    parsing.refuse_columns(path, named)
     text, suffix = files.read_text(path), pathlib.Path(path).suffix.lower()
     first = next(filter(str.strip, files.split_lines(text)))
     if suffix in (".jsonl", ".json") or parsing.object_or_none(first):
@@ -53,19 +58,20 @@ def read_choices(path, *, with_labels=True, columns=None, **asked):
     ]
     if with_labels:
         records, lines = _drop_unanswered(path, records, lines)
-    return _checked(Table(str(path), records, lines, {}, form))
+    return _complete(Table(str(path), records, lines, {}, form))
 
 
 def read_choice_lines(lines, *, columns=None, source="standard input"):
-    """Reads questions to answer: a JSON object with `question` and `choices` a line."""
+    """Reads questions to predict: lines of JSON objects with `question` and `choices`."""
     form = '{"question": "...", "choices": ["...", "..."]}'
-    found = parsing.parse_object_lines(lines, source, form)
-    records = [_record(where, fields, False) for where, fields in found]
+    objects = parsing.parse_object_lines(lines, source, form)
+    records = [_record(where, fields, False) for where, fields in objects]
     numbers = list(range(1, len(records) + 1))
-    return _checked(Table(source, records, numbers, {}, "JSON lines"))
+    return _complete(Table(source, records, numbers, {}, "JSON lines"))
 
 
 def _read_rows(path, text, mark):
+    """Returns (description of the form, dicts, lines) of a table."""
     rows, lines = parsing.split_rows(path, text, mark)
     header = [name.strip() for name in rows[0]]
     if {"ending0", "label"} <= set(header):
@@ -74,8 +80,8 @@ def _read_rows(path, text, mark):
     parsing.refuse_torn_rows(path, rows, lines, mark, False)
     if len(header) < 4:
         raise ValueError(
-            f"{path}: {count(len(header), 'column')} ({quote_all(header)}) hold no "
-            f"question, two choices and an answer. {_FORM}"
+            f"{path}: {count(len(header), 'column')} ({quote_all(header)}) cannot hold "
+            f"a question, two choices and an answer. {_FORM}"
         )
     codah = mark == "\t" and all(len(row[0]) < 2 for row in rows)
     first = 1 if codah else 0
@@ -100,7 +106,7 @@ def _record(where, fields, with_labels):
         (name for name in fields if name[:6] == "ending" and name[6:].isdecimal()),
         key=lambda name: int(name[6:]),
     )
-    question = next((name for name in _QUESTIONS if name in fields), None)
+    question = find_field(fields, _QUESTIONS)
     choices, names = fields.get("choices"), None
     if isinstance(choices, dict):  # Hugging Face's ARC: {"text": […], "label": […]}.
         names, choices = choices.get("label"), choices.get("text")
@@ -116,8 +122,8 @@ def _record(where, fields, with_labels):
     for text in choices:
         if type(text) is not str:
             raise ValueError(
-                f"{where}: a question or choice that is no text: "
-                f"{quote(json.dumps(text, ensure_ascii=False))}. {_FORM}"
+                f"{where}: a question or choice must be a string; received "
+                f"{quote_json(text)}. {_FORM}"
             )
         refuse_half_characters(where, text)
     record = {"text": choices[0], "choices": choices[1:]}
@@ -125,19 +131,19 @@ def _record(where, fields, with_labels):
         raise ValueError(f"{where}: fewer than two choices. {_FORM}")
     if not with_labels:
         return record
-    if len(set(record["choices"])) < 2:  # Nothing to choose: real files have such rows.
+    if len(set(record["choices"])) < 2:  # Real files have such rows.
         return record | {"label": None}
-    name = next((name for name in _ANSWERS if name in fields), None)
+    name = find_field(fields, _ANSWERS)
     if name is None:
         raise ValueError(
             f"{where}: which choice is right? The object has {quote_all(fields)}. {_FORM}"
         )
-    label = _number(str(fields[name]).strip(), names, name, record["choices"])
+    label = _find_answer(str(fields[name]).strip(), names, name, record["choices"])
     return record | {"label": label}
 
 
-def _number(answer, names, field, choices):
-    """The place of the right choice from 0; None where it is none of them."""
+def _find_answer(answer, names, field, choices):
+    """Returns the index of the right choice by its name, text, letter or number, or None."""
     if names and answer in names:
         return names.index(answer)
     if answer in choices:
@@ -152,32 +158,34 @@ def _number(answer, names, field, choices):
 
 
 def _drop_unanswered(path, records, lines):
+    """Returns the records that have a label, and their lines; logs the others."""
     kept = [n for n, record in enumerate(records) if record["label"] is not None]
-    lost = [line for line, record in zip(lines, records) if record["label"] is None]
+    dropped = [line for line, record in zip(lines, records) if record["label"] is None]
     if not kept:
         raise ValueError(
-            f"{path}: no answer is one of its choices; they are numbers from 0, letters "
-            f"from A, or the choice itself. {_FORM}"
+            f"{path}: no answer is one of its choices. An answer is a number from 0, a "
+            f"letter from A, or the text of a choice. {_FORM}"
         )
-    if lost:
+    if dropped:
         _log.warning(
             "%s: left out %s whose answer is none of the choices, or whose choices are all "
-            "the same; the first is line %d.",
+            "equal; the first is line %d.",
             path,
-            count(len(lost), "question"),
-            lost[0],
+            count(len(dropped), "question"),
+            dropped[0],
         )
     return [records[n] for n in kept], [lines[n] for n in kept]
 
 
-def _checked(table):
+def _complete(table):
+    """Checks that all questions have as many choices, and completes the description."""
     width = len(table.records[0]["choices"])
     for number, record in enumerate(table.records):
         if len(record["choices"]) != width:
             raise ValueError(
                 f"{table.where(number)}: {count(len(record['choices']), 'choice')} where "
-                f"the first question has {width}; give all as many."
+                f"the first question has {width}. Give all questions as many choices."
             )
-    said = f"{table.path}: {table.description}; "
-    said += f"{count(len(table.records), 'question')} of {width} choices"
-    return dataclasses.replace(table, description=said)
+    size = count(len(table.records), "question")
+    description = f"{table.path}: {table.description}; {size} of {width} choices"
+    return dataclasses.replace(table, description=description)

@@ -1,9 +1,9 @@
-"""Which column is the text, which its pair, which the label.
+"""Detects which column holds the text, its pair and the label.
 
-A column asked for must be there. One remembered from training is looked for under its
-name, then under the task's own (`text`, `text_pair`, `label`). What remains is guessed
-from the names, and only where they leave no doubt. Where a text has several labels,
-each may have its own column: the label's is then a tuple of columns.
+A column that the user names must exist. A column remembered from training is searched by
+its own name, then by the name of its role (`text`, `text_pair`, `label`). The remaining
+columns are detected by well-known names, but only if no other choice is possible. If each
+label has its own column, the label has a tuple of columns.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from bert_tf.ground import count, did_you_mean, quote_all
 
 ROLES = ("text", "text_pair", "label")
 
-# Names that speak for themselves, compared without case.
+# Well-known column names, compared without case.
 PAIRS = (
     ("text", "text_pair"),
     ("sentence1", "sentence2"),
@@ -39,189 +39,200 @@ KNOWN = TEXTS | LABELS
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
-    """The columns a caller asks for now, and those remembered from training.
+class ColumnRequest:
+    """The columns that the user names, and those remembered from training.
+
+    A column is a name, or a position from 0; a label may have a tuple of columns.
 
     Attributes:
-        roles: those of `text`, `text_pair`, `label` that may be read.
-        asked, remembered: dicts from role to a name, or a position from 0; or, for
-            the label, to several.
+        roles: tuple of the roles (`text`, `text_pair`, `label`) that may be read.
+        named: {role: column that the user names}.
+        remembered: {role: column of the training file}.
     """
 
     roles: tuple
-    asked: dict
+    named: dict
     remembered: dict
 
     @property
     def pairs(self):
-        """Whether texts come in pairs; None leaves it to the names."""
-        given = {**self.remembered, **self.asked}
-        return True if "text_pair" in given else False if "text" in given else None
+        """Whether the texts are pairs; None leaves it to the names of the columns."""
+        columns = {**self.remembered, **self.named}
+        return True if "text_pair" in columns else False if "text" in columns else None
 
     @property
-    def names(self):
-        """Names in plain words: where one stands in the first row, that is a header."""
-        given = [*self.remembered.values(), *self.asked.values()]
-        return {_key(name) for name in flat(given) if _position(name) is None}
+    def keys(self):
+        """The names among the columns, without case; a row with one of them is a header."""
+        columns = [*self.remembered.values(), *self.named.values()]
+        return {_key(name) for name in flatten(columns) if _position(name) is None}
 
 
-def want(with_labels, remembered, *, many_labels=False, **asked):
-    """What `read_table` was told, as a Wanted; None stands for nothing."""
+def request_columns(with_labels, remembered, *, many_labels=False, **named):
+    """Returns the `ColumnRequest` of `read_table`'s arguments; None detects a column."""
     roles = ROLES if with_labels else ROLES[:2]
-    if many_labels and "," in str(asked["label"]):
-        asked["label"] = tuple(name.strip() for name in asked["label"].split(","))
+    if many_labels and "," in str(named["label"]):
+        named["label"] = tuple(name.strip() for name in named["label"].split(","))
 
-    def told(columns):
+    def known(columns):
         return {r: columns[r] for r in roles if columns.get(r) is not None}
 
-    return Wanted(roles, told(asked), told(remembered or {}))
+    return ColumnRequest(roles, known(named), known(remembered or {}))
 
 
-def are_names(cells, wanted, enough=2):
-    """Whether a row is a header: one name told to us, or `enough` known ones."""
+def are_names(cells, request, enough=2):
+    """Returns whether a row is a header: it has a requested or `enough` known names."""
     keys = {_key(cell) for cell in cells}
-    return bool(keys & wanted.names) or len(keys & KNOWN) >= enough
+    return bool(keys & request.keys) or len(keys & KNOWN) >= enough
 
 
-def has_header(rows, wanted):
-    # One known word may be a value: a topic called "question" comes again.
-    return are_names(rows[0], wanted) or any(
+def has_header(rows, request):
+    """Returns whether the first row of a table holds the names of its columns."""
+    # A single known name may be a value, such as the topic "question". Then it occurs
+    # again in its column.
+    return are_names(rows[0], request) or any(
         key in KNOWN
         and all(len(row) <= position or _key(row[position]) != key for row in rows[1:])
         for position, key in enumerate(map(_key, rows[0]))
     )
 
 
-def choose(where, cells, wanted, *, header=True, ordered=True):
-    """Finds the columns of a file, or the fields of a JSON object.
+def choose_columns(where, cells, request, *, header=True, ordered=True):
+    """Chooses the columns of a table, or the fields of a JSON object, for each role.
 
     Args:
-        where: what errors call the place.
+        where: name of the place in error messages.
         cells: the first row, or the names of the fields.
-        wanted: a Wanted.
-        header: whether the cells are names; if not, columns are called 0, 1, 2...
-        ordered: whether a name may be asked for by its position; JSON has no order.
+        request: `ColumnRequest`.
+        header: whether the cells are names. If not, the columns are called 0, 1, 2...
+        ordered: whether a position may name a column; the fields of JSON have no order.
 
     Returns:
-        {role: position among the cells, or a tuple of them}.
+        {role: position among the cells, or a tuple of positions}.
 
     Raises:
-        ValueError: a column asked for is not there, or a role is in doubt.
+        ValueError: a column that the user names does not exist, or the column of a role
+            is not clear.
     """
     names = list(cells) if header else list(range(len(cells)))
-    needed = [r for r in wanted.roles if r != "text_pair" or wanted.pairs]
+    needed = [r for r in request.roles if r != "text_pair" or request.pairs]
     chosen = {}
-    for role, asked in wanted.asked.items():
-        find = functools.partial(_find_asked, where, cells, names, ordered, role)
-        chosen[role] = each(find, asked)
+    for role, columns in request.named.items():
+        find = functools.partial(_find_named, where, cells, names, ordered, role)
+        chosen[role] = map_columns(find, columns)
     if len(names) < len(needed) and not header:
         raise ValueError(
             f"{where}: {count(len(cells), 'column')} ({quote_all(cells)}) cannot hold "
             f"{' and '.join(needed)}. Separate them by TAB, or write JSON lines."
         )
-    for role, remembered in wanted.remembered.items():
-        for name in (remembered, role):
-            position = each(functools.partial(_find, where, names), name)
-            if role not in chosen and None not in flat([position]):
+    for role, columns in request.remembered.items():
+        for candidate in (columns, role):
+            position = map_columns(functools.partial(_find, where, names), candidate)
+            if role not in chosen and None not in flatten([position]):
                 chosen[role] = position
-    taken = flat(chosen.values())
+    taken = flatten(chosen.values())
     free = {_key(name) for i, name in enumerate(names) if i not in taken}
-    for role, name in _guess(free, chosen, wanted).items():
+    for role, name in _detect(free, chosen, request).items():
         chosen[role] = _find(where, names, name)
-    # Texts to answer and nothing beside them: as many columns as there are texts.
+    # Without header and label, and with as many columns as texts, order decides.
     only_texts = not header and "label" not in needed and len(names) == len(needed)
-    if only_texts and not wanted.asked and len(chosen) < len(needed):
+    if only_texts and not request.named and len(chosen) < len(needed):
         chosen = dict(zip(needed, names))
     _refuse_doubt(where, cells, chosen, needed, header)
     return {role: chosen[role] for role in ROLES if role in chosen}
 
 
-def each(function, columns):
-    """Applies a function to a column, or to each of several."""
+def map_columns(function, columns):
+    """Applies a function to a column, or to each column of a tuple or list."""
     if isinstance(columns, tuple | list):
         return tuple(map(function, columns))
     return function(columns)
 
 
-def flat(columns):
-    """A list of columns, where there were tuples of columns, too."""
+def flatten(columns):
+    """Returns a list of columns, in which tuples and lists are replaced by their items."""
     return [
         column
-        for some in columns
-        for column in (some if isinstance(some, tuple | list) else [some])
+        for item in columns
+        for column in (item if isinstance(item, tuple | list) else [item])
     ]
 
 
-def _find_asked(where, cells, names, ordered, role, asked):
-    position = _find(where, names, asked)
+def _find_named(where, cells, names, ordered, role, column):
+    """Returns the position of a column that the user names."""
+    position = _find(where, names, column)
     if position is None and ordered:
-        position = _position(asked)
+        position = _position(column)
     if position not in range(len(names)):
-        move = did_you_mean(str(asked), cells, f"Give one as {role}_column.")
+        advice = did_you_mean(str(column), cells, f"Give one as {role}_column.")
         raise ValueError(
-            f"{where}: no column {asked!r} for the {role}; there are "
-            f"{quote_all(cells)}. {move}"
+            f"{where}: no column {column!r} for the {role}; there are "
+            f"{quote_all(cells)}. {advice}"
         )
     return position
 
 
-def _find(where, names, wanted):
-    """The position of a name, exactly or without regard to case; None if absent."""
-    found = [i for i, name in enumerate(names) if name == wanted]
-    found = found or [i for i, name in enumerate(names) if _key(name) == _key(wanted)]
-    if len(found) > 1:
+def _find(where, names, column):
+    """Returns the position of a name, without case if need be, or None."""
+    positions = [i for i, name in enumerate(names) if name == column]
+    positions = positions or [
+        i for i, name in enumerate(names) if _key(name) == _key(column)
+    ]
+    if len(positions) > 1:
         raise ValueError(
-            f"{where}: {len(found)} columns are called {wanted!r}. Rename all but one."
+            f"{where}: {len(positions)} columns are called {column!r}. Rename all but "
+            "one."
         )
-    return found[0] if found else None
+    return positions[0] if positions else None
 
 
-def _guess(names, chosen, wanted):
-    """{role: known name} of the roles not yet chosen, where there is no doubt."""
-    guessed = {}
+def _detect(names, chosen, request):
+    """Returns {role: known name} for the roles not yet chosen, if there is no doubt."""
+    detected = {}
     if "text" not in chosen:
-        pairs = False if "text_pair" in chosen else wanted.pairs
-        guessed = dict(zip(ROLES, _guess_texts(names, pairs)))
+        pairs = False if "text_pair" in chosen else request.pairs
+        detected = dict(zip(ROLES, _detect_texts(names, pairs)))
     label = _own_or_only("label", names & LABELS)
-    if label and "label" in wanted.roles and "label" not in chosen:
-        guessed["label"] = label
-    return guessed
+    if label and "label" in request.roles and "label" not in chosen:
+        detected["label"] = label
+    return detected
 
 
-def _guess_texts(names, pairs):
-    """The name of the text, or those of a pair; none where there is doubt."""
-    found = [pair for pair in PAIRS if names.issuperset(pair)]
-    if pairs is not False and PAIRS[0] in found:
+def _detect_texts(names, pairs):
+    """Returns the name of the text, or both names of a pair; () if there is doubt."""
+    complete = [pair for pair in PAIRS if names.issuperset(pair)]
+    if pairs is not False and PAIRS[0] in complete:
         return PAIRS[0]
     if pairs:
-        return found[0] if len(found) == 1 else ()
-    if pairs is None and len(found) == 1 and names & TEXTS == set(found[0]):
-        return found[0]
-    # The task's own name speaks louder than a title does, but not than half a pair.
+        return complete[0] if len(complete) == 1 else ()
+    if pairs is None and len(complete) == 1 and names & TEXTS == set(complete[0]):
+        return complete[0]
+    # `text` wins over names such as `title`, but not beside half a pair.
     own = None if names & PAIRED > {"text"} else "text"
     text = _own_or_only(own, names & TEXTS)
     return (text,) if text else ()
 
 
 def _own_or_only(own, names):
+    """Returns `own` if it is a name, the only name, or None."""
     return own if own in names else min(names) if len(names) == 1 else None
 
 
 def _refuse_doubt(where, cells, chosen, needed, header):
-    how = "one of these names"
+    """Raises ValueError if a needed role has no column, or two roles have the same."""
+    form = "one of these names"
     if not header:
-        how = f"its position from 0 to {len(cells) - 1} (no header was recognised)"
+        form = f"its position from 0 to {len(cells) - 1} (no header was detected)"
     for role in needed:
         if role not in chosen:
             raise ValueError(
                 f"{where}: which column is the {role}? There are {quote_all(cells)}. "
-                f"Give {role}_column, {how}."
+                f"Give {role}_column, {form}."
             )
-    taken = flat(chosen.values())
+    taken = flatten(chosen.values())
     if len(set(taken)) < len(taken):
         raise ValueError(
             f"{where}: {', '.join(chosen)} cannot share a column; there are "
-            f"{quote_all(cells)}. Give each its own."
+            f"{quote_all(cells)}. Give each its own column."
         )
 
 
@@ -230,5 +241,5 @@ def _key(name):
 
 
 def _position(name):
-    """0-based position that `name` stands for, None where it is a name."""
+    """Returns the position from 0 that `name` stands for, or None for a name."""
     return int(name) if str(name).isdecimal() else None

@@ -1,8 +1,8 @@
-"""Well-known files whose columns no header names, or a header names in its own way.
+"""Detects well-known files without a header, or with a header of their own.
 
-A layout is recognised where every line bears its signature, and never where a caller
-asks for columns that it lacks. Its columns have names, those of GLUE (Wang et al., 2019)
-where it has any: a model trained on one file then finds its columns in the other.
+A layout is detected if its pattern matches every line and it has all columns that the
+user names. Its columns are named as in GLUE (Wang et al., 2019) where possible, so that a
+model trained on one file finds its columns in another.
 """
 
 import dataclasses
@@ -10,18 +10,18 @@ import re
 
 from bert_tf.data.records.files import split_lines
 
-NO_LABEL = "-"  # In a column `gold_label`: the annotators did not agree.
+NO_LABEL = "-"  # Value of `gold_label` if the annotators did not agree.
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Lines of one pattern; its named groups are the columns.
+    """A file format whose lines all match one pattern.
 
     Attributes:
-        name: whose layout it is.
-        pattern: of a whole line.
+        name: name of the data set.
+        pattern: matches a whole line; its named groups are the columns.
         roles: {role: column}.
-        joined: columns that together, a space between, are one more, called "text".
+        joined: columns that are joined by a space into another column, "text".
     """
 
     name: str
@@ -31,16 +31,17 @@ class Layout:
 
     @property
     def names(self):
+        """The names of the columns, in their order in a line."""
         order = sorted(self.pattern.groupindex, key=self.pattern.groupindex.get)
         return [*order, *(["text"] if self.joined else [])]
 
     def row(self, line):
-        """The cells of a line as `names` has them; None for a line of another kind."""
+        """Returns the cells of a line in the order of `names`, or None if none match."""
         match = self.pattern.fullmatch(line)
         if match is None:
             return None
         cells = match.groupdict()
-        if self.joined:  # CSV, then.
+        if self.joined:  # The only such layout is CSV, whose quotes are doubled.
             cells = {name: cell.replace('""', '"') for name, cell in cells.items()}
             cells["text"] = " ".join(cells[name] for name in self.joined)
         return [cells[name] for name in self.names]
@@ -56,7 +57,7 @@ LAYOUTS = (
         ),
         {"text": "sentence", "label": "label"},
     ),
-    Layout(  # The file called .csv; some rows name two sources more.
+    Layout(  # TAB-separated, although it is named .csv. Some rows have two more cells.
         "STS-B",
         re.compile(
             r"(?P<genre>main-[a-z]+)\t(?P<filename>[^\t]*)\t(?P<year>[^\t]*)\t"
@@ -96,7 +97,7 @@ LAYOUTS = (
     ),
 )
 
-# Headers of TAB-separated files, in lower case: whose they are.
+# Headers of TAB-separated files in lower case, and the data sets that have them.
 _HEADERS = {
     ("sentence", "label"): "SST-2",
     ("quality", "#1 id", "#2 id", "#1 string", "#2 string"): "MRPC",
@@ -109,15 +110,15 @@ _HEADERS = {
     ("label", "text_a"): "ChnSentiCorp",
     ("text_a", "text_b", "label"): "Chinese XNLI",
 }
-# These come with parses and single votes, which not all of their files have.
-_PARSED = {"captionid": "SNLI", "promptid": "MNLI"}
+# The other columns of these data sets (parses, single votes) differ from file to file.
+_ID_COLUMNS = {"captionid": "SNLI", "promptid": "MNLI"}
 
 
-def recognise(text, wanted):
+def detect_layout(text, request):
     """Returns (layout, rows of cells, their lines) of a file without header, or None."""
     lines = [(n, line) for n, line in enumerate(split_lines(text), 1) if line.strip()]
     for layout in LAYOUTS:
-        if layout.row(lines[0][1]) and _suits(layout, wanted):
+        if layout.row(lines[0][1]) and _suits(layout, request):
             rows = [layout.row(line) for _, line in lines]
             if all(rows):
                 return layout, rows, [number for number, _ in lines]
@@ -125,47 +126,52 @@ def recognise(text, wanted):
 
 
 def is_trec(text):
-    """Whether a text is of the one file that is known to come in Latin-1."""
+    """Returns whether a text is a file of TREC, which is published in Latin-1."""
     trec = next(layout for layout in LAYOUTS if layout.name == "TREC")
     return all(trec.pattern.fullmatch(line) for line in split_lines(text) if line)
 
 
 def name_header(header):
-    """Whose header it is, None for anybody's."""
+    """Returns the data set that has this header, or None."""
     keys = tuple(name.strip().casefold() for name in header)
     if {"gold_label", "sentence1", "sentence2"}.issubset(keys):
-        for key, name in _PARSED.items():
+        for key, name in _ID_COLUMNS.items():
             if key in keys:
                 return name
     return _HEADERS.get(keys)
 
 
-def adopt(wanted, roles, names):
-    """Tells a Wanted the columns of a layout; what was asked or remembered goes first.
+def add_layout(request, roles, names):
+    """Returns a request that also remembers the columns of a layout.
+
+    Columns that the request names, or remembers and the layout has, take precedence.
 
     Args:
-        wanted: `columns.Wanted`.
+        request: `columns.ColumnRequest`.
         roles: {role: column} of the layout.
-        names: all of its columns.
+        names: all columns of the layout.
     """
-    known = {role: name for role, name in wanted.remembered.items() if name in names}
-    told = {role: name for role, name in roles.items() if role in wanted.roles}
-    if wanted.pairs is False:
-        told.pop("text_pair", None)
-    return dataclasses.replace(wanted, remembered=told | known)
+    known = {role: name for role, name in request.remembered.items() if name in names}
+    columns = {role: name for role, name in roles.items() if role in request.roles}
+    if request.pairs is False:
+        columns.pop("text_pair", None)
+    return dataclasses.replace(request, remembered=columns | known)
 
 
 def drop_short(rows, lines, width):
-    """QQP has a few rows that break off; GLUE's users have always left them out."""
+    """Returns the rows of full width, their lines, and the number of dropped rows.
+
+    A few rows of QQP are cut short. It is usual to leave them out.
+    """
     whole = [(row, n) for row, n in zip(rows, lines) if len(row) == width]
     return [row for row, _ in whole], [n for _, n in whole], len(rows) - len(whole)
 
 
-def _suits(layout, wanted):
-    """Whether all columns asked for are the layout's, and pairs where it has pairs."""
-    if not all(name in layout.names for name in wanted.asked.values()):
+def _suits(layout, request):
+    """Returns whether a layout has all requested columns, and pairs if these are needed."""
+    if not all(name in layout.names for name in request.named.values()):
         return False
-    return "text" in wanted.asked or wanted.pairs in (
+    return "text" in request.named or request.pairs in (
         None,
         "text_pair" in layout.roles,
     )

@@ -1,7 +1,7 @@
-"""Several labels for a text, or none.
+"""Splits the labels of multi-label texts, which have any number of labels.
 
-They stand in a JSON list, in a cell with a character between them, or in a column each
-that says 0 or 1.
+The labels of a text stand in a JSON list, in one cell with a character between them, or
+in one column of 0 and 1 for each label.
 """
 
 import dataclasses
@@ -14,61 +14,62 @@ _NO = {"0", "0.0", "false"}
 
 
 def split(table, separator=None):
-    """Makes each record's label a list of strings.
+    """Makes the label of each record a list of strings.
 
     Args:
         table: `Table` whose labels are cells, lists, or tuples of the cells of several
             columns.
-        separator: what stands between the labels of a cell. None takes the one of
-            `|`, `,` and `;` that occurs in the labels; where none does, a cell is one
-            label.
+        separator: character between the labels of a cell. None takes the one of `|`, `,`
+            and `;` that occurs in the labels; if none occurs, a cell is one label.
 
     Returns:
-        The Table, and in words how labels are written. Its columns hold
-        `label_separator` where there is one.
+        The Table, and a few words on how labels are written. The columns of the Table
+        hold `label_separator` if there is a separator.
 
     Raises:
-        ValueError: two separators occur; a column of 0 and 1 has something else.
+        ValueError: two separators occur, or a label column holds other values than 0
+            and 1.
     """
     columns = table.columns["label"]
     if isinstance(columns, tuple):
         names = [str(column) for column in columns]
-        found = [
-            _marked(table.where(number), names, record["label"])
+        labels = [
+            _read_flags(table.where(number), names, record["label"])
             for number, record in enumerate(table.records)
         ]
-        return _with(table, found), "a column a label"
+        return _replace_labels(table, labels), "one column for each label"
     cells = [record["label"] for record in table.records]
-    lines = [cell for cell in cells if isinstance(cell, str)]
-    if not lines:
-        return _with(table, [_distinct(cell) for cell in cells]), "lists"
-    separator = separator or _recognise(table.path, lines)
-    found = [
-        _distinct(cell.split(separator) if separator else [cell])
+    strings = [cell for cell in cells if isinstance(cell, str)]
+    if not strings:
+        return _replace_labels(table, [_clean(cell) for cell in cells]), "lists"
+    separator = separator or _detect_separator(table.path, strings)
+    labels = [
+        _clean(cell.split(separator) if separator else [cell])
         if isinstance(cell, str)
-        else _distinct(cell)
+        else _clean(cell)
         for cell in cells
     ]
     if separator is None:
-        return _with(table, found), "one label a text, or none"
+        return _replace_labels(table, labels), "at most one label for each text"
     table = dataclasses.replace(
         table, columns=table.columns | {"label_separator": separator}
     )
-    return _with(table, found), f"separated by {separator!r}"
+    return _replace_labels(table, labels), f"separated by {separator!r}"
 
 
-def _recognise(path, lines):
-    found = [mark for mark in SEPARATORS if any(mark in line for line in lines)]
-    if len(found) > 1:
-        line = max(lines, key=lambda line: sum(mark in line for mark in found))
+def _detect_separator(path, cells):
+    marks = [mark for mark in SEPARATORS if any(mark in cell for cell in cells)]
+    if len(marks) > 1:
+        example = max(cells, key=lambda cell: sum(mark in cell for mark in marks))
         raise ValueError(
-            f"{path}: what stands between labels? They hold {quote_all(found)}, as in "
-            f"{quote(line)}. Give label_separator."
+            f"{path}: which character separates the labels? They contain "
+            f"{quote_all(marks)}, as in {quote(example)}. Give label_separator."
         )
-    return found[0] if found else None
+    return marks[0] if marks else None
 
 
-def _marked(where, names, cells):
+def _read_flags(where, names, cells):
+    """Returns the names of the columns that say 1."""
     for name, cell in zip(names, cells):
         if cell.strip().lower() not in _YES | _NO:
             raise ValueError(
@@ -78,13 +79,11 @@ def _marked(where, names, cells):
     return [n for n, cell in zip(names, cells) if cell.strip().lower() in _YES]
 
 
-def _distinct(labels):
-    """Without spaces around, nothing empty, nothing twice, in their order."""
+def _clean(labels):
+    """Strips labels, and drops empty and repeated ones."""
     return list(dict.fromkeys(filter(None, map(str.strip, labels))))
 
 
-def _with(table, found):
-    records = [
-        record | {"label": labels} for record, labels in zip(table.records, found)
-    ]
+def _replace_labels(table, labels):
+    records = [record | {"label": own} for record, own in zip(table.records, labels)]
     return dataclasses.replace(table, records=records)

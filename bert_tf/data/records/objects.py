@@ -1,15 +1,15 @@
-"""JSON objects, and whatever else has named fields, become records."""
+"""Turns JSON objects, and other dicts, into records."""
 
 import functools
 import json
 
-from bert_tf.data.records.columns import choose, each
+from bert_tf.data.records.columns import choose_columns, map_columns
 from bert_tf.ground import quote, quote_all
 
 
-def read_objects(path, objects, lines, wanted, many_labels=False, unit="line"):
-    """Returns {role: field} and the records of dicts, which stand on `lines`."""
-    chosen = choose_fields(f"{path}, {unit} {lines[0]}", objects[0], wanted)
+def read_objects(path, objects, lines, request, many_labels=False, unit="line"):
+    """Returns {role: name of its field} and the records of dicts, which stand on `lines`."""
+    chosen = choose_fields(f"{path}, {unit} {lines[0]}", objects[0], request)
     records = [
         read_object(f"{path}, {unit} {line}", fields, chosen, many_labels)
         for line, fields in zip(lines, objects)
@@ -17,14 +17,14 @@ def read_objects(path, objects, lines, wanted, many_labels=False, unit="line"):
     return chosen, records
 
 
-def choose_fields(where, fields, wanted):
-    """{role: name of its field, or names}; errors as in `columns.choose`."""
+def choose_fields(where, fields, request):
+    """Returns {role: name of its field, or names}; errors as in `choose_columns`."""
     names = list(fields)
-    return name_columns(choose(where, names, wanted, ordered=False), names)
+    return name_columns(choose_columns(where, names, request, ordered=False), names)
 
 
 def read_object(where, fields, chosen, many_labels=False):
-    """The record of one object; a label may be a list where there may be many."""
+    """Returns the record of one object; with `many_labels`, a label may be a list."""
 
     def value(role, name):
         if name not in fields:
@@ -32,44 +32,55 @@ def read_object(where, fields, chosen, many_labels=False):
                 f"{where}: there is no {name!r} for the {role}; the object has "
                 f"{quote_all(fields)}. Add it."
             )
-        found = fields[name]
-        if many_labels and role == "label" and isinstance(found, list):
-            return [text(role, name, part) for part in found]
-        return text(role, name, found)
+        field = fields[name]
+        if many_labels and role == "label" and isinstance(field, list):
+            return [string(role, name, item) for item in field]
+        return string(role, name, field)
 
-    def text(role, name, found):
-        if found is True or found is False:
-            found = json.dumps(found)
-        if type(found) is not str:
-            move = f"Put the {role} in quotes."
-            if role == "label" and isinstance(found, list):
-                move = "For a list of labels, the task is multi_label."
+    def string(role, name, field):
+        if field is True or field is False:
+            field = json.dumps(field)
+        if type(field) is not str:
+            advice = f"Put the {role} in quotes."
+            if role == "label" and isinstance(field, list):
+                advice = "For lists of labels, use the task multi_label."
             raise ValueError(
-                f"{where}: {name!r} must be a string; received "
-                f"{quote(json.dumps(found, ensure_ascii=False))}. {move}"
+                f"{where}: {name!r} must be a string; received {quote_json(field)}. "
+                f"{advice}"
             )
-        refuse_half_characters(where, found)
-        return found
+        refuse_half_characters(where, field)
+        return field
 
     return {
-        role: each(functools.partial(value, role), names)
+        role: map_columns(functools.partial(value, role), names)
         for role, names in chosen.items()
     }
 
 
-def name_columns(picks, names):
-    """{role: name of its column}, or its position where there are no names."""
+def name_columns(positions, names):
+    """Returns {role: name of its column}, or its position if `names` is None."""
     return {
-        role: each(lambda position: names[position] if names else position, place)
-        for role, place in picks.items()
+        role: map_columns(lambda place: names[place] if names else place, columns)
+        for role, columns in positions.items()
     }
 
 
+def find_field(fields, names):
+    """Returns the first of `names` that is a field, or None."""
+    return next((name for name in names if name in fields), None)
+
+
+def quote_json(value):
+    """Returns a JSON value for an error message."""
+    return quote(json.dumps(value, ensure_ascii=False))
+
+
 def refuse_half_characters(where, text):
+    """Raises ValueError if a text has half of a surrogate pair, which is not Unicode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{where}: half a character ({text[error.start]!r}), which is not Unicode "
-            "text. Remove it."
+            f"{where}: the text has half a character ({text[error.start]!r}), which is "
+            "not valid Unicode. Remove it."
         ) from None

@@ -1,8 +1,8 @@
-"""TSV, CSV, JSON lines, plain lines: told apart, then taken apart.
+"""Detects and parses TSV, CSV, JSON lines and plain lines.
 
 Every row of cells and every JSON object comes with the line on which it begins, counted
-from 1. A format goes by the mark that tells it: what stands between cells, or the brace
-that opens an object.
+from 1. A format is named by its mark: the character between cells, or the brace that
+opens an object.
 """
 
 import csv
@@ -23,43 +23,43 @@ FORMATS = {
 }
 SAMPLE = 50  # Lines; enough to tell a delimiter from a comma in a sentence.
 
-# Numbers stay as they are written: 1.0 is the label "1.0", 1e5 is not 100000.0.
+# Keeps numbers as they are written: the label 1.0 is "1.0", and 1e5 is not 100000.0.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str)
 _PLAIN_JSON = json.JSONDecoder()
 
 
-def recognise(text, suffix, wanted):
-    """The mark of a format: content where that speaks, else the extension."""
+def detect_format(text, suffix, request):
+    """Returns the mark of a file's format, by its content or else its extension."""
     lines = list(itertools.islice(filter(str.strip, split_lines(text)), SAMPLE))
     if suffix in (".jsonl", ".json") or object_or_none(lines[0]):
         return "{"
     for mark in "\t,;":
         cells = [cell.strip(' "') for cell in lines[0].split(mark)]
-        # A known word before a comma may begin a sentence: "Question, please".
-        if len(cells) > 1 and are_names(cells, wanted, 1 if mark == "\t" else 2):
+        # A known name before a comma may begin a sentence: "Question, please".
+        if len(cells) > 1 and are_names(cells, request, 1 if mark == "\t" else 2):
             return mark
-    # Without a header, sentences may hold commas; tabs they do not.
+    # In a file without a header, sentences may contain commas, but no TABs.
     for mark in ",\t;" if suffix == ".csv" else "\t":
         counts = {line.count(mark) for line in lines}
         if len(counts) == 1 and counts != {0}:
             return mark
     if suffix == ".csv":
         return ","
-    return "\t" if suffix == ".tsv" or "label" in wanted.roles else ""
+    return "\t" if suffix == ".tsv" or "label" in request.roles else ""
 
 
 def split_rows(path, text, mark):
-    """Rows of cells, and the line on which each begins.
+    """Returns the rows of cells, and the line on which each begins.
 
-    Commas and semicolons come with CSV's quotes; a TAB is a TAB and a quote is a quote,
-    as in GLUE's files; no mark at all is one cell a line.
+    The marks "," and ";" mean CSV with quotes. In TSV, quotes are plain characters, as in
+    GLUE's files. Without a mark, each line is one cell.
     """
     if mark in (",", ";"):
         rows, lines = _split_csv(path, text, mark)
     else:
         rows = [line.split(mark) if mark else [line] for line in split_lines(text)]
         lines = list(range(1, len(rows) + 1))
-    # A blank line is nothing in a table, but an empty text where texts are lines.
+    # With one cell a line, a blank line is an empty text. In a table it is no row.
     if next((len(row) for row in rows if any(row)), 1) == 1:
         return [row or [""] for row in rows], lines
     filled = [len(row) > 1 or any(row) for row in rows]
@@ -70,7 +70,7 @@ def split_rows(path, text, mark):
 def _split_csv(path, text, mark):
     reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=mark, strict=True)
     rows, lines, begin = [], [], 1
-    limit = csv.field_size_limit(len(text) + 1)  # Of the whole process: put back below.
+    limit = csv.field_size_limit(len(text) + 1)  # Global, so it is restored below.
     try:
         for row in reader:
             rows.append(row)
@@ -89,31 +89,34 @@ def _split_csv(path, text, mark):
     elif "new-line" in problem:
         problem = "a carriage return inside a row, outside quotes"
     raise ValueError(
-        f'{path}, line {line}: {problem}. Put the field in quotes, each " in it '
-        'written "", or save the table as TSV.'
+        f'{path}, line {line}: {problem}. Put the field in quotes and write each " in '
+        'it as "", or save the table as TSV.'
     )
 
 
 def refuse_torn_rows(path, rows, lines, mark, header):
-    """Every row must be as wide as the first."""
+    """Raises ValueError if a row is not as wide as the first one."""
     width = len(rows[0])
     torn = next((i for i, row in enumerate(rows) if len(row) != width), None)
     if torn is None:
         return
-    row, like = rows[torn], "the header" if header else f"line {lines[0]}"
-    move = "Add what is missing."
+    row, first = rows[torn], "the header" if header else f"line {lines[0]}"
+    advice = "Add the missing fields."
     if len(row) > width:
-        move = f'A {mark} inside a text? Put that text in quotes (").'
+        advice = f'If a text contains "{mark}", put the text in quotes (").'
         if mark == "\t":
-            move = "A TAB inside a text? Make it a space."
+            advice = "If a text contains a TAB, replace it by a space."
     raise ValueError(
-        f"{path}, line {lines[torn]}: {count(len(row), 'field')} where {like} has "
-        f"{width}: received {quote_all(row, 6)} for {quote_all(rows[0], 6)}. {move}"
+        f"{path}, line {lines[torn]}: {count(len(row), 'field')} where {first} has "
+        f"{width}: received {quote_all(row, 6)} for {quote_all(rows[0], 6)}. {advice}"
     )
 
 
 def parse_objects(path, text, numbers=False):
-    """JSON lines: dicts, and the line of each; with `numbers`, those are numbers."""
+    """Returns the dicts of JSON lines, and the line of each.
+
+    Numbers are kept as strings unless `numbers` is True.
+    """
     decoder = _PLAIN_JSON if numbers else _JSON
     objects, lines = [], []
     for number, line in enumerate(split_lines(text), 1):
@@ -124,7 +127,7 @@ def parse_objects(path, text, numbers=False):
         except json.JSONDecodeError as error:
             problem = f"not JSON: {error.msg} (column {error.colno})"
         except RecursionError:
-            problem = "JSON nested too deep"
+            problem = "JSON that is nested too deep"
         else:
             problem = None if fields and isinstance(fields, dict) else "not an object"
         if problem:
@@ -138,12 +141,15 @@ def parse_objects(path, text, numbers=False):
 
 
 def parse_object_lines(lines, source, form):
-    """Yields (where, dict) of lines that must be JSON objects, at least one of them.
+    """Yields (where, dict) of lines of JSON.
 
     Args:
-        lines: strings, or UTF-8 bytes.
-        source: what errors call the lines.
-        form: an object as it should be.
+        lines: strings, UTF-8 bytes, or dicts.
+        source: name of the lines in error messages.
+        form: example of a valid object, for error messages.
+
+    Raises:
+        ValueError: a line is not a JSON object, or there is no line.
     """
     where = None
     for number, line in enumerate(lines, 1):
@@ -161,17 +167,20 @@ def parse_object_lines(lines, source, form):
         raise ValueError(f"{source}: nothing to read. Give at least one question.")
 
 
-def refuse_asked_columns(path, asked):
-    """Columns asked for, {flag: value}, where the form of a file leaves no choice."""
-    named = [name for name, value in asked.items() if value is not None]
-    if named:
+def refuse_columns(path, columns):
+    """Raises ValueError if {flag: value} names a column of a file of fixed form."""
+    flags = [name for name, value in columns.items() if value is not None]
+    if flags:
         raise ValueError(
-            f"{path}: there are no columns to choose here; drop {', '.join(named)}."
+            f"{path}: this form of file has no columns to choose; drop "
+            f"{', '.join(flags)}."
         )
 
 
 def object_or_none(line):
-    """The dict that a line holds as JSON, None where it is any other text."""
+    """Returns the dict of a line that is one, or is a JSON object; None for other text."""
+    if isinstance(line, dict):
+        return line
     if not line.lstrip().startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where training and evaluation data come from: files, or a TFDS data set."""
+"""Reads the training and evaluation tables from files or from TensorFlow Datasets."""
 
 import dataclasses
 import functools
@@ -12,49 +12,51 @@ from bert_tf.ground import count
 def read_tables(source, *, read=read_table, **options):
     """Returns the training table, and the evaluation table or None.
 
-    What is guessed of the first (columns, what stands between labels) holds for the
-    second.
+    The columns and the label separator detected in the training data also apply to the
+    evaluation data.
 
     Args:
         source: has `train_file` and `eval_file`, or `tfds`, `tfds_data_dir`,
-            `tfds_train_split` and `tfds_eval_split`; "" for nothing; and
-            `eval_fraction`, see `hold_out`, 0 for nothing.
-        read: of files, `read_table` or another that takes what it takes.
+            `tfds_train_split` and `tfds_eval_split`, where "" means none; and
+            `eval_fraction`, the fraction of the training data to hold out, or 0.
+        read: function that reads a file, with the arguments of `read_table`.
         options: as in `read_table`.
     """
     if source.tfds:
         if read is not read_table:
             raise ValueError(
-                f"tfds gives texts and their labels, and this task needs more; write "
+                f"this task needs more than the texts and labels that tfds gives. Write "
                 f"the data of {source.tfds} to a file."
             )
         options.pop("label_separator", None)
         data_dir = source.tfds_data_dir or None
         read = functools.partial(read_tfds, source.tfds, data_dir=data_dir)
-        first, second = source.tfds_train_split, source.tfds_eval_split
+        train_path, eval_path = source.tfds_train_split, source.tfds_eval_split
     else:
-        first, second = source.train_file, source.eval_file
-    train = read(first, **options)
+        train_path, eval_path = source.train_file, source.eval_file
+    train = read(train_path, **options)
     if source.eval_fraction:
         return hold_out(train, source.eval_fraction)
-    return train, read(second, columns=train.columns, **options) if second else None
+    if not eval_path:
+        return train, None
+    return train, read(eval_path, columns=train.columns, **options)
 
 
 def hold_out(table, fraction):
-    """Takes rows of a table away to score on: about `fraction` of them, in (0, 1).
+    """Splits a table into (training table, held-out evaluation table).
 
-    The text decides, by a hash, not chance or place: the same text is never on both
-    sides, a row stays on its side where others are added, and no seed changes it. Of
-    questions it is the title of the article, where there is one, else the context.
+    A hash of the text decides. So the same text is never on both sides, a record stays on
+    its side when others are added, and no seed changes it. Of questions on contexts, the
+    article's title is hashed, or else the context.
 
-    Returns:
-        The table of the other rows, and that of the rows held out.
+    Args:
+        fraction: approximate fraction of the records to hold out, in (0, 1).
 
     Raises:
-        ValueError: one of them would be empty.
+        ValueError: one of the tables would be empty.
     """
 
-    def held(record):
+    def is_held_out_record(record):
         if "context" in record:
             text = record.get("title") or record["context"]
         else:
@@ -63,13 +65,13 @@ def hold_out(table, fraction):
 
     sides = [[], []]
     for number, record in enumerate(table.records):
-        sides[held(record)].append(number)
-    for numbers, name in zip(sides, ("train on", "score on")):
+        sides[is_held_out_record(record)].append(number)
+    for numbers, purpose in zip(sides, ("train", "evaluate")):
         if not numbers:
             raise ValueError(
                 f"{table.path}: eval_fraction={fraction} of "
-                f"{count(len(table.records), 'row')} leaves none to {name}; choose "
-                "another, or give an eval_file."
+                f"{count(len(table.records), 'row')} leaves none to {purpose} on; choose "
+                "another fraction, or give an eval_file."
             )
     train, evaluation = (
         dataclasses.replace(
@@ -80,11 +82,13 @@ def hold_out(table, fraction):
         for numbers in sides
     )
     size = count(len(evaluation.records), "row")
-    told = f"{table.path}: {size} held out to score on (eval_fraction={fraction})"
-    return train, dataclasses.replace(evaluation, description=told)
+    description = (
+        f"{table.path}: {size} held out for evaluation (eval_fraction={fraction})"
+    )
+    return train, dataclasses.replace(evaluation, description=description)
 
 
 def is_held_out(text, fraction):
-    """Whether a text is among the held out; of all texts, about `fraction` are."""
+    """Returns whether a text is one of the `fraction` of all texts that are held out."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return int.from_bytes(digest[:8], "big") < fraction * 2**64

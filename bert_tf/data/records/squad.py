@@ -1,9 +1,9 @@
-"""Questions on contexts: SQuAD's JSON (1.1, 2.0, CMRC) and JSON lines become records.
+"""Reads questions on contexts from SQuAD's JSON (1.1, 2.0, CMRC) and from JSON lines.
 
-A record has `id`, `question`, `context`, perhaps the `title` of the article that the
-context is of, and where they are wanted `answers`, a list of {"text", "start"}: the start
-in characters of the context, None where the answer is not in it; an empty list where the
-question has no answer.
+A record has `id`, `question`, `context`, perhaps the `title` of the context's article,
+and, with labels, `answers`: a list of {"text", "start"}, where start counts characters of
+the context and is None if the context does not contain the answer. The list is empty if
+the question has no answer.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import quote_json, refuse_half_characters
 from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote, quote_all
 
@@ -23,29 +23,31 @@ _FORM = (
 )
 
 
-def read_questions(path, *, with_labels=True, columns=None, **asked):
-    """Reads questions, their contexts and, where wanted, the answers.
+def read_questions(path, *, with_labels=True, columns=None, **named):
+    """Reads a file of questions, their contexts and, with labels, the answers.
 
     Args:
         path: SQuAD's JSON, or JSON lines with `question`, `context` and `answers`.
         with_labels: False for prediction: answers are not read.
-        columns, asked: as in `read_table`; there are no columns to choose here.
+        columns: ignored, because the files have a fixed form.
+        named: columns named by the user, as in `read_table`; any of them is an error.
 
     Returns:
-        A Table. An answer that does not stand where the file says is looked for nearby;
-        how many were moved, and how many are nowhere, is logged.
+        A Table. If an answer does not stand where the file says, the nearest occurrence
+        in the context is used. The log says how many answers were moved or not found.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: anything else that is wrong; names the file and the place.
+        ValueError: anything else is wrong; the message names the file and the place.
     """
-    parsing.refuse_asked_columns(path, asked)
+    parsing.refuse_columns(path, named)
     text = files.read_text(path)
     whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
-    squad = _whole(path, text) if whole else None
+    squad = _parse_whole(path, text) if whole else None
     if squad is not None:
-        questions, form, unit = list(_squad(path, squad)), "SQuAD's JSON", "question"
+        questions = list(_list_questions(path, squad))
         places = list(range(1, len(questions) + 1))
+        form, unit = "SQuAD's JSON", "question"
     else:
         questions, places = parsing.parse_objects(path, text, numbers=True)
         form, unit = "JSON lines", "line"
@@ -58,60 +60,59 @@ def read_questions(path, *, with_labels=True, columns=None, **asked):
     ]
     table = Table(str(path), records, places, {}, form, unit)
     if with_labels:
-        _tell_moved(table, [_locate(record) for record in records])
-    return _described(table, with_labels)
+        _log_moved(table, [_locate(record) for record in records])
+    return _describe(table, with_labels)
 
 
 def read_question_lines(lines, *, columns=None, source="standard input"):
-    """Reads questions to answer: a JSON object with `question` and `context` a line."""
+    """Reads questions to predict: lines of JSON objects with `question` and `context`."""
     form = '{"question": "...", "context": "..."}'
-    found = parsing.parse_object_lines(lines, source, form)
+    objects = parsing.parse_object_lines(lines, source, form)
     records = [
         _record(where, fields, str(number), False)
-        for number, (where, fields) in enumerate(found)
+        for number, (where, fields) in enumerate(objects)
     ]
-    described = f"{source}: {count(len(records), 'question')}"
-    return Table(source, records, list(range(1, len(records) + 1)), {}, described)
+    description = f"{source}: {count(len(records), 'question')}"
+    return Table(source, records, list(range(1, len(records) + 1)), {}, description)
 
 
 def _is_squad(text):
     return text.lstrip().startswith("{") and '"paragraphs"' in text[:100_000]
 
 
-def _whole(path, text):
-    """The object of a file that is one; None for a file of one object a line."""
+def _parse_whole(path, text):
+    """Returns the object of a JSON file, or None for a file of JSON lines."""
     try:
-        found = json.loads(text)
+        squad = json.loads(text)
     except json.JSONDecodeError as error:
         if parsing.object_or_none(next(filter(str.strip, text.split("\n")))):
             return None
-        cut = "the file ends in the midst of it, so it was cut short; fetch it anew"
+        advice = "The file ends inside an object, so it is cut short; copy it again"
         if error.pos < len(text.rstrip()) - 1 and "Unterminated" not in error.msg:
-            cut = "mend it there"
+            advice = "Correct it there"
         raise ValueError(
-            f"{path}, line {error.lineno}: not JSON: {error.msg} (column {error.colno}); "
-            f"{cut}."
+            f"{path}, line {error.lineno}: not JSON: {error.msg} (column {error.colno}). "
+            f"{advice}."
         ) from None
     except RecursionError:
-        raise ValueError(f"{path}: JSON nested too deep.") from None
-    return found if isinstance(found, dict) and "data" in found else None
+        raise ValueError(f"{path}: JSON that is nested too deep. {_FORM}") from None
+    return squad if isinstance(squad, dict) and "data" in squad else None
 
 
-def _squad(path, found):
-    """Yields the questions of SQuAD's nested form, with their contexts."""
-    for article in _list(path, found, "data"):
-        for paragraph in _list(path, article, "paragraphs"):
-            for question in _list(path, paragraph, "qas"):
+def _list_questions(path, squad):
+    """Yields the questions of SQuAD's nested JSON, with their contexts and titles."""
+    for article in _get_list(path, squad, "data"):
+        for paragraph in _get_list(path, article, "paragraphs"):
+            for question in _get_list(path, paragraph, "qas"):
                 if type(question) is not dict:
-                    raise ValueError(f"{path}: a question that is no object. {_FORM}")
-                of = {
+                    raise ValueError(f"{path}: a question is not an object. {_FORM}")
+                yield question | {
                     "context": paragraph.get("context"),
                     "title": article.get("title"),
                 }
-                yield question | of
 
 
-def _list(path, fields, name):
+def _get_list(path, fields, name):
     values = fields.get(name) if isinstance(fields, dict) else None
     if type(values) is not list:
         raise ValueError(
@@ -134,54 +135,56 @@ def _record(where, fields, number, with_labels, nested=False):
         record["title"] = fields["title"]
     if not with_labels:
         return record
-    return record | {"answers": _answers(where, fields, nested)}
+    return record | {"answers": _read_answers(where, fields, nested)}
 
 
-def _answers(where, fields, nested):
+def _read_answers(where, fields, nested):
+    """Returns a list of {"text", "start"} from any form of answers."""
     impossible = fields.get("is_impossible") in (True, "true")
-    found = fields.get("answers", fields.get("answer"))
+    values = fields.get("answers", fields.get("answer"))
     if impossible:
         return []
-    if isinstance(found, dict) and isinstance(found.get("text"), list):
-        # As the data sets of Hugging Face have them.
-        starts = found.get("answer_start") or [None] * len(found["text"])
-        found = [{"text": t, "answer_start": s} for t, s in zip(found["text"], starts)]
-    elif isinstance(found, dict | str):
-        found = [found]
-    if not isinstance(found, list) or not found and nested:
+    if isinstance(values, dict) and isinstance(values.get("text"), list):
+        # The form of Hugging Face's data sets.
+        texts = values["text"]
+        starts = values.get("answer_start") or [None] * len(texts)
+        values = [{"text": t, "answer_start": s} for t, s in zip(texts, starts)]
+    elif isinstance(values, dict | str):
+        values = [values]
+    if not isinstance(values, list) or not values and nested:
         raise ValueError(
             f"{where}: the question {quote(fields['question'])} has no answers. Give "
             'them, or mark it {"is_impossible": true}, as SQuAD 2.0 does.'
         )
     answers = []
-    for answer in found:
+    for answer in values:
         answer = {"text": answer} if isinstance(answer, str) else answer
         text = answer.get("text") if isinstance(answer, dict) else None
         start = answer.get("answer_start", answer.get("start")) if text else None
         if type(text) is not str or not text.strip():
             raise ValueError(
-                f"{where}: an answer without text: "
-                f"{quote(json.dumps(answer, ensure_ascii=False))}. {_FORM}"
+                f"{where}: an answer without text; received {quote_json(answer)}. {_FORM}"
             )
         refuse_half_characters(where, text)
         try:
             start = None if start is None else int(start)
         except (TypeError, ValueError):
             raise ValueError(
-                f"{where}: answer_start must be a number; received {start!r}."
+                f"{where}: answer_start must be a number; received {start!r}. Count the "
+                "characters of the context from 0."
             ) from None
         answers.append({"text": text, "start": start})
     return answers
 
 
 def _locate(record):
-    """Puts answers where they stand; returns how many were moved and are nowhere."""
-    moved = lost = 0
+    """Corrects the starts of answers; returns how many were moved and how many missing."""
+    moved = missing = 0
     for answer in record["answers"]:
         text, start, context = answer["text"], answer["start"], record["context"]
         if start is not None and context.startswith(text, max(start, 0)) and start >= 0:
             continue
-        told = start is not None
+        has_start = start is not None
         near = start or 0
         places = [
             context.find(text, max(near, 0)),
@@ -189,36 +192,36 @@ def _locate(record):
         ]
         places = [place for place in places if place >= 0]
         answer["start"] = min(places, key=lambda p: abs(p - near)) if places else None
-        moved += bool(places) and told
-        lost += not places
-    return moved, lost
+        moved += bool(places) and has_start
+        missing += not places
+    return moved, missing
 
 
-def _tell_moved(table, counts):
-    moved, lost = (sum(column) for column in zip(*counts))
-    if not moved + lost:
+def _log_moved(table, counts):
+    """Logs how many answers `_locate` moved or did not find, and names questions."""
+    moved, missing = (sum(column) for column in zip(*counts))
+    wrong = moved + missing
+    if not wrong:
         return
-    wrong = [n for n, found in enumerate(counts) if sum(found)]
-    shown = ", ".join(table.records[n]["id"] for n in wrong[:5])
+    questions = [n for n, own in enumerate(counts) if sum(own)]
     _log.warning(
-        "%s: %s not where the file says; %d found elsewhere in the context, %d are "
-        "nowhere in it and not learnt from. Of the questions %s%s.",
+        "%s: %s not where the file says: %d found elsewhere in the context, %d not in the "
+        "context and not used for training. The questions are %s%s.",
         table.path,
-        count(moved + lost, "answer") + (" is" if moved + lost == 1 else " are"),
+        count(wrong, "answer") + (" is" if wrong == 1 else " are"),
         moved,
-        lost,
-        shown,
-        f" and {len(wrong) - 5} more" if len(wrong) > 5 else "",
+        missing,
+        ", ".join(table.records[n]["id"] for n in questions[:5]),
+        f" and {len(questions) - 5} more" if len(questions) > 5 else "",
     )
 
 
-def _described(table, with_labels):
+def _describe(table, with_labels):
     contexts = len({record["context"] for record in table.records})
-    said = (
-        f"{table.path}: {table.description}; {count(len(table.records), 'question')} "
-    )
-    said += f"on {count(contexts, 'context')}"
+    size = count(len(table.records), "question")
+    description = f"{table.path}: {table.description}; {size}"
+    description += f" on {count(contexts, 'context')}"
     if with_labels:
         without = sum(not record["answers"] for record in table.records)
-        said += f", {without:,} without an answer" if without else ""
-    return dataclasses.replace(table, description=said)
+        description += f", {without:,} without an answer" if without else ""
+    return dataclasses.replace(table, description=description)

@@ -1,7 +1,7 @@
-"""Texts whose words have a tag each: CoNLL's columns and JSON lines become records.
+"""Reads texts with a tag for each word from CoNLL's columns and from JSON lines.
 
-A record has `text`; `words`, the (start, end) of each in it, in characters; and where
-they are wanted `tags`, a string a word: O, or B-, I-, E- or S- and the type of an entity.
+A record has `text`; `words`, a list of (start, end) in characters of the text; and, with
+labels, `tags`, one string for each word: O, or B-, I-, E- or S- and an entity type.
 """
 
 import collections
@@ -26,26 +26,27 @@ _log = logging.getLogger(__name__)
 _DOCUMENT = "-DOCSTART-"
 
 
-def read_tagged(path, *, with_labels=True, columns=None, **asked):
-    """Reads words and tags: CoNLL columns, or JSON lines.
+def read_tagged(path, *, with_labels=True, columns=None, **named):
+    """Reads a file of words and their tags: CoNLL's columns or JSON lines.
 
-    CoNLL: a word a line, columns separated by TABs or spaces, the word first, its tag
-    last; blank lines between sentences; -DOCSTART- lines are skipped. JSON lines:
-    {"tokens": [...], "tags": [...]}, or {"text": "...", "entities": [{"start": 0,
-    "end": 5, "type": "PER"}]} with places in characters.
+    CoNLL: one word a line, in columns separated by TABs or spaces. The first column is
+    the word, the last one its tag. A blank line ends a sentence; -DOCSTART- lines are
+    skipped. JSON lines: {"tokens": [...], "tags": [...]}, or {"text": "...", "entities":
+    [{"start": 0, "end": 5, "type": "PER"}]}, where start and end count characters.
 
     Args:
         path: the file, UTF-8.
-        with_labels: False for prediction; whatever `read_table` reads will then do, too.
-        columns: as in `read_table`, for that case.
-        asked: columns asked for, as in `read_table`; only for that case.
+        with_labels: False for prediction: tags are not read, and files of plain texts
+            are read by `read_table`.
+        columns, named: arguments of `read_table` for plain texts. In other files, a
+            column named by the user is an error.
 
     Returns:
-        A Table. In CoNLL's form a record's text is its words with spaces between.
+        A Table. In CoNLL's form, the text of a record is its words joined by spaces.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: anything else that is wrong; names file and line.
+        ValueError: anything else is wrong; the message names the file and the line.
     """
     text = files.read_text(path)
     suffix = pathlib.Path(path).suffix.lower()
@@ -56,31 +57,31 @@ def read_tagged(path, *, with_labels=True, columns=None, **asked):
     else:
         read = _read_conll if with_labels or _is_conll(text) else None
     if read is None:
-        return with_words(read_table(path, with_labels=False, columns=columns, **asked))
-    parsing.refuse_asked_columns(path, asked)
-    return _described(read(path, text, with_labels), with_labels)
+        return _add_words(read_table(path, with_labels=False, columns=columns, **named))
+    parsing.refuse_columns(path, named)
+    return _describe(read(path, text, with_labels), with_labels)
 
 
 def read_tagged_lines(lines, *, columns=None, source="standard input"):
-    """Reads texts to answer, as `read_texts` does, or {"tokens": [...]} a line."""
+    """Reads texts to predict as `read_texts` does, or lines of {"tokens": [...]}."""
     lines = [
         files.decode(line, source, number) if isinstance(line, bytes) else line
         for number, line in enumerate(lines, 1)
     ]
     first = parsing.object_or_none(lines[0]) if lines else None
     if not has_words(first or {}):
-        return with_words(read_texts(lines, columns=columns, source=source))
+        return _add_words(read_texts(lines, columns=columns, source=source))
     records = [
         read_words(
             f"{source}, line {number}", parsing.object_or_none(line) or {}, False
         )
         for number, line in enumerate(lines, 1)
     ]
-    described = f"{source}: {count(len(records), 'line')}"
-    return Table(source, records, list(range(1, len(records) + 1)), {}, described)
+    description = f"{source}: {count(len(records), 'line')}"
+    return Table(source, records, list(range(1, len(records) + 1)), {}, description)
 
 
-def with_words(table):
+def _add_words(table):
     """Adds `words` to the records of a Table of plain texts."""
     for record in table.records:
         record["words"] = split_words(record["text"])
@@ -88,7 +89,7 @@ def with_words(table):
 
 
 def _is_conll(text):
-    """Whether a file of texts has a column of tags: no plain text has."""
+    """Returns whether every line ends with a tag, which no plain text does."""
     rows = [line.split() for line in files.split_lines(text)[:200] if line.strip()]
     rows = [row for row in rows if row[0] != _DOCUMENT]
     return all(len(row) > 1 and is_tag(row[-1]) for row in rows)
@@ -110,26 +111,31 @@ def _read_conll(path, text, with_labels):
         if not line.strip():
             finish()
             continue
-        # Odd spaces belong to words, where TABs part the columns.
+        # If TABs separate the columns, all other spaces belong to words.
         cells = [cell.strip(" ") for cell in line.split(mark)] if mark else line.split()
         if cells[0] == _DOCUMENT:
             finish()
             continue
         if not cells[0]:
-            raise ValueError(f"{path}, line {number}: no word; received {quote(line)}.")
+            raise ValueError(
+                f"{path}, line {number}: no word; received {quote(line)}. Write the word "
+                "in the first column."
+            )
         width = width or len(cells)
         if len(cells) < 2 or len(cells) != width:
+            rule = (
+                "a word and its tag are needed" if width < 2 else f"others have {width}"
+            )
             raise ValueError(
-                f"{path}, line {number}: {count(len(cells), 'column')} where "
-                f"{'a word and its tag are needed' if width < 2 else f'others have {width}'}"
-                f"; received {quote(line)}. Write word and tag on each line, and a blank "
-                "line after each sentence."
+                f"{path}, line {number}: {count(len(cells), 'column')} where {rule}; "
+                f"received {quote(line)}. Write a word and its tag on each line, and a "
+                "blank line after each sentence."
             )
         if with_labels and not is_tag(cells[-1]):
             raise ValueError(
                 f"{path}, line {number}: the tag {quote(cells[-1])} is not O, B-TYPE, "
-                f"I-TYPE, E-TYPE or S-TYPE; received {quote(line)}. Is the last column "
-                "the one with the tags?"
+                f"I-TYPE, E-TYPE or S-TYPE; received {quote(line)}. Put the tags in the "
+                "last column."
             )
         if not words:
             begin = number
@@ -137,9 +143,9 @@ def _read_conll(path, text, with_labels):
         tags.append(cells[-1])
     finish()
     if not records:
-        raise ValueError(f"{path}: no words. Write word and tag on each line.")
-    parted = "TABs" if mark else "spaces"
-    form = f"CoNLL columns, {parted} between, {width} of them, the last with the tags"
+        raise ValueError(f"{path}: no words. Write a word and its tag on each line.")
+    separator = "TABs" if mark else "spaces"
+    form = f"CoNLL's {width} columns, separated by {separator}, the last with the tags"
     return Table(str(path), records, lines, {}, form)
 
 
@@ -153,22 +159,20 @@ def _read_objects(path, text, with_labels):
     return Table(str(path), records, lines, {}, form)
 
 
-def _described(table, with_labels):
-    """Says what was read; tells of I- tags that begin an entity, which B- should."""
+def _describe(table, with_labels):
+    """Completes the description; logs I- and E- tags that no B- tag precedes."""
     words = sum(len(record["words"]) for record in table.records)
-    said = f"{table.path}: {table.description}; {count(len(table.records), 'text')}, "
-    said += count(words, "word")
+    size = f"{count(len(table.records), 'text')}, {count(words, 'word')}"
+    description = f"{table.path}: {table.description}; {size}"
     if with_labels:
-        found = collections.Counter(
+        entities = collections.Counter(
             tag[2:]
-            for r in table.records
-            for tag in r["tags"]
+            for record in table.records
+            for tag in record["tags"]
             if tag[:2] in ("B-", "S-")
         )
-        kinds = ", ".join(
-            f"{kind} {number:,}" for kind, number in sorted(found.items())
-        )
-        said += f"; entities: {kinds or 'none begins with B- or S-'}"
+        types = ", ".join(f"{name} {n:,}" for name, n in sorted(entities.items()))
+        description += f"; entities: {types or 'none begins with B- or S-'}"
         orphans = [
             (number, place)
             for number, record in enumerate(table.records)
@@ -180,11 +184,11 @@ def _described(table, with_labels):
             number, place = orphans[0]
             start, end = table.records[number]["words"][place]
             _log.warning(
-                "%s: %s without B- before them are read as the begin of an entity, as "
-                "conlleval reads them; the first is %s, %s.",
+                "%s: %s without a B- tag before are read as the beginning of an "
+                "entity, as conlleval does; the first is %s, %s.",
                 table.path,
                 count(len(orphans), "I- tag"),
                 quote(table.records[number]["text"][start:end]),
                 table.where(number).removeprefix(f"{table.path}, "),
             )
-    return dataclasses.replace(table, description=said)
+    return dataclasses.replace(table, description=description)

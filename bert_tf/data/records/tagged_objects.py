@@ -1,10 +1,13 @@
-"""Objects with tagged words, or with entities in a text, become records."""
+"""Turns JSON objects with tagged words, or with entities in a text, into records."""
 
 import collections
 import itertools
-import json
 
-from bert_tf.data.records.objects import refuse_half_characters
+from bert_tf.data.records.objects import (
+    find_field,
+    quote_json,
+    refuse_half_characters,
+)
 from bert_tf.data.records.words import split_words
 from bert_tf.ground import count, quote, quote_all
 
@@ -13,25 +16,26 @@ _TOKENS = ("tokens", "words")
 _TAGS = ("tags", "ner_tags", "labels", "label")
 _ENTITIES = ("entities", "spans", "labels", "label")
 _TYPES = ("type", "label", "entity", "entity_group", "tag")
+_FORM = 'Write {"start": 0, "end": 5, "type": "PER"}; start and end count characters.'
 
 
 def read_words(where, fields, with_labels):
-    """Returns the record of one object, see `tagged.read_tagged`.
+    """Returns the record of one object, whose forms are those of `tagged.read_tagged`.
 
     Raises:
-        ValueError: what is wrong with it.
+        ValueError: a field is missing or wrong. The message begins with `where`.
     """
-    tokens = _fields(fields, _TOKENS)
+    tokens = find_field(fields, _TOKENS)
     if tokens:
-        words = _strings(where, tokens, fields[tokens])
+        words = _check_strings(where, tokens, fields[tokens])
         if not with_labels:
             return join_words(words, None)
-        name = _needed(where, fields, _TAGS)
-        tags = _strings(where, name, fields[name])
+        name = _require_field(where, fields, _TAGS)
+        tags = _check_strings(where, name, fields[name])
         if len(tags) != len(words):
             raise ValueError(
                 f"{where}: {count(len(words), 'word')} in {tokens!r} and "
-                f"{count(len(tags), 'tag')} in {name!r}. Give each word its tag."
+                f"{count(len(tags), 'tag')} in {name!r}. Give each word one tag."
             )
         for tag in tags:
             if not is_tag(tag):
@@ -40,26 +44,31 @@ def read_words(where, fields, with_labels):
                     "I-TYPE, E-TYPE or S-TYPE. Write names, not numbers."
                 )
         return join_words(words, tags)
-    name = _needed(where, fields, ("text",))
+    name = _require_field(where, fields, ("text",))
     if type(fields[name]) is not str:
         raise ValueError(f"{where}: 'text' must be a string. Put it in quotes.")
     refuse_half_characters(where, fields[name])
-    name = _needed(where, fields, _ENTITIES)
-    return _from_entities(where, fields["text"], name, fields[name])
+    name = _require_field(where, fields, _ENTITIES)
+    return _tag_entities(where, fields["text"], name, fields[name])
 
 
 def has_words(fields):
-    """Whether an object lists words, and is no text to be cut into them."""
-    return _fields(fields, _TOKENS) is not None
+    """Returns whether an object has a list of words, not a text."""
+    return find_field(fields, _TOKENS) is not None
 
 
 def is_tag(cell):
-    """Whether a cell is O, or B-, I-, E- or S- and a type."""
+    """Returns whether a cell is O, or B-, I-, E- or S- and a type."""
     return cell == OUTSIDE or (cell[:2] in ("B-", "I-", "E-", "S-") and len(cell) > 2)
 
 
 def join_words(words, tags):
-    """A record of words that stand alone: the text is made of them."""
+    """Returns a record whose text is the words joined by spaces.
+
+    Args:
+        words: list of strings.
+        tags: list of strings, or None for a record without tags.
+    """
     spans, place = [], 0
     for word in words:
         spans.append((place, place + len(word)))
@@ -68,18 +77,18 @@ def join_words(words, tags):
     return record if tags is None else record | {"tags": list(tags)}
 
 
-def _from_entities(where, text, name, entities):
+def _tag_entities(where, text, name, entities):
+    """Returns the record of a text with entities: its words, and tags B-, I- and O."""
     if type(entities) is not list:
         raise ValueError(
-            f"{where}: {name!r} must be a list; received "
-            f"{quote(json.dumps(entities, ensure_ascii=False))}."
+            f"{where}: {name!r} must be a list; received {quote_json(entities)}. {_FORM}"
         )
-    spans = sorted(_span(where, text, entity) for entity in entities)
+    spans = sorted(_read_span(where, text, entity) for entity in entities)
     for (_, end, _), (start, _, _) in itertools.pairwise(spans):
         if start < end:
             raise ValueError(
-                f"{where}: two entities share characters {start} to {end}; each word "
-                "can have one tag. Keep one of them."
+                f"{where}: two entities share characters {start} to {end}, but a word "
+                "can have only one tag. Keep one of the entities."
             )
     words = split_words(text, {place for span in spans for place in span[:2]})
     tags, spans = [], collections.deque(spans)
@@ -94,27 +103,26 @@ def _from_entities(where, text, name, entities):
     return {"text": text, "words": words, "tags": tags}
 
 
-def _span(where, text, entity):
-    """Returns (start, end, type) of an entity, a dict or a list of the three."""
-    shown = quote(json.dumps(entity, ensure_ascii=False))
-    form = 'Write {"start": 0, "end": 5, "type": "PER"}, places in characters.'
+def _read_span(where, text, entity):
+    """Returns (start, end, type) of an entity: a dict, or a list of these three."""
+    shown = quote_json(entity)
     if isinstance(entity, list) and len(entity) == 3:
-        start, end, kind = entity
+        start, end, name = entity
     elif isinstance(entity, dict) and {"start", "end"} <= entity.keys():
         start, end = entity["start"], entity["end"]
-        kind = entity.get(_fields(entity, _TYPES))
+        name = entity.get(find_field(entity, _TYPES))
     else:
-        raise ValueError(f"{where}: not an entity: {shown}. {form}")
+        raise ValueError(f"{where}: not an entity: {shown}. {_FORM}")
     try:
         start, end = int(start), int(end)
     except (TypeError, ValueError):
-        raise ValueError(f"{where}: not an entity: {shown}. {form}") from None
-    if not isinstance(kind, str) or not kind:
-        raise ValueError(f"{where}: an entity without a type: {shown}. {form}")
+        raise ValueError(f"{where}: not an entity: {shown}. {_FORM}") from None
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{where}: an entity without a type: {shown}. {_FORM}")
     if not 0 <= start < end <= len(text):
         raise ValueError(
             f"{where}: the entity {shown} lies outside the text of {len(text)} "
-            f"characters. {form}"
+            f"characters. {_FORM}"
         )
     while start < end and text[start].isspace():
         start += 1
@@ -122,30 +130,27 @@ def _span(where, text, entity):
         end -= 1
     if start == end:
         raise ValueError(f"{where}: the entity {shown} holds only spaces. Drop it.")
-    return start, end, kind
+    return start, end, name
 
 
-def _strings(where, name, values):
+def _check_strings(where, name, values):
+    """Checks that a field is a list of strings, not empty, and returns it."""
     if (
         not isinstance(values, list)
         or not values
         or not all(type(value) is str for value in values)
     ):
         raise ValueError(
-            f"{where}: {name!r} must be a list of strings; received "
-            f"{quote(json.dumps(values, ensure_ascii=False))}."
+            f"{where}: {name!r} must be a list of strings; received {quote_json(values)}."
         )
     for value in values:
         refuse_half_characters(where, value)
     return values
 
 
-def _fields(fields, names):
-    return next((name for name in names if name in fields), None)
-
-
-def _needed(where, fields, names):
-    name = _fields(fields, names)
+def _require_field(where, fields, names):
+    """Returns the first of `names` that is a field; raises ValueError if none is."""
+    name = find_field(fields, names)
     if name is None:
         raise ValueError(
             f"{where}: none of {quote_all(names)}; the object has {quote_all(fields)}. "

@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets by name: a split becomes records."""
+"""Reads a split of a TensorFlow Datasets (TFDS) data set as records."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from bert_tf.data.records.columns import want
+from bert_tf.data.records.columns import request_columns
 from bert_tf.data.records.objects import read_objects
 from bert_tf.data.records.tables import Table, complete
 from bert_tf.ground import did_you_mean, quote, quote_all
@@ -23,30 +23,30 @@ def read_tfds(
     many_labels=False,
     columns=None,
 ):
-    """Reads a split of a TFDS data set, and prepares the set where it is not yet.
+    """Reads a split of a TFDS data set, and prepares the data set if necessary.
 
     Args:
-        name: such as "glue/sst2".
+        name: name of the data set, such as "glue/sst2".
         split: such as "train" or "train[:90%]".
-        data_dir: where prepared data lie; None is TFDS's own place.
+        data_dir: folder of prepared data sets; None means TFDS's default.
         text_column, text_pair_column, label_column, many_labels, columns: as in
-            `readers.read_table`; columns are features. Class numbers become names.
+            `readers.read_table`. The columns are features; class numbers become names.
 
     Returns:
-        A `Table`, lines of which are the places in the split, counted from 1.
+        A `Table`. Its lines are the places in the split, counted from 1.
 
     Raises:
-        ValueError: no such data set or split, or one that cannot be had; a feature
-            that is no text or number; labels that the split does not tell.
+        ValueError: the data set or split does not exist or cannot be prepared; a feature
+            is neither text nor number; or no example of the split has a label.
     """
-    builder = _prepared(name, data_dir)
+    builder = _prepare(name, data_dir)
     where = f"{name}, {split}"
     splits = quote_all(builder.info.splits)
     try:
         examples = builder.as_dataset(split=split)
     except (ValueError, KeyError):
         raise ValueError(
-            f"{name}: there is nothing in the split {split!r}; the splits are {splits}."
+            f"{name}: no examples in the split {split!r}. Give one of {splits}."
         ) from None
     features = dict(builder.info.features)
     objects = [
@@ -56,7 +56,7 @@ def read_tfds(
         }
         for example in examples.as_numpy_iterator()
     ]
-    wanted = want(
+    request = request_columns(
         True,
         columns,
         many_labels=many_labels,
@@ -66,53 +66,56 @@ def read_tfds(
     )
     places = list(range(1, len(objects) + 1))
     chosen, records = read_objects(
-        where, objects, places, wanted, many_labels, unit="example"
+        where, objects, places, request, many_labels, unit="example"
     )
     table = Table(where, records, places, chosen, "TensorFlow Datasets", "example")
-    # A list may be empty; a single class may be missing.
+    # A multi-label text may have no label. An example without a class is skipped.
     return complete(
         table, many_labels=many_labels, no_label=None if many_labels else ""
     )
 
 
-def _prepared(name, data_dir):
+def _prepare(name, data_dir):
+    """Returns the TFDS builder of a data set that is prepared on disk."""
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders()
-        move = did_you_mean(name, known, "tfds.list_builders() names those there are.")
-        raise ValueError(f"TFDS has no data set {name!r}. {move}") from None
+        advice = did_you_mean(name, known, "tfds.list_builders() lists all names.")
+        raise ValueError(f"TFDS has no data set {name!r}. {advice}") from None
     except ValueError as error:
-        raise ValueError(f"TFDS cannot read {name!r}: {_first(error)}.") from None
+        raise ValueError(f"TFDS cannot read {name!r}: {_shorten(error)}.") from None
     if not builder.data_path.exists():
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # TFDS tells how it goes.
+            # TFDS prints its progress, but standard output is for results.
+            with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
-        # Of whatever kind: a server, a disk, a package that a builder wants.
+        # A server, a disk or a missing package: builders raise errors of any kind.
         except Exception as error:  # noqa: BLE001
             raise ValueError(
                 f"{name} is not prepared in {quote(str(builder.data_path), 200)}, and "
-                f"that failed: {_first(error)}. Prepare it where there is a network "
-                f"(tfds build {name}) and pass its folder as tfds_data_dir."
+                f"its preparation failed: {_shorten(error)}. Prepare it where there is "
+                f"a network (tfds build {name}) and pass its folder as tfds_data_dir."
             ) from None
     return builder
 
 
-def _first(error):
-    """The beginning of a message, which may be pages long."""
+def _shorten(error):
+    """Returns the beginning of a message, which may be pages long."""
     text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
     return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _plain(feature, value):
-    """A value as a JSON file would have it, so that both are read alike."""
-    if hasattr(feature, "feature"):  # Sequence; it passes on what its parts can.
+    """Returns a value as JSON would have it, so that `read_objects` can read it."""
+    # A Sequence also has the attributes of its feature, so it is tested first.
+    if hasattr(feature, "feature"):
         inner = feature.feature
         return [_plain(inner, part) for part in value] if np.ndim(value) == 1 else None
     if hasattr(feature, "int2str"):  # ClassLabel.
-        # -1 is no class: annotators did not agree, or a test keeps its secret.
+        # -1 means no class: annotators did not agree, or the test labels are secret.
         return feature.int2str(int(value)) if value >= 0 else ""
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

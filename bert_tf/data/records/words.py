@@ -1,4 +1,7 @@
-"""Running text into words, as the makers of tagged texts (Penn Treebank, CoNLL) do."""
+"""Splits running text into words, as the Penn Treebank and CoNLL data sets do.
+
+`bert_tf.data.records.words_in_graph` does the same in a TensorFlow graph, for serving.
+"""
 
 import itertools
 import re
@@ -12,23 +15,23 @@ _ENDS = re.compile(r"(?:['’](?:s|S|m|M|d|D|ll|LL|re|RE|ve|VE)|n['’]t|N['’]
 def split_words(text, bounds=()):
     """Returns where each word of a text begins and ends, [(start, end), ...].
 
-    Spaces part words. Punctuation at a word's edge is a word of its own, inside it is
-    not (1996-08-22, U.S.), and English 's, n't and the like stand alone; so does each
-    Chinese character.
+    Spaces separate words. A punctuation mark at the edge of a word is a word of its own,
+    but not inside a word (1996-08-22, U.S.). English endings such as 's and n't, and each
+    Chinese character, are words of their own.
 
     Args:
-        bounds: further places at which words end, say where an entity does.
+        bounds: further places where words end, such as the edges of an entity.
     """
     words = []
     for chunk in _CHUNK.finditer(text):
         cuts = {place for place in bounds if chunk.start() < place < chunk.end()}
-        for begin, end in _parts(text, chunk.start(), chunk.end(), sorted(cuts)):
-            words += _trim(text, begin, end)
+        for begin, end in _split_chunk(text, chunk.start(), chunk.end(), cuts):
+            words += _split_edges(text, begin, end)
     return words
 
 
-def _parts(text, begin, end, cuts):
-    """Cuts [begin, end) at the given places and around Chinese characters."""
+def _split_chunk(text, begin, end, cuts):
+    """Cuts [begin, end) at `cuts` and around Chinese characters."""
     places = [begin]
     for place in range(begin, end):
         chinese = ord(text[place]) in CHINESE
@@ -40,15 +43,15 @@ def _parts(text, begin, end, cuts):
     return [(a, b) for a, b in itertools.pairwise(places) if a < b]
 
 
-def _trim(text, begin, end):
-    """Parts punctuation and English endings from the edges of a word."""
+def _split_edges(text, begin, end):
+    """Separates punctuation and English endings from the edges of [begin, end)."""
     before, after = [], []
     while begin < end and _is_mark(text[begin]) and end - begin > 1:
         before.append((begin, begin + 1))
         begin += 1
     while end - begin > 1 and _is_mark(text[end - 1]):
         if text[end - 1] == "." and "." in text[begin : end - 1]:
-            break  # U.S.
+            break  # The last full stop of U.S. belongs to the word.
         after.append((end - 1, end))
         end -= 1
     ending = _ENDS.search(text[begin:end])

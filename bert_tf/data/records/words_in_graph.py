@@ -1,6 +1,9 @@
-"""Running text into words in the graph: what `data.words.split_words` does in Python.
+"""Splits running text into words in a TensorFlow graph.
 
-Shapes: B texts, N characters of them all, spaces left out, W words of them all.
+Gives the same words as `bert_tf.data.records.words`, which is written in Python, so that
+a served model reads texts as training did.
+
+Shapes: B texts, N characters of all texts without spaces.
 """
 
 import sys
@@ -11,77 +14,76 @@ import tensorflow as tf
 from bert_tf.tokenization.characters import CHINESE, PUNCTUATION
 
 _SPACES = frozenset(c for c in range(sys.maxunicode + 1) if chr(c).isspace())
-_DOT = ord(".")
+_FULL_STOP = ord(".")
 _APOSTROPHES = tuple(map(ord, "'’"))
-_ENDS_OF_ONE = tuple(map(ord, "sSmMdD"))
-_ENDS_OF_TWO = ("ll", "LL", "re", "RE", "ve", "VE")
-_ENDS_OF_NOT = ("nt", "NT")  # With the apostrophe between.
+_ENDINGS_OF_ONE = tuple(map(ord, "sSmMdD"))
+_ENDINGS_OF_TWO = ("ll", "LL", "re", "RE", "ve", "VE")
+_ENDINGS_OF_NOT = ("nt", "NT")  # Around an apostrophe.
 
 
 def split_words(texts):
-    """Strings [B] → where the words of each begin and end.
+    """Returns the starts, the ends and the strings of the words of texts, string [B].
 
     Returns:
-        int32 ragged [B, (words)] starts and ends, in characters; and the words, strings
-        ragged [B, (words)].
+        (starts, ends, words), each ragged [B, (words)]: int32, in characters of the text;
+        int32; and string.
     """
     points = tf.strings.unicode_decode(texts, "UTF-8")
     row = points.value_rowids()
     offsets = tf.cast(
         tf.range(tf.size(row, tf.int64)) - tf.gather(points.row_starts(), row), tf.int32
     )
-    shown = ~_among(points.values, _SPACES)
-    # A space before a character, or the begin of a text, begins a part.
-    free = tf.concat([[True], ~shown[:-1] | (row[1:] != row[:-1])], axis=0)[
+    visible = ~_contains(_SPACES, points.values)
+    after_space = tf.concat([[True], ~visible[:-1] | (row[1:] != row[:-1])], axis=0)[
         : tf.size(row)
     ]
-    row, points, offsets, free = (
-        tf.boolean_mask(x, shown) for x in (row, points.values, offsets, free)
+    row, points, offsets, after_space = (
+        tf.boolean_mask(x, visible) for x in (row, points.values, offsets, after_space)
     )
-    begins = _begins(points, free)
+    begins = _find_begins(points, after_space)
     word = tf.cumsum(tf.cast(begins, tf.int32)) - 1
     starts = tf.boolean_mask(offsets, begins)
     ends = tf.math.segment_max(offsets, word) + 1
-    of_text = tf.boolean_mask(row, begins)
+    text_of_word = tf.boolean_mask(row, begins)
     words = tf.RaggedTensor.from_value_rowids(points, word, nrows=tf.size(starts))
     words = tf.strings.unicode_encode(words, "UTF-8")
 
-    def of_texts(values):
+    def by_text(values):
         return tf.RaggedTensor.from_value_rowids(
-            values, of_text, nrows=tf.size(texts, tf.int64)
+            values, text_of_word, nrows=tf.size(texts, tf.int64)
         )
 
-    return of_texts(starts), of_texts(ends), of_texts(words)
+    return by_text(starts), by_text(ends), by_text(words)
 
 
-def _begins(points, free):
-    """Whether a word begins at each character, bool [N].
+def _find_begins(points, after_space):
+    """Returns bool [N]: whether a word begins at each character.
 
     Args:
         points: int32 [N], code points.
-        free: bool [N], whether a space, or nothing, stands before.
+        after_space: bool [N], whether a space or the beginning of the text comes before.
     """
     count = tf.size(points)
     place = tf.range(count)
-    chinese, mark = _among(points, CHINESE), _among(points, PUNCTUATION)
+    chinese, mark = _contains(CHINESE, points), _contains(PUNCTUATION, points)
     after_chinese = tf.concat([[False], chinese[:-1]], axis=0)[:count]
-    part = tf.cumsum(tf.cast(free | chinese | after_chinese, tf.int32)) - 1
+    part = tf.cumsum(tf.cast(after_space | chinese | after_chinese, tf.int32)) - 1
 
-    def of_part(reduce, values):
+    def reduce_part(reduce, values):
         return tf.gather(reduce(values, part), part)
 
-    # A part is marks, each a word; a core, from its first to its last other character;
-    # and marks again.
-    core_begin = of_part(tf.math.segment_min, tf.where(mark, count, place))
-    last = of_part(tf.math.segment_max, tf.where(mark, -1, place))
-    dot = tf.cast(points == _DOT, tf.int32)
-    dots = tf.cumsum(dot, exclusive=True)
-    # A point that ends U.S. belongs to it: there is another one before.
-    before = dots - tf.gather(dots, tf.minimum(core_begin, count - 1))
-    belongs = (place > last) & (dot == 1) & (before > 0)
-    kept = of_part(tf.math.segment_max, tf.where(belongs, place, -1))
-    core_end = tf.maximum(last, kept) + 1
-    ending = _ending(points, core_begin, core_end)
+    # A part has three sections: punctuation marks, each of which is a word; a core, from
+    # the first to the last character that is no mark; and marks again.
+    core_begin = reduce_part(tf.math.segment_min, tf.where(mark, count, place))
+    last = reduce_part(tf.math.segment_max, tf.where(mark, -1, place))
+    stop = tf.cast(points == _FULL_STOP, tf.int32)
+    stops = tf.cumsum(stop, exclusive=True)
+    # The last full stop of U.S. belongs to the core, because the core has another one.
+    before = stops - tf.gather(stops, tf.minimum(core_begin, count - 1))
+    belongs = (place > last) & (stop == 1) & (before > 0)
+    last_stop = reduce_part(tf.math.segment_max, tf.where(belongs, place, -1))
+    core_end = tf.maximum(last, last_stop) + 1
+    ending = _find_ending(points, core_begin, core_end)
     return (
         (place < core_begin)
         | (place == core_begin)
@@ -90,33 +92,37 @@ def _begins(points, free):
     )
 
 
-def _ending(points, begin, end):
-    """Where 's, n't and the like begin that end a core; -1 where none does, int32 [N]."""
+def _find_ending(points, begin, end):
+    """Returns where the ending ('s, n't) of each core begins, int32 [N]; -1 for none."""
 
-    def at(back):
-        return tf.gather(points, tf.clip_by_value(end - back, 0, tf.size(points) - 1))
+    def from_end(distance):
+        place = tf.clip_by_value(end - distance, 0, tf.size(points) - 1)
+        return tf.gather(points, place)
 
-    def is_one(point, of):
-        return tf.reduce_any(point[:, None] == tf.constant(of), axis=1)
+    def is_one_of(point, points):
+        return tf.reduce_any(point[:, None] == tf.constant(points), axis=1)
 
-    def are_two(first, second, pairs):
+    def is_pair(first, second, pairs):
         return tf.reduce_any(
             [(first == ord(a)) & (second == ord(b)) for a, b in pairs], axis=0
         )
 
-    one = is_one(at(2), _APOSTROPHES) & is_one(at(1), _ENDS_OF_ONE)
-    two = is_one(at(3), _APOSTROPHES) & are_two(at(2), at(1), _ENDS_OF_TWO)
-    two |= is_one(at(2), _APOSTROPHES) & are_two(at(3), at(1), _ENDS_OF_NOT)
+    third, second, last = from_end(3), from_end(2), from_end(1)
+    of_two = is_one_of(second, _APOSTROPHES) & is_one_of(last, _ENDINGS_OF_ONE)
+    of_three = is_one_of(third, _APOSTROPHES) & is_pair(second, last, _ENDINGS_OF_TWO)
+    of_three |= is_one_of(second, _APOSTROPHES) & is_pair(third, last, _ENDINGS_OF_NOT)
+    of_three &= end - 3 > begin
     return tf.where(
-        one & (end - 2 > begin), end - 2, tf.where(two & (end - 3 > begin), end - 3, -1)
+        of_two & (end - 2 > begin), end - 2, tf.where(of_three, end - 3, -1)
     )
 
 
-def _among(points, characters):
-    """Whether each code point is one of the set: a search among its ranges."""
+def _contains(characters, points):
+    """Returns bool [N]: whether each code point is in a set of characters."""
+    # A search among the set's ranges, which are far fewer than its members.
     ordered = np.array(sorted(characters), np.int32)
     breaks = np.flatnonzero(np.diff(ordered) > 1)
     firsts = ordered[np.concatenate([[0], breaks + 1])]
     lasts = ordered[np.concatenate([breaks, [len(ordered) - 1]])]
-    found = tf.searchsorted(tf.constant(firsts), points, side="right") - 1
-    return (found >= 0) & (points <= tf.gather(lasts, tf.maximum(found, 0)))
+    index = tf.searchsorted(tf.constant(firsts), points, side="right") - 1
+    return (index >= 0) & (points <= tf.gather(lasts, tf.maximum(index, 0)))

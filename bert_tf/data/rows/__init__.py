@@ -1,0 +1,1 @@
+"""Turns examples into packed rows, and arrays of examples into `tf.data` pipelines."""

@@ -1,8 +1,8 @@
-"""Texts longer than the model: their beginning, both of their ends, or all in windows.
+"""Shortens texts longer than the model's input, or cuts them into windows.
 
-All of it is TensorFlow graph, so that training and serving run the same lines.
+Everything is TensorFlow graph, so that training and serving run the same code.
 
-Shapes: B records, W windows of them all, L pieces.
+Shapes: B records, W windows of all records, L tokens of a text.
 """
 
 import tensorflow as tf
@@ -13,26 +13,19 @@ from bert_tf.data.rows.windows import cut, take
 LONG_TEXTS = ("truncate", "head_tail", "windows")
 
 
-def check_long_text(long_text, choices=LONG_TEXTS):
-    """Returns `long_text`, or the first of the choices where it is empty."""
-    if long_text and long_text not in choices:
-        raise ValueError(
-            f"long_text must be one of {', '.join(choices)}; received {long_text!r}."
-        )
-    return long_text or choices[0]
-
-
 def frame_long(texts, *, long_text, max_seq_length, **special):
     """Frames texts, or pairs of texts, of any length.
 
     Args:
         texts: one or two int32 ragged [B, (L)].
-        long_text: "truncate" keeps the beginning, "head_tail" both ends, "windows" all.
+        long_text: "truncate" keeps the beginning of a text, "head_tail" its beginning
+            and end, "windows" all of it.
         max_seq_length, special: as in `frame`.
 
     Returns:
-        What `frame` returns, of [B]; or of [W], with `record`, int32 [W], rising, whose
-        window each is, and `num_records`, B, int32 scalar.
+        The features of `frame` for B examples. For "windows", those of W examples;
+        `record`, int32 [W], the index of the record each window came from, in
+        non-decreasing order; and `num_records`, int32 scalar, which is B.
     """
     options = special | {"max_seq_length": max_seq_length}
     if long_text != "windows":
@@ -47,30 +40,31 @@ def frame_long(texts, *, long_text, max_seq_length, **special):
 def cut_into_windows(texts, room):
     """Cuts texts into windows that overlap by a quarter.
 
-    Of a pair the longer text goes in windows, and the other stands beside each of them,
-    cut to half the room.
+    Of a pair, the longer text is cut into windows. The other text, truncated to half the
+    room, is paired with each of them.
 
     Args:
         texts: one or two int32 ragged [B, (L)].
-        room: pieces that a window may have, with what stands beside it.
+        room: most tokens of an example, without special tokens.
 
     Returns:
-        int64 [W], the record of each window; and one or two int32 ragged [W, (L)].
+        The record of each window, int64 [W]; and a list of one or two texts, int32
+        ragged [W, (L)].
     """
     room = tf.constant(room, tf.int64)
-    lengths = [pieces.row_lengths() for pieces in texts]
+    lengths = [text.row_lengths() for text in texts]
     longest = tf.reduce_max(lengths, axis=0)
     most = room - tf.minimum(tf.add_n(lengths) - longest, room // 2)
     numbers, window = cut(longest, most, most // 4)
     record = numbers.value_rowids()
-    # Of two equals the second goes in windows, as it is the one that is cut first.
-    stays = [lengths[0] < longest if len(texts) == 1 else lengths[0] <= lengths[-1]]
-    stays += [~stays[0]] if len(texts) == 2 else []
+    # Of two equally long texts the second is cut, as `pair_lengths` does.
+    repeats = [lengths[0] < longest if len(texts) == 1 else lengths[0] <= lengths[-1]]
+    repeats += [~repeats[0]] if len(texts) == 2 else []
 
-    def windows_of(pieces, stays):
-        whole = tf.gather(tf.minimum(pieces.row_lengths(), room // 2), record)
-        stays = tf.gather(stays, record)
-        begin = tf.where(stays, tf.zeros_like(record), window["begin"])
-        return take(pieces, record, begin, tf.where(stays, whole, window["end"]))
+    def take_windows(text, repeats):
+        kept = tf.gather(tf.minimum(text.row_lengths(), room // 2), record)
+        repeats = tf.gather(repeats, record)
+        begin = tf.where(repeats, tf.zeros_like(record), window["begin"])
+        return take(text, record, begin, tf.where(repeats, kept, window["end"]))
 
-    return record, [windows_of(*of) for of in zip(texts, stays)]
+    return record, list(map(take_windows, texts, repeats))

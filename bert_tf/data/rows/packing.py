@@ -1,47 +1,51 @@
-"""Examples into rows: `[CLS] A [SEP] B [SEP]` is written here, and nowhere else.
+"""Frames texts as `[CLS] A [SEP] B [SEP]`, and packs examples into rows.
 
-All of it is TensorFlow graph, so that training and serving run the same lines.
+Everything is TensorFlow graph, so that training and serving run the same code.
 
-Shapes: B examples, L pieces of an example, T pieces of all examples, R rows, S tokens a
-row.
+Shapes: B examples, L tokens of an example, T tokens of all examples, R rows, S tokens of
+a row, K row lengths to try.
 """
 
 import tensorflow as tf
 
-# Shorter rows hold too few examples to fill well.
+# Shorter rows hold too few examples to be filled well.
 SHORTEST_ROW = 32
-# A token costs about 24·H² operations in dense layers and 4·S·H in attention, whose
-# softmax and dropout come on top: as much again at S about 2,048 where H is 384 to 768.
+# A token takes about 24·H² operations in dense layers and 4·S·H in attention, where softmax
+# and dropout add to the time. Both take equal time at S of about 2,048 for H of 384 to 768.
 ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
-def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
-    """Writes `[CLS] A [SEP]`, or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
+def frame(tokens, pair_tokens=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
+    """Frames texts as `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]` (Devlin et al., 2019, 3).
 
     Args:
-        pieces, pair_pieces: int32 ragged [B, (L)]; one text, or the two of a pair.
-        max_seq_length: longest example with its special pieces; the rest is cut off.
-        head_tail: cut out of the midst of a text instead: see `keep_ends`.
+        tokens, pair_tokens: int32 ragged [B, (L)], the tokens of the texts A and B.
+        cls_id, sep_id: ids of [CLS] and [SEP].
+        max_seq_length: most tokens of an example, with special tokens. Longer texts are
+            cut.
+        head_tail: False cuts off the end of a long text; True cuts out its middle, see
+            `keep_ends`.
 
     Returns:
-        dict with `input_ids` and `segment_ids` (1 from B on), int32 ragged [B, (L)].
+        dict with `input_ids` and `segment_ids`, int32 ragged [B, (L)]. The segment is 1
+        for the tokens of B and the [SEP] after it, and 0 before.
     """
-    count, cut = pieces.nrows(), keep_ends if head_tail else truncate
+    count, cut = tokens.nrows(), keep_ends if head_tail else truncate
 
-    def column(piece_id):
-        filled = tf.fill([count], tf.constant(piece_id, tf.int32))
-        return tf.RaggedTensor.from_uniform_row_length(filled, 1, nrows=count)
+    def column(token_id):
+        ids = tf.fill([count], tf.constant(token_id, tf.int32))
+        return tf.RaggedTensor.from_uniform_row_length(ids, 1, nrows=count)
 
-    if pair_pieces is None:
-        first = cut(pieces, max_seq_length - 2)
+    if pair_tokens is None:
+        first = cut(tokens, max_seq_length - 2)
         input_ids = tf.concat([column(cls_id), first, column(sep_id)], axis=1)
         segment_ids = tf.zeros_like(input_ids.values)
     else:
         first_length, second_length = pair_lengths(
-            pieces.row_lengths(), pair_pieces.row_lengths(), max_seq_length - 3
+            tokens.row_lengths(), pair_tokens.row_lengths(), max_seq_length - 3
         )
-        first = cut(pieces, first_length)
-        second = cut(pair_pieces, second_length)
+        first = cut(tokens, first_length)
+        second = cut(pair_tokens, second_length)
         input_ids = tf.concat(
             [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
         )
@@ -51,45 +55,42 @@ def frame(pieces, pair_pieces=None, *, cls_id, sep_id, max_seq_length, head_tail
     return {"input_ids": input_ids, "segment_ids": input_ids.with_values(segment_ids)}
 
 
-def truncate(pieces, lengths):
-    """Keeps the first `lengths` (int64 [B], or one for all) pieces of each example."""
-    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
-    return _keep(pieces, kept, kept)
+def truncate(tokens, lengths):
+    """Keeps the first `lengths` tokens of each example; int64 [B], or one for all."""
+    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(tokens, kept, kept)
 
 
-def keep_ends(pieces, lengths):
-    """Keeps `lengths` pieces of each example: a quarter from its begin, the rest its end.
+def keep_ends(tokens, lengths):
+    """Keeps `lengths` tokens of each example, a quarter from its start, the rest from its end.
 
-    Reviews say what they think at both ends (Sun et al., 2019, "How to fine-tune BERT
-    for text classification?", 5.3.1: 128 and 382 of 510).
+    Reviews state their opinion at both ends (Sun et al., 2019, "How to fine-tune BERT
+    for text classification?", 5.3.1: 128 and 382 of 510 tokens).
     """
-    kept = tf.minimum(pieces.row_lengths(), tf.cast(lengths, tf.int64))
-    return _keep(pieces, kept, kept // 4)
+    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    return _keep(tokens, kept, kept // 4)
 
 
-def _keep(pieces, kept, head):
-    """Keeps the first `head` and the last `kept` - `head` pieces, int64 [B]."""
-    examples, places = places_of(pieces)
-    left_out = tf.gather(pieces.row_lengths() - kept, examples)
+def _keep(tokens, kept, head):
+    """Keeps the first `head` and the last `kept` - `head` tokens, int64 [B]."""
+    examples, places = places_of(tokens)
+    dropped = tf.gather(tokens.row_lengths() - kept, examples)
     head = tf.gather(head, examples)
     values = tf.boolean_mask(
-        pieces.values, (places < head) | (places >= head + left_out)
+        tokens.values, (places < head) | (places >= head + dropped)
     )
     return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 
 def pair_lengths(first, second, budget):
-    """Shares `budget` pieces between two texts, cutting the longer one first.
+    """Returns how many tokens two texts keep, int64 [B] and [B]; the longer is cut first.
 
-    The rule of Hugging Face's `longest_first`: where both must be cut, each gets half,
-    and an odd one goes to the longer, or to the second of two equals.
+    This is the rule of Hugging Face's `longest_first`: if both must be cut, each keeps
+    half. An odd token goes to the longer text, or to the second of two equally long ones.
 
     Args:
-        first, second: int64 [B], pieces each text has.
-        budget: pieces both may have together.
-
-    Returns:
-        int64 [B] and int64 [B], pieces each text keeps.
+        first, second: int64 [B], number of tokens of each text.
+        budget: most tokens of both together.
     """
     budget = tf.cast(budget, tf.int64)
     short, long = tf.minimum(first, second), tf.maximum(first, second)
@@ -104,20 +105,21 @@ def pair_lengths(first, second, budget):
 
 
 def pack(example, *, row_length=None, rows=None):
-    """Lays a batch of examples into rows.
+    """Packs a batch of examples into rows.
 
     Args:
-        example: dict with `input_ids`, `segment_ids`, int32 ragged [B, (L)]; anything
-            else belongs to the examples and comes back as it is.
-        row_length: S; by default what makes the batch cheapest, see `row_lengths`. Too
-            short is an InvalidArgumentError.
-        rows: R, padded with empty rows, for fixed shapes; by default as many as needed.
-            Too few is an InvalidArgumentError.
+        example: dict with `input_ids` and `segment_ids`, int32 ragged [B, (L)]. Other
+            features, such as labels, are returned unchanged.
+        row_length: S; None takes the one of `row_lengths` that makes the batch cheapest.
+        rows: R, for fixed shapes; None takes as many rows as needed.
 
     Returns:
-        dict with int32 [R, S] `input_ids`, `segment_ids`, `position_ids` (from 0 in
-        each example) and `sequence_ids` (1 + the example's number in the batch; 0 is
-        padding), and int32 [B] `first_token`, flat indices into R·S.
+        dict with int32 [R, S] `input_ids`, `segment_ids`, `position_ids` (from 0 in each
+        example) and `sequence_ids` (1 + the index of the example in the batch; 0 is
+        padding); and int32 [B] `first_token`, flat indices into R·S.
+
+    Raises:
+        InvalidArgumentError: `row_length` is too short or `rows` are too few.
     """
     lengths = tf.cast(example["input_ids"].row_lengths(), tf.int32)
     if row_length is None:
@@ -139,7 +141,7 @@ def pack(example, *, row_length=None, rows=None):
 
 
 def lay(example, first_token, rows, row_length):
-    """Writes each example where `first_token`, int32 [B], says; see `pack`."""
+    """Writes each example into the rows at its `first_token`, int32 [B]; see `pack`."""
     input_ids, segment_ids = example["input_ids"], example["segment_ids"]
     examples, places = places_of(input_ids)
     places = tf.cast(places, tf.int32)
@@ -160,32 +162,34 @@ def lay(example, first_token, rows, row_length):
 
 
 def row_lengths(lengths):
-    """Returns eight row lengths to choose from, int32 [8]: the longest example to twice it.
+    """Returns eight row lengths to try, int32 [8]: the longest example to twice its length.
 
-    Multiples of 8. Examples of nearly equal length leave much of a row that is not a
-    multiple of theirs; which one is, only trying tells.
+    All are multiples of 8. Examples of nearly equal length leave much of a row empty
+    unless the row is a multiple of their length, so `pack` tries several lengths.
     """
     longest = tf.reduce_max(tf.pad(lengths, [[0, 1]], constant_values=SHORTEST_ROW))
     return (longest * tf.range(7, 15) + 55) // 56 * 8
 
 
 def first_fit(lengths, row_lengths, first=0):
-    """Gives each example, longest first, the first row that has room for it.
+    """Assigns each example, longest first, to the first row that has room for it.
 
     First-fit decreasing needs at most 11/9 of the fewest rows possible (Johnson, 1973).
 
     Args:
         lengths: int32 [B], none above any of `row_lengths`.
-        row_lengths: int32 [K], values of S, each tried by itself.
-        first: how many examples, from the first on, choose before all others.
+        row_lengths: int32 [K], values of S, each of which is tried by itself.
+        first: the first so many examples are placed before all others.
 
     Returns:
-        int32 [K, B] row and int32 [K, B] place in the row at which each example begins.
+        The row of each example, and the place in the row where the example begins, int32
+        [K, B] and [K, B].
     """
     count, trials = tf.size(lengths), tf.range(tf.size(row_lengths))
-    waits = tf.cast(tf.range(count) >= first, tf.int32)
+    is_later = tf.cast(tf.range(count) >= first, tf.int32)
     by_length = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    order = tf.gather(by_length, tf.argsort(tf.gather(waits, by_length), stable=True))
+    priority = tf.argsort(tf.gather(is_later, by_length), stable=True)
+    order = tf.gather(by_length, priority)
     ordered = tf.gather(lengths, order)
 
     def place(number, free, chosen, begins):
@@ -202,23 +206,22 @@ def first_fit(lengths, row_lengths, first=0):
             begins.write(number, row_lengths - room),
         )
 
-    def results():
+    def make_array():
         return tf.TensorArray(tf.int32, size=count, element_shape=row_lengths.shape)
 
     _, _, chosen, begins = tf.while_loop(
         lambda number, *_: number < count,
         place,
-        (0, tf.tile(row_lengths[:, None], [1, count]), results(), results()),
+        (0, tf.tile(row_lengths[:, None], [1, count]), make_array(), make_array()),
     )
     inverse = tf.math.invert_permutation(order)
-    chosen, begins = (
-        tf.transpose(tf.gather(result.stack(), inverse)) for result in (chosen, begins)
+    return tuple(
+        tf.transpose(tf.gather(array.stack(), inverse)) for array in (chosen, begins)
     )
-    return chosen, begins
 
 
-def places_of(pieces):
-    """Returns each piece's example and its place in it, int64 [T] and int64 [T]."""
-    examples = pieces.value_rowids()
-    begins = tf.gather(pieces.row_starts(), examples)
+def places_of(tokens):
+    """Returns the example of each token and its place in the example, int64 [T] and [T]."""
+    examples = tokens.value_rowids()
+    begins = tf.gather(tokens.row_starts(), examples)
     return examples, tf.range(tf.size(examples, tf.int64)) - begins

@@ -1,7 +1,6 @@
-"""From drawn examples to masked, packed rows.
+"""Streams masked, packed rows from the examples of a store.
 
-Shapes: B examples, L pieces of an example, T pieces of all, M masked ones, R rows, S
-tokens a row.
+Shapes: B examples, L tokens of an example, M masked tokens of all examples.
 """
 
 import numpy as np
@@ -13,12 +12,12 @@ from bert_tf.data.rows.pipeline import micro_batch_numbers
 
 
 def row_maker(features):
-    """Returns what turns drawn texts into rows; traced once, however many streams use it.
+    """Returns a function from drawn texts to rows, traced once for all streams.
 
     Args:
         features: function from a dict with `first`, `second` (int32 ragged [B, (L)]),
             `label` and `mask_seed` to a dict with ragged `input_ids`, `segment_ids` and
-            `masked_lm_ids` (`NOT_MASKED` where nothing is hidden).
+            `masked_lm_ids` (`NOT_MASKED` where a token is not masked).
     """
     return tf.function(lambda texts: _flatten(pack(features(texts))), autograph=False)
 
@@ -37,12 +36,12 @@ def pretraining_rows(
 
     Args:
         examples: `Examples`.
-        make_rows: see `row_maker`.
-        batch_size: examples of a micro-batch.
-        micro_batches: how many make one update, over all replicas.
+        make_rows: function from `row_maker`.
+        batch_size: number of examples of a micro-batch.
+        micro_batches: number of micro-batches of one update, over all replicas.
         seed: of dropout.
-        start_step: first update.
-        share: which of them this worker takes, see `micro_batch_numbers`.
+        start_step: number of the first update.
+        share: the micro-batches of this worker, see `micro_batch_numbers`.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`) with `masked_lm_positions` and
@@ -51,22 +50,23 @@ def pretraining_rows(
     """
 
     @tf.autograph.experimental.do_not_convert
-    def seeded(number, rows):
+    def add_seed(number, rows):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
         return rows | {"dropout_seed": dropout_seed}
 
     numbers = micro_batch_numbers(start_step * micro_batches, micro_batches, share)
     begins = numbers.map(lambda number: number * batch_size)
     rows = _rows(begins, examples, make_rows, lambda begin: begin + batch_size)
-    return tf.data.Dataset.zip(numbers, rows).map(seeded).prefetch(4)
+    return tf.data.Dataset.zip(numbers, rows).map(add_seed).prefetch(4)
 
 
 def held_out_rows(examples, make_rows, *, batch_size, most=0):
-    """Streams examples once, packed and masked, always the same.
+    """Streams examples once, packed and masked in the same way at every iteration.
 
     Args:
         examples, make_rows, batch_size: as in `pretraining_rows`.
-        most: examples at most, drawn by chance; 0 for all of an epoch.
+        most: largest number of examples, the first ones of the first epoch, which is in
+            random order; 0 means the whole epoch.
     """
     count = examples.epoch_size()
     count = min(most or count, count)
@@ -77,21 +77,23 @@ def held_out_rows(examples, make_rows, *, batch_size, most=0):
 
 
 def _rows(begins, examples, make_rows, end_of):
+    """Returns a data set of rows, each batch of which holds examples [begin, end)."""
+
     def draw(begin, end):
-        drawn = [examples[place] for place in range(begin, end)]
-        texts = [[example.first for example in drawn]]
-        texts.append([example.second for example in drawn])
+        batch = [examples[place] for place in range(begin, end)]
+        sides = [[example.first for example in batch]]
+        sides.append([example.second for example in batch])
         return (
-            *(np.concatenate(side).astype(np.int32) for side in texts),
-            *(np.array(list(map(len, side)), np.int64) for side in texts),
-            np.array([example.label for example in drawn], np.int32),
-            np.array([example.mask_seed for example in drawn], np.int64),
+            *(np.concatenate(texts).astype(np.int32) for texts in sides),
+            *(np.array(list(map(len, texts)), np.int64) for texts in sides),
+            np.array([example.label for example in batch], np.int32),
+            np.array([example.mask_seed for example in batch], np.int64),
         )
 
     types = (tf.int32, tf.int32, tf.int64, tf.int64, tf.int32, tf.int64)
 
     @tf.autograph.experimental.do_not_convert
-    def drawn(begin):
+    def read_batch(begin):
         parts = tf.numpy_function(draw, [begin, end_of(begin)], types, stateful=False)
         for part in parts:
             part.set_shape([None])
@@ -103,17 +105,17 @@ def _rows(begins, examples, make_rows, end_of):
             "mask_seed": mask_seed,
         }
 
-    return begins.map(drawn).map(make_rows, num_parallel_calls=2)
+    return begins.map(read_batch).map(make_rows, num_parallel_calls=2)
 
 
 def _flatten(rows):
-    """Turns `masked_lm_ids`, ragged [B, (L)] with gaps, into [M] and their positions."""
+    """Replaces ragged `masked_lm_ids` by the masked ids only, [M], and their positions."""
     rows = dict(rows)
     ids = rows.pop("masked_lm_ids")
     example, places = places_of(ids)
     positions = tf.gather(rows["first_token"], example) + tf.cast(places, tf.int32)
-    hidden = ids.values != NOT_MASKED
+    masked = ids.values != NOT_MASKED
     return rows | {
-        "masked_lm_positions": tf.boolean_mask(positions, hidden),
-        "masked_lm_ids": tf.boolean_mask(ids.values, hidden),
+        "masked_lm_positions": tf.boolean_mask(positions, masked),
+        "masked_lm_ids": tf.boolean_mask(ids.values, masked),
     }

@@ -1,8 +1,9 @@
-"""Long texts in windows that overlap, each of its pieces answered by one of them.
+"""Cuts long texts into overlapping windows; one window owns each token.
 
-All of it is TensorFlow graph, so that training and serving run the same lines.
+The prediction for a token comes from the window that owns it. Everything is TensorFlow
+graph, so that training and serving run the same code.
 
-Shapes: B texts, W windows of them all, L pieces, T words of them all, K words of a
+Shapes: B texts, W windows of all texts, L tokens, T words of all texts, K words of a
 window.
 """
 
@@ -10,21 +11,22 @@ import tensorflow as tf
 
 
 def cut(lengths, most, overlap, long_text="windows"):
-    """Places the windows of texts, at least one of each.
+    """Computes the windows of texts, at least one for each text.
 
-    A piece belongs to the window in which it has most context: of two that overlap, the
-    border lies in the midst (Devlin et al., 2019, in run_squad.py: maximum context).
+    A token is owned by the window in which it has most context ("maximum context" in
+    run_squad.py of google-research/bert): where two windows overlap, each owns one half.
 
     Args:
-        lengths: int64 [B], pieces of each text.
-        most: pieces that a window has at most, an int or int64 [B].
-        overlap: pieces that two neighbours share, below `most`; an int or int64 [B].
-        long_text: "windows" or "truncate"; "truncate" gives the first window alone.
+        lengths: int64 [B], number of tokens of each text.
+        most: most tokens of a window, an int or int64 [B].
+        overlap: number of tokens that two neighboring windows share, below `most`; an int
+            or int64 [B].
+        long_text: "windows", or "truncate" for the first window of each text only.
 
     Returns:
-        int64 ragged [B, (windows)], the number of each window in its text; and a dict of
-        int64 [W]: a window has the pieces [`begin`, `end`) of its text, of which
-        [`first`, `last`) are its own to answer.
+        The number of each window in its text, int64 ragged [B, (windows)]; and a dict of
+        int64 [W]: a window has the tokens [`begin`, `end`) of its text and owns the
+        tokens [`first`, `last`).
     """
     most, overlap = (
         tf.broadcast_to(tf.cast(x, tf.int64), tf.shape(lengths))
@@ -50,14 +52,12 @@ def cut(lengths, most, overlap, long_text="windows"):
 
 
 def take(values, text, begin, end):
-    """The pieces [begin, end) of texts, of any rows of a ragged tensor.
+    """Returns the values [begin, end) of rows of a ragged tensor, ragged [W, (L)].
 
     Args:
         values: ragged [B, (L)].
-        text, begin, end: int64 [W].
-
-    Returns:
-        ragged [W, (L)].
+        text: int64 [W], indices of rows, in any order.
+        begin, end: int64 [W].
     """
     starts = tf.gather(values.row_starts(), text)
     places = tf.ragged.range(starts + begin, starts + end)
@@ -67,16 +67,19 @@ def take(values, text, begin, end):
 def cut_words(pieces, splits, most, long_text="windows"):
     """Cuts texts of words into windows that overlap by a quarter.
 
+    A window owns the words whose first token it owns. No window owns a word that has no
+    tokens or that `long_text` cuts off.
+
     Args:
-        pieces: int32 ragged [T, (L)], of each word; a word may have none.
-        splits: int64 [B + 1], where the words of each text begin and end.
+        pieces: int32 ragged [T, (L)], the tokens of each word; a word may have none.
+        splits: int64 [B + 1]; the words of text n are [splits[n], splits[n + 1]).
         most, long_text: as in `cut`.
 
     Returns:
-        dict with `pieces`, int32 ragged [W, (L)]; `places`, of the first piece of each
-        of its own words among them, and `words`, the word's number in the text, int32
-        ragged [W, (K)]; and `record`, int64 [W], the text. A word without pieces, or
-        beyond what is seen, is in none.
+        dict with `pieces`, int32 ragged [W, (L)], the tokens of each window; `places`,
+        int32 ragged [W, (K)], where the first token of each owned word stands in the
+        window; `words`, int32 ragged [W, (K)], the index of this word in its text; and
+        `record`, int64 [W], the index of the text.
     """
     words = tf.RaggedTensor.from_row_splits(tf.range(pieces.nrows()), splits)
     texts = tf.RaggedTensor.from_row_splits(
@@ -85,17 +88,17 @@ def cut_words(pieces, splits, most, long_text="windows"):
     numbers, window = cut(texts.row_lengths(), most, most // 4, long_text)
     text = words.value_rowids()
     first = pieces.row_starts() - tf.gather(texts.row_starts(), text)
-    # The last window that begins to own before the word.
+    # The last window that owns the word's first token or a token before it.
     number = (first - most // 4 // 2) // (most - most // 4)
     last = tf.gather(numbers.row_lengths(), text) - 1
     index = tf.gather(numbers.row_starts(), text) + tf.clip_by_value(number, 0, last)
-    asked = (pieces.row_lengths() > 0) & (first < tf.gather(window["last"], index))
+    owned = (pieces.row_lengths() > 0) & (first < tf.gather(window["last"], index))
     index, first, word = (
-        tf.boolean_mask(x, asked)
+        tf.boolean_mask(x, owned)
         for x in (index, first, words.values - tf.gather(words.row_starts(), text))
     )
 
-    def of_windows(values):
+    def by_window(values):
         return tf.RaggedTensor.from_value_rowids(
             tf.cast(values, tf.int32), index, nrows=tf.size(numbers.values, tf.int64)
         )
@@ -103,7 +106,7 @@ def cut_words(pieces, splits, most, long_text="windows"):
     record = numbers.value_rowids()
     return {
         "pieces": take(texts, record, window["begin"], window["end"]),
-        "places": of_windows(first - tf.gather(window["begin"], index)),
-        "words": of_windows(word),
+        "places": by_window(first - tf.gather(window["begin"], index)),
+        "words": by_window(word),
         "record": record,
     }

@@ -1,1 +1,1 @@
-"""Files for TensorFlow Serving; their folder is what `deploy.__path__` says."""
+"""Configuration files for TensorFlow Serving; `deploy.__path__` holds their folder."""

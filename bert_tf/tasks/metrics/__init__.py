@@ -1,0 +1,1 @@
+"""Scores that fields have agreed on, as their own scripts compute them."""

@@ -1,4 +1,4 @@
-"""Entities in tags, and their scores, as CoNLL's own script conlleval has them.
+"""Entities in the tags of words, and their scores, as CoNLL's own script conlleval has them.
 
 Tjong Kim Sang and De Meulder, 2003. A tag is O, or B-, I-, E- or S- and a type.
 """
@@ -9,18 +9,18 @@ import collections
 def entities(tags):
     """Returns [(type, first word, word after the last), ...] of a text's tags.
 
-    As conlleval: an I- that continues nothing begins an entity.
+    An I- that does not continue an entity begins one, as in conlleval.
     """
-    found, begin, before = [], None, ("O", "")
+    spans, begin, before = [], None, ("O", "")
     for place, tag in enumerate([*tags, "O"]):
         prefix, _, kind = tag.partition("-")
         if begin is not None and _ends(before, (prefix, kind)):
-            found.append((before[1], begin, place))
+            spans.append((before[1], begin, place))
             begin = None
         if _begins(before, (prefix, kind)):
             begin = place
         before = (prefix, kind)
-    return found
+    return spans
 
 
 def _ends(before, now):
@@ -33,41 +33,43 @@ def _begins(before, now):
     return now[0] in "BS" or before[0] in "OES" or before[1] != now[1]
 
 
-def entity_counts(truth, answer):
-    """Returns how many entities are right, answered and true of one text's tags."""
-    truth, answer = set(entities(truth)), set(entities(answer))
-    return len(truth & answer), len(answer), len(truth)
+def entity_counts(truth, predicted):
+    """Returns how many entities of a text are predicted rightly, predicted, and true."""
+    truth, predicted = set(entities(truth)), set(entities(predicted))
+    return len(truth & predicted), len(predicted), len(truth)
 
 
-def entity_scores(truths, answers):
-    """Precision, recall and F1 of entities: right are those of the same words and type.
+def entity_scores(truths, predictions):
+    """Returns precision, recall and F1 of entities.
+
+    A predicted entity is right if its words and its type are those of a true one.
 
     Args:
-        truths, answers: for each text its tags.
+        truths, predictions: the tags of each text.
 
     Returns:
-        dict with `precision`, `recall`, `f1`, over all entities, 0 where nothing is
+        dict with `precision`, `recall`, `f1`, over all entities, 0 if nothing is
         counted; and `per_type`, {type: precision, recall, f1, support}.
     """
-    right, answered, true = (collections.Counter() for _ in range(3))
-    for truth, answer in zip(truths, answers, strict=True):
-        truth, answer = set(entities(truth)), set(entities(answer))
+    right, given, true = (collections.Counter() for _ in range(3))
+    for truth, predicted in zip(truths, predictions, strict=True):
+        truth, predicted = set(entities(truth)), set(entities(predicted))
         true.update(kind for kind, *_ in truth)
-        answered.update(kind for kind, *_ in answer)
-        right.update(kind for kind, *_ in truth & answer)
-    kinds = sorted(true.keys() | answered.keys())
-    return _of_counts(right.total(), answered.total(), true.total()) | {
+        given.update(kind for kind, *_ in predicted)
+        right.update(kind for kind, *_ in truth & predicted)
+    kinds = sorted(true.keys() | given.keys())
+    return _f1_of_counts(right.total(), given.total(), true.total()) | {
         "per_type": {
-            kind: _of_counts(right[kind], answered[kind], true[kind])
+            kind: _f1_of_counts(right[kind], given[kind], true[kind])
             | {"support": true[kind]}
             for kind in kinds
         }
     }
 
 
-def _of_counts(right, answered, true):
+def _f1_of_counts(right, given, true):
     return {
-        "precision": right / answered if answered else 0.0,
+        "precision": right / given if given else 0.0,
         "recall": right / true if true else 0.0,
-        "f1": 2 * right / (answered + true) if answered + true else 0.0,
+        "f1": 2 * right / (given + true) if given + true else 0.0,
     }

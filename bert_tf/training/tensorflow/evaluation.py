@@ -1,15 +1,19 @@
-"""A model over packed rows: answers in the order of the input, or sums over all."""
+"""The outputs of a model for a whole data set, in the order of the examples, or as sums."""
 
 import numpy as np
 import tensorflow as tf
 
 
 def make_predictor(model):
-    """Returns function(data set of rows, number of examples) -> outputs [N, …].
+    """Returns function(data set of packed rows, number of examples N) -> outputs.
 
-    It is compiled once, however many data sets it sees. The rows carry
-    `example_number`, int32 [B]; outputs are float32 NumPy arrays, one entry an example:
-    one array of them all or, where their shapes differ by the batch, an array of objects.
+    The function is compiled once for all data sets. Rows carry `example_number`, int32
+    [B]. Outputs are an array [N, …], or {name: array [N, …]} if the model returns {name:
+    tensor [B, …]}, in the dtype of the model. An output with shapes that differ between
+    batches becomes an array of N objects. Without batches, outputs are None.
+
+    Args:
+        model: function(rows, training) -> tensor or {name: tensor}, one entry an example.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -18,33 +22,41 @@ def make_predictor(model):
         return rows["example_number"], model(rows, training=False)
 
     def predict(dataset, count, progress=lambda batches: batches):
-        iterator, answers = iter(dataset), None
+        iterator, arrays = iter(dataset), {}
         for _ in progress(range(dataset.cardinality().numpy())):
-            numbers, outputs = (part.numpy() for part in next_outputs(iterator))
-            if answers is None:
-                answers = np.zeros((count, *outputs.shape[1:]), outputs.dtype)
-            if answers.dtype != object and answers.shape[1:] != outputs.shape[1:]:
-                answers = _objects(answers)
-            if answers.dtype == object:
-                outputs = _objects(outputs)
-            answers[numbers] = outputs
-        return answers
+            numbers, outputs = next_outputs(iterator)
+            named = outputs if isinstance(outputs, dict) else {None: outputs}
+            for name, batch in named.items():
+                arrays[name] = _place(
+                    arrays.get(name), batch.numpy(), numbers.numpy(), count
+                )
+        return arrays.get(None, arrays or None)
 
     return predict
 
 
-def _objects(outputs):
-    array = np.empty(len(outputs), dtype=object)
-    array[:] = list(outputs)
+def _place(array, batch, numbers, count):
+    """Returns the array [count, …], or a new one, with a batch [B, …] at its numbers."""
+    if array is None:
+        array = np.zeros((count, *batch.shape[1:]), batch.dtype)
+    if array.dtype != object and array.shape[1:] != batch.shape[1:]:
+        array = _as_objects(array)
+    array[numbers] = _as_objects(batch) if array.dtype == object else batch
+    return array
+
+
+def _as_objects(batch):
+    array = np.empty(len(batch), dtype=object)
+    array[:] = list(batch)
     return array
 
 
 def make_summer(model, measure):
-    """Returns function(data set of rows) -> {name: float}, sums over its batches.
+    """Returns function(data set of packed rows) -> {name: float}, sums over its batches.
 
     Args:
-        model: rows -> outputs.
-        measure: function(rows, outputs) -> {name: float32 scalar}, in the graph.
+        model: function(rows, training) -> outputs.
+        measure: function(rows, outputs) -> {name: float32 scalar}, run in the graph.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
@@ -52,11 +64,11 @@ def make_summer(model, measure):
         rows = next(iterator)
         return measure(rows, model(rows, training=False))
 
-    def total(dataset, progress=lambda batches: batches):
+    def add_up(dataset, progress=lambda batches: batches):
         iterator, totals = iter(dataset), {}
         for _ in progress(range(dataset.cardinality().numpy())):
             for name, value in next_sums(iterator).items():
                 totals[name] = totals.get(name, 0.0) + float(value)
         return totals
 
-    return total
+    return add_up

@@ -1,8 +1,7 @@
 """AdamW, LAMB and the schedules of their learning rate, as in the papers.
 
-Plain TensorFlow variables. The gradients that arrive are already summed over replicas:
-Keras's optimizers clip before they reduce, which under tf.distribute is another
-arithmetic.
+The state is plain TensorFlow variables. The gradients are already summed over replicas:
+Keras's optimizers clip each replica's gradients before the sum, which gives other results.
 """
 
 import contextlib
@@ -11,38 +10,43 @@ import re
 
 import tensorflow as tf
 
-# Biases and LayerNorm's scales are not pulled towards 0 (Devlin et al.'s code).
+from bert_tf.training.tensorflow.distribution import on_this_replica, replica_copies
+
+# Biases and LayerNorm do not decay towards 0 (as in the code of Devlin et al.).
 NO_DECAY = re.compile(r"LayerNorm|bias")
 
 
-def learning_rate(config, total_steps, clock=None):
-    """Returns updates made -> learning rate, as a `TrainConfig` has it.
+def learning_rate(config, total_steps, seconds):
+    """Returns function(updates made) -> learning rate, float32.
 
     Args:
-        total_steps: of the whole run.
-        clock: `Clock` of a run that ends by time; the rate then follows the time.
+        config: `TrainConfig`.
+        total_steps: updates of the whole run.
+        seconds: function() -> training time so far, float32, which the learning rate of a
+            run of `train_minutes` follows.
     """
     options = {"peak": config.learning_rate, "power": config.lr_decay_power}
     kind = config.lr_scheduler_type
-    if not clock:
+    if not config.train_minutes:
         warmup = config.warmup_steps(total_steps)
         return learning_rate_schedule(kind, total=total_steps, warmup=warmup, **options)
-    warmup = config.warmup_ratio * clock.seconds
-    of_time = learning_rate_schedule(
-        kind, total=clock.seconds, warmup=warmup, **options
-    )
-    return lambda updates: of_time(clock.read())
+    total = 60 * config.train_minutes
+    warmup = config.warmup_ratio * total
+    rate = learning_rate_schedule(kind, total=total, warmup=warmup, **options)
+    return lambda updates: rate(seconds())
 
 
 def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
-    """Returns place in the run -> learning rate, float32: linear warm-up, then `kind`.
+    """Returns function(position in the run) -> learning rate, float32.
+
+    It rises linearly from 0 during the warm-up; then it follows `kind`.
 
     Args:
         kind: "linear", "polynomial" or "cosine" (all end at 0), or "constant".
         peak: learning rate after the warm-up.
-        total: length of the run, in updates or, as the place is given, in seconds.
-        warmup: how much of it warms up, from 0.
-        power: of the polynomial; 1 is linear, as google-research/bert has it.
+        total: length of the run, in the unit of the position: updates or seconds.
+        warmup: length of the warm-up.
+        power: of the polynomial; 1 is linear, as in google-research/bert.
     """
     decays = {
         "linear": lambda progress: 1.0 - progress,
@@ -56,12 +60,12 @@ def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
         )
     decay = decays[kind]
 
-    def rate(place):
-        place = tf.cast(place, tf.float32)
-        rising = place / (warmup or 1)
-        progress = (place - warmup) / ((total - warmup) or 1)
+    def rate(position):
+        position = tf.cast(position, tf.float32)
+        rising = position / (warmup or 1)
+        progress = (position - warmup) / ((total - warmup) or 1)
         falling = decay(tf.clip_by_value(progress, 0.0, 1.0))
-        return peak * tf.where(place < warmup, rising, falling)
+        return peak * tf.where(position < warmup, rising, falling)
 
     return rate
 
@@ -69,22 +73,23 @@ def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, algorithm 2); or LAMB.
 
-    LAMB (You et al., 2020, algorithm 2) is the same but for the length of the step, decay
-    included: it is scaled to the norm of the weight, so that batches of thousands can
-    take large steps. Keras's Lamb leaves the decay out of it. As in the authors' code
-    biases and LayerNorm, which do not decay, are not scaled either.
+    LAMB (You et al., 2020, algorithm 2) also scales the step of each weight, decay
+    included, to the norm of the weight, so that batches of thousands can take large steps.
+    Keras's Lamb does not scale the decay. As in the authors' code, biases and LayerNorm,
+    which do not decay, are not scaled.
 
     Args:
-        variables: {path: tf.Variable}, made in the strategy's scope, as this is.
-        schedule: updates made -> learning rate.
+        variables: {path: tf.Variable}; they and the optimizer must be made in the
+            strategy's scope.
+        schedule: function(updates made) -> learning rate.
         beta_1, beta_2: decay of the mean and of the mean square of the gradients.
         epsilon: added to the root of the mean square.
-        weight_decay: share of a weight taken off per unit of learning rate.
-        rate_factors: {path: what its learning rate is multiplied with}; 1 if not there.
+        weight_decay: fraction of a weight that is subtracted per unit of learning rate.
+        rate_factors: {path: factor of the learning rate}; 1 for paths that are missing.
         scale_to_weight: True for LAMB.
-        ema_decay: of the exponential moving averages of the weights (Polyak and
-            Juditsky, 1992); 0 for none. The first updates forget faster, by
-            (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage.
+        ema_decay: decay of the exponential moving averages of the weights (Polyak and
+            Juditsky, 1992); 0 for no averages. Update n uses (1 + n) / (10 + n) if that
+            is smaller, as TensorFlow's ExponentialMovingAverage does.
 
     Attributes:
         step: int64 variable, updates made.
@@ -124,24 +129,19 @@ class AdamW:
             for path, variable in variables.items()
             if ema_decay
         }
-        # Each replica updates its own copies, with the same gradients: no copy is sent.
-        local = tf.distribute.get_strategy().experimental_local_results
+        # Each replica updates its own copies, with the same gradients.
         parts = (variables, self.means, self.squares, self.averages)
-        copies = tf.nest.map_structure(local, [part for part in parts if part])
-        self.local_steps = local(self.step)
-        self.local_variables = [
-            {path: [of[path][replica] for of in copies] for path in variables}
-            for replica in range(len(self.local_steps))
-        ]
+        groups = {path: [part[path] for part in parts if part] for path in variables}
+        self._copies = replica_copies([self.step, groups])
 
     def state(self):
-        """What a checkpoint must hold: {name: variable or dict of variables}."""
+        """Returns {name: variable or dict of variables}, what a checkpoint must hold."""
         parts = {"step": self.step, "means": self.means, "squares": self.squares}
         return parts | ({"averages": self.averages} if self.averages else {})
 
     @contextlib.contextmanager
     def averaged(self):
-        """Puts the averages in the place of the weights, where there are any."""
+        """Replaces the weights with their averages for a while, if there are any."""
         self.exchange_averages()
         try:
             yield
@@ -149,51 +149,48 @@ class AdamW:
             self.exchange_averages()
 
     def exchange_averages(self):
-        """Weights become their averages and the other way round."""
+        """Swaps the weights and their averages, if there are any."""
         for path, average in self.averages.items():
             weight = self.variables[path]
-            held = tf.identity(weight)
+            value = tf.identity(weight)
             weight.assign(tf.identity(average))
-            average.assign(held)
+            average.assign(value)
 
     def apply(self, gradients, scale=1.0):
-        """Makes one update; called in a replica.
+        """Makes one update; must be called in a replica.
 
         Args:
-            gradients: {path: gradient}, summed over the replicas; a variable without
-                one stays as it is.
-            scale: what to multiply them with, for clipping.
+            gradients: {path: gradient}, summed over the replicas; a variable without a
+                gradient does not change.
+            scale: factor of the gradients, for clipping.
         """
-        context = tf.distribute.get_replica_context()
-        number = tf.get_static_value(context.replica_id_in_sync_group)
-        replica = number % len(self.local_steps)  # A worker holds its own replicas.
-        step = self.local_steps[replica]
+        step, groups = on_this_replica(self._copies)
         rate = tf.cast(self.schedule(step), tf.float32)
         count, scale = (tf.cast(x, tf.float32) for x in (step + 1, scale))
         first, second = self.beta_1, self.beta_2
-        # 1 - beta is taken here: float32 would keep four digits of it.
+        # In float32, 1 - beta would have only four exact digits.
         settings = tf.constant(
             [first, 1.0 - first, second, 1.0 - second, self.epsilon], tf.float32
         )
-        forgets = tf.minimum(self.ema_decay, (1.0 + count) / (10.0 + count))
+        ema_decay = tf.minimum(self.ema_decay, (1.0 + count) / (10.0 + count))
         for path, gradient in gradients.items():
             decays = not NO_DECAY.search(path)
             _update_weight(
-                self.local_variables[replica][path],
+                groups[path],
                 gradient,
                 scale,
                 rate * self.rate_factors.get(path, 1.0),
                 tf.constant(self.weight_decay if decays else 0.0, tf.float32),
                 count,
                 settings,
-                forgets,
+                ema_decay,
                 scale_to_weight=self.scale_to_weight and decays,
             )
         step.assign_add(1)
 
 
-# Compiled by XLA into one pass over a weight: it is memory that limits. Weights of one
-# shape, of whatever optimizer, share what is compiled: seconds at every start.
+# XLA makes one pass over a weight, because memory limits the speed. A function of the
+# module is compiled once for all weights of a shape, which saves seconds at every start.
 @tf.function(jit_compile=True, autograph=False)
 def _update_weight(
     variables,
@@ -216,9 +213,9 @@ def _update_weight(
     root = tf.sqrt(square / square_correction) + epsilon
     step = mean / mean_correction / root + decay * weight
     if scale_to_weight:
-        of_weight, of_step = tf.norm(weight), tf.norm(step)
-        ratio = of_weight / of_step
-        rate *= tf.where((of_weight > 0.0) & (of_step > 0.0), ratio, 1.0)
+        weight_norm, step_norm = tf.norm(weight), tf.norm(step)
+        ratio = weight_norm / step_norm
+        rate *= tf.where((weight_norm > 0.0) & (step_norm > 0.0), ratio, 1.0)
     weight.assign_sub(rate * step)
     for average in averages:
         average.assign_sub((1.0 - ema_decay) * (average - weight))

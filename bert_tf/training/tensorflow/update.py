@@ -2,8 +2,8 @@
 
 All arithmetic over replicas is here. Losses come unreduced, with weights, by term: BERT
 has two denominators (masked tokens, sentence pairs), and the mean over replicas of means
-is not the mean. Weights follow from the rows alone, so their sum over all micro-batches
-and replicas is known before the first forward pass.
+is not the mean. Weights depend only on the rows, so their sum over all micro-batches and
+replicas is known before the first forward pass.
 """
 
 import tensorflow as tf
@@ -20,51 +20,26 @@ def make_update(
     loss_scale=None,
     stop=None,
 ):
-    """Returns a compiled function that pulls its rows from an iterator and updates.
+    """Returns a compiled function that takes its rows from an iterator and updates.
 
     Args:
-        model: rows -> outputs.
+        model: function(rows, training) -> outputs.
         task: has `weights(rows) -> {term: weights}` and `losses(rows, outputs) ->
-            {term: losses}`, both float [any number of items].
+            {term: losses}`, both float [items], in any number.
         optimizer: has `variables`, {path: variable}, and `apply({path: gradient}, scale)`.
         strategy: `tf.distribute.Strategy` in whose scope model and optimizer were made.
-        micro_batches: gradients to sum on each replica before the update.
-        max_grad_norm: the summed gradient is scaled down to this norm; 0 leaves it.
-        loss_scale: `LossScale` for float16; an update whose gradients overflow is left
-            out, and its `grad_norm` is 0.
-        stop: float32 variable of this worker, that each replica adds to the metrics.
+        micro_batches: number of gradients that each replica sums before the update.
+        max_grad_norm: the summed gradient is scaled down to this norm; 0 for no limit.
+        loss_scale: `LossScale` for float16. An update whose gradients overflow is skipped,
+            and its `grad_norm` is 0.
+        stop: float32 variable of this worker, which each replica adds to the metrics.
 
     Returns:
-        function(iterator) -> dict of float32 scalars: `loss`, each term's loss by its
-        name, `grad_norm` before clipping, how many `examples` and `tokens` there were,
-        without padding, and `stop` where there is one.
+        function(iterator) -> dict of float32 scalars: `loss`, the loss of each term by
+        its name, `grad_norm` before clipping, the numbers of `examples` and `tokens`
+        without padding, and `stop` if there is one.
     """
-
-    @tf.function(reduce_retracing=True, autograph=False)
-    def differentiate(rows, totals, factor):
-        # Nothing is recorded for variables that don't train.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(optimizer.variables.values()))
-            outputs = model(rows, training=True)
-            weights = task.weights(rows)
-            terms = {
-                # Without any weight there is nothing to learn, and no division by 0.
-                term: tf.math.divide_no_nan(
-                    tf.reduce_sum(losses * weights[term]), totals[term]
-                )
-                for term, losses in task.losses(rows, outputs).items()
-            }
-            loss = tf.add_n(list(terms.values()))
-            scaled = loss * factor
-        gradients = tape.gradient(scaled, optimizer.variables)
-        # Dense, because the norm of slices that name a row twice is not the norm of
-        # the gradient. A variable that no term reaches is left as it is.
-        dense = {
-            path: tf.convert_to_tensor(gradient)
-            for path, gradient in gradients.items()
-            if gradient is not None
-        }
-        return dense, terms | {"loss": loss}
+    differentiate = _make_differentiate(model, task, optimizer.variables)
 
     def update_replica(batches):
         context = tf.distribute.get_replica_context()
@@ -80,7 +55,7 @@ def make_update(
         factor = loss_scale.read() if loss_scale else 1.0
         gradients, metrics = differentiate(batches[0], totals, factor)
         for rows in batches[1:]:
-            # One after another: together they would need all of their memory at once.
+            # In sequence, because together they would need all of their memory at once.
             with tf.control_dependencies(list(gradients.values())):
                 rows = tf.nest.map_structure(tf.identity, rows)
                 more, terms = differentiate(rows, totals, factor)
@@ -99,13 +74,13 @@ def make_update(
             norm = tf.where(loss_scale.guard(norm, apply), norm, 0.0)
         else:
             apply()
-        seen = {
+        counts = {
             name: tf.cast(tf.add_n([count(rows) for rows in batches]), tf.float32)
-            for name, count in COUNTS.items()
+            for name, count in _COUNTERS.items()
         }
         if stop is not None:
-            seen["stop"] = tf.identity(stop)
-        return total(metrics | seen) | {"grad_norm": norm}
+            counts["stop"] = tf.identity(stop)
+        return total(metrics | counts) | {"grad_norm": norm}
 
     @tf.function(autograph=False)
     def update(iterator):
@@ -118,8 +93,44 @@ def make_update(
     return update
 
 
+def _make_differentiate(model, task, variables):
+    """Returns function(rows, totals, factor) -> gradients and losses of a micro-batch.
+
+    The losses of each term are divided by its entry of `totals`; the gradients are those
+    of the loss times `factor`. Both results are dicts, by path and by term.
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def differentiate(rows, totals, factor):
+        # Without watching, nothing is recorded for variables that do not train.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(list(variables.values()))
+            outputs = task.named(model(rows, training=True))
+            weights = task.weights(rows)
+            terms = {
+                # A term without any weight has a loss of 0, not of 0 / 0.
+                term: tf.math.divide_no_nan(
+                    tf.reduce_sum(losses * weights[term]), totals[term]
+                )
+                for term, losses in task.losses(rows, outputs).items()
+            }
+            loss = tf.add_n(list(terms.values()))
+            scaled = loss * factor
+        gradients = tape.gradient(scaled, variables)
+        # Dense, because the norm of slices that repeat a row is not the norm of the
+        # gradient. A variable that no term reaches does not change.
+        dense = {
+            path: tf.convert_to_tensor(gradient)
+            for path, gradient in gradients.items()
+            if gradient is not None
+        }
+        return dense, terms | {"loss": loss}
+
+    return differentiate
+
+
 def _count_examples(rows):
-    """Rows of fixed shape have empty slots, of weight 0."""
+    # Rows of fixed shape have empty slots, with weight 0.
     if "weight" in rows:
         return tf.math.count_nonzero(rows["weight"], dtype=tf.int32)
     # A question with choices is one example, though each choice has a first token.
@@ -130,5 +141,4 @@ def _count_tokens(rows):
     return tf.math.count_nonzero(rows["sequence_ids"], dtype=tf.int32)
 
 
-# What is counted in rows.
-COUNTS = {"examples": _count_examples, "tokens": _count_tokens}
+_COUNTERS = {"examples": _count_examples, "tokens": _count_tokens}

@@ -1,7 +1,7 @@
 """Several processes that train one model, each on a machine of its own.
 
-TF_CONFIG tells them of each other. Each computes its share of every update and holds all
-weights; worker 0, the chief, alone writes.
+TF_CONFIG lists them. Each computes a part of every update and holds all weights; only
+worker 0, the chief, writes files.
 """
 
 import contextlib
@@ -22,30 +22,30 @@ _EXAMPLE = (
     '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
-# TensorFlow raises one error or another where a worker is lost; all of them say this.
+# TensorFlow raises various errors if a worker is lost; their messages contain one of these.
 _LOST = re.compile(
     "Collective ops is aborted|heartbeat|Connection re|Socket closed|failed to connect"
 )
-# The first is who is missing; the second, with whom the talk broke off.
-_WHO = (
+# The lost worker in such a message: first choice, and second choice.
+_LOST_WORKER = (
     re.compile(r"unhealthy[^/]*/job:(\w+)/replica:\d+/task:(\d+)"),
     re.compile(r"remote target /job:(\w+)/replica:\d+/task:(\d+)"),
 )
 
 
 class Cluster(NamedTuple):
-    """What TF_CONFIG says."""
+    """The contents of TF_CONFIG."""
 
-    addresses: list  # Of all workers, [] where it is not set.
-    number: int  # Which of them this is, from 0.
-    chiefs: int  # How many are called "chief", 0 or 1; they come first.
+    addresses: list  # Of all workers; [] if TF_CONFIG is not set.
+    number: int  # Of this worker, from 0.
+    chiefs: int  # Workers with the job "chief", 0 or 1; they come first.
 
 
 def read_cluster():
     """Returns the `Cluster` of TF_CONFIG.
 
     Raises:
-        ValueError: nothing that can be understood.
+        ValueError: TF_CONFIG is malformed.
     """
     text = os.environ.get("TF_CONFIG", "").strip()
     if not text:
@@ -55,32 +55,32 @@ def read_cluster():
         jobs, task = config["cluster"], config["task"]
         chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
         index, is_worker = int(task["index"]), task["type"] == "worker"
-        well = is_worker or task["type"] == "chief"
-        well = well and 0 <= index < len(workers if is_worker else chiefs)
+        valid = is_worker or task["type"] == "chief"
+        valid = valid and 0 <= index < len(workers if is_worker else chiefs)
     except (ValueError, KeyError, TypeError, AttributeError):
-        well = False
-    if not well:
+        valid = False
+    if not valid:
         raise ValueError(
-            "TF_CONFIG must be JSON that names all workers and which of them this is; "
+            "TF_CONFIG must be JSON that lists all workers and the number of this one; "
             f"received {text!r}. Write, on the first of two: TF_CONFIG='{_EXAMPLE}'."
         )
     number = index + len(chiefs) if is_worker else index
     return Cluster([*chiefs, *workers], number, len(chiefs))
 
 
-# Once in a process, as TensorFlow wants it.
+# Once in a process, as TensorFlow requires.
 @functools.cache
 def connect():
-    """Returns the strategy of all workers; waits until all are there.
+    """Waits until all workers are there, and returns their common strategy.
 
     Raises:
-        ValueError: TF_CONFIG names no workers, or TensorFlow has computed already.
-        ConnectionError: this worker can't listen, or the others don't come.
+        ValueError: TF_CONFIG lists no workers, or TensorFlow has already computed.
+        ConnectionError: this worker cannot listen, or does not reach the others.
     """
     addresses, number, _ = read_cluster()
     if not addresses:
         raise ValueError(
-            "distribution=multi_worker needs to know the workers, but TF_CONFIG is not "
+            "distribution=multi_worker needs a list of the workers, but TF_CONFIG is not "
             f"set; write, on the first of two: TF_CONFIG='{_EXAMPLE}'."
         )
     _log.info(
@@ -88,45 +88,45 @@ def connect():
         number,
         len(addresses),
         addresses[number],
-        ", ".join(addresses[:number] + addresses[number + 1 :]) or "nobody",
+        ", ".join(addresses[:number] + addresses[number + 1 :]) or "no other",
     )
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ValueError(
             "distribution=multi_worker must be the first thing that TensorFlow does in "
-            "a process; begin in a new one."
+            "a process; start a new process."
         ) from error
     except tf.errors.OpError as error:
         reason = error.message.strip().splitlines()[0].rstrip(".")
         raise ConnectionError(
             f"worker {number} ({addresses[number]}) does not reach the others: {reason}; "
-            "look whether all are started, and whether the addresses in TF_CONFIG are "
-            "right and free."
+            "check that all workers run, and that the addresses in TF_CONFIG are correct "
+            "and free."
         ) from error
 
 
 @contextlib.contextmanager
 def watched(output_dir):
-    """Has a lost worker said in one line, a ConnectionError, not in TensorFlow's pages."""
+    """Turns the loss of a worker into a one-line ConnectionError."""
     try:
         yield
     except tf.errors.OpError as error:
         if len(read_cluster().addresses) < 2 or not _LOST.search(str(error)):
             raise
         raise ConnectionError(
-            f"{_who_is_lost(str(error))} is gone; start all workers "
-            f"again with the same command: they go on from {_saved(output_dir)}."
+            f"{_name_lost_worker(str(error))} is gone; start all workers again with the "
+            f"same command: they go on from {_name_saved_step(output_dir)}."
         ) from error
 
 
 class Workers:
-    """The workers of a strategy; one where it is of one machine.
+    """The workers of a strategy, one if it runs on a single machine.
 
     Attributes:
-        count: of them.
-        number: of this one, from 0.
-        chief: whether this one writes.
+        count: number of workers.
+        number: of this worker, from 0.
+        chief: whether this worker writes files.
     """
 
     def __init__(self, strategy):
@@ -138,46 +138,47 @@ class Workers:
         self._strategy = strategy
 
     def gather(self, value):
-        """Returns each worker's number, a list of floats; all wait for the last of them."""
+        """Returns the numbers of all workers, a list of floats; waits for the last one."""
         if self.count == 1:
             return [float(value)]
-        mine = tf.one_hot(
+        value_in_place = tf.one_hot(
             self.number,
             self.count,
             on_value=tf.constant(value, tf.float64),
             off_value=tf.constant(0.0, tf.float64),
         )
-        return _gatherer(self._strategy)(mine).numpy().tolist()
+        return _make_gather(self._strategy)(value_in_place).numpy().tolist()
 
     def now(self):
-        """Returns the first worker's seconds, of no meaning but their difference.
+        """Returns the seconds of the first worker's clock, from an arbitrary start.
 
-        All must call it together: a clock each would give each another learning rate.
+        All workers must call it together: with a clock of its own, each would have another
+        learning rate.
         """
         return self.gather(time.monotonic())[0]
 
     def agree(self, step, output_dir):
-        """Raises a ValueError where not all workers begin at the same step."""
+        """Raises a ValueError unless all workers start at the same step."""
         steps = self.gather(step)
         if len(set(steps)) > 1:
-            begun = ", ".join(f"{begin:.0f}" for begin in steps)
+            listed = ", ".join(f"{step:.0f}" for step in steps)
             raise ValueError(
-                f"the workers begin at steps {begun}, by what they see in {output_dir}; "
-                "output_dir must be one folder that all of them share."
+                f"the workers start at steps {listed}, by the checkpoints that they see in "
+                f"{output_dir}; output_dir must be one folder that all of them share."
             )
 
 
 class StopFlag:
-    """A signal to one worker, that all must heed at the same step.
+    """Tells all workers of a signal to one of them, so that they stop at the same step.
 
-    It goes with the metrics of an update, and is read an update later: to read it at once
-    would keep a GPU waiting for its next work.
+    The flag is summed with the metrics of an update, and read an update later: reading it
+    at once would keep a GPU waiting for its next work.
 
     Args:
-        workers: `Workers`; where there is one, nothing is sent.
+        workers: `Workers`; a single one sends nothing.
 
     Attributes:
-        variable: float32, 1 where this worker is to stop; None for one worker.
+        variable: float32, 1 if this worker received a signal; None for a single worker.
     """
 
     def __init__(self, workers):
@@ -186,11 +187,11 @@ class StopFlag:
         self._last = None
 
     def exchange(self, received, metrics):
-        """Returns the names of the signals that all workers know of by now.
+        """Returns the names of the signals that all workers know.
 
         Args:
-            received: list of those that this worker received.
-            metrics: of the update; `stop` is taken out.
+            received: list of the names of those that this worker received.
+            metrics: of the last update; `stop` is removed.
         """
         if self.variable is None:
             return received
@@ -202,20 +203,20 @@ class StopFlag:
         return received or ["a signal to another worker"]
 
 
-# Once for a strategy: the workers' collectives are numbered as they are traced.
+# Once for a strategy, because tracing numbers the collectives of the workers.
 @functools.cache
-def _gatherer(strategy):
+def _make_gather(strategy):
     replicas = strategy.num_replicas_in_sync // Workers(strategy).count
 
     @tf.function(autograph=False)
-    def gather(mine):
+    def gather(value):
         def sum_up():
             context = tf.distribute.get_replica_context()
             number = tf.get_static_value(context.replica_id_in_sync_group)
-            # One replica of each worker speaks.
+            # Only the first replica of each worker contributes.
             first = number % replicas == 0
-            share = tf.identity(mine) if first else tf.zeros_like(mine)
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, share)
+            term = tf.identity(value) if first else tf.zeros_like(value)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, term)
 
         sums = strategy.run(sum_up)
         return strategy.experimental_local_results(sums)[0]
@@ -223,9 +224,9 @@ def _gatherer(strategy):
     return gather
 
 
-def _who_is_lost(text):
+def _name_lost_worker(text):
     addresses, number, chiefs = read_cluster()
-    for pattern in _WHO:
+    for pattern in _LOST_WORKER:
         for job, index in pattern.findall(text):
             lost = int(index) + (job == "worker") * chiefs
             if lost != number:
@@ -233,6 +234,6 @@ def _who_is_lost(text):
     return "a worker"
 
 
-def _saved(output_dir):
+def _name_saved_step(output_dir):
     path = tf.train.latest_checkpoint(str(pathlib.Path(output_dir) / "checkpoints"))
     return f"step {path.rpartition('-')[2]}" if path else "the beginning"

@@ -1,4 +1,4 @@
-"""What guessing costs, by hand and on text that a left neighbour tells all of."""
+"""Baseline losses, computed by hand and on text that its left neighbors determine."""
 
 import math
 
@@ -23,30 +23,30 @@ def store(path, *shards):
 
 
 def test_by_hand(tmp_path):
-    """Pieces a b a b | a c: a 3 times, b twice, c once; ab twice, ba and ac once."""
+    """Tokens a b a b | a c: a 3 times, b twice, c once; ab twice, ba and ac once."""
     counted = store(tmp_path / "s", [A, B, A, B], [A, C])
-    found = baselines(counted, left=[A, A, E], hidden=[B, C, F])
-    unigram = np.array([3, 2, 1]) / 16  # One added to each of ten.
-    assert found["uniform"] == pytest.approx(math.log(10))
-    assert found["unigram"] == pytest.approx(-np.log(unigram).mean())
+    losses = baselines(counted, left=[A, A, E], hidden=[B, C, F])
+    unigram = np.array([3, 2, 1]) / 16  # 1 is added to the counts of all ten tokens.
+    assert losses["uniform"] == pytest.approx(math.log(10))
+    assert losses["unigram"] == pytest.approx(-np.log(unigram).mean())
     together, before = np.array([2, 1, 0]), np.array([3, 3, 0])
-    wanted = min(
+    expected = min(
         -np.log((together + k * unigram) / (before + k)).mean()
         for k in 10 ** np.arange(0, 5.5, 0.5)
     )
-    assert found["bigram"] == pytest.approx(wanted)
+    assert losses["bigram"] == pytest.approx(expected)
 
 
-def test_a_cycle_is_known_from_the_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_CHUNK", 100)  # Counts add up over chunks.
+def test_the_bigram_baseline_predicts_a_cycle(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CHUNK", 100)  # Counts are summed over chunks.
     counted = store(tmp_path / "s", [A, B, C, D] * 500)
     left = np.array([A, B, C, D] * 10)
-    found = baselines(counted, left=left, hidden=A + (left - A + 1) % 4)
-    assert found["unigram"] == pytest.approx(math.log(4), abs=0.01)
-    assert found["bigram"] < 0.02
+    losses = baselines(counted, left=left, hidden=A + (left - A + 1) % 4)
+    assert losses["unigram"] == pytest.approx(math.log(4), abs=0.01)
+    assert losses["bigram"] < 0.02
 
 
-def test_hidden_pieces_are_the_true_ones():
+def test_hidden_pieces_are_the_original_tokens():
     rows = {
         "input_ids": tf.constant([[2, 10, 4, 4, 3], [2, 7, 4, 3, 0]]),
         "masked_lm_positions": tf.constant([2, 3, 7]),

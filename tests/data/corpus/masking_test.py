@@ -1,4 +1,4 @@
-"""Masks: how many, which, what stands there instead; and nothing else decides."""
+"""Masking: how many tokens, which ones, their replacements; only the seed decides."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ FIRST_WORD, FIRST_PART = len(SPECIAL), len(SPECIAL) + len(WORDS)
 
 
 def examples(count, seed=1, longest=60):
-    """Framed pairs of texts; a third of the words have two or three pieces."""
+    """Returns framed pairs of texts; a third of the words have two or three tokens."""
     random = np.random.default_rng(seed)
 
     def text():
@@ -32,7 +32,7 @@ def examples(count, seed=1, longest=60):
 
 
 def mask(rows, *, seed=7, numbers=None, **options):
-    """Returns the pieces to be seen and the hidden ones, lists of arrays."""
+    """Returns the masked ids and the labels, each a list of arrays."""
     numbers = np.arange(len(rows)) if numbers is None else np.array(numbers)
     ids = tf.ragged.constant(rows, dtype=tf.int32)
     shown, labels = Masking(VOCAB, **options)(ids, random_bits(seed, numbers))
@@ -40,7 +40,7 @@ def mask(rows, *, seed=7, numbers=None, **options):
 
 
 def words(row):
-    """The word that each piece belongs to."""
+    """Returns the number of each token's word."""
     return np.cumsum([piece < FIRST_PART for piece in row])
 
 
@@ -49,14 +49,14 @@ every_unit = pytest.mark.parametrize("unit", ["piece", "word", "span"])
 
 @every_unit
 class TestEveryUnit:
-    def test_labels_are_what_was_there_and_all_else_is_untouched(self, unit):
+    def test_labels_are_the_original_ids_and_other_tokens_stay(self, unit):
         rows = examples(50)
         for row, shown, labels in zip(rows, *mask(rows, unit=unit)):
             hidden = labels != NOT_MASKED
             np.testing.assert_array_equal(labels[hidden], np.array(row)[hidden])
             np.testing.assert_array_equal(shown[~hidden], np.array(row)[~hidden])
 
-    def test_specials_are_never_hidden(self, unit):
+    def test_special_tokens_are_never_masked(self, unit):
         rows = examples(200)
         for row, _, labels in zip(rows, *mask(rows, unit=unit, share=0.9)):
             assert {CLS, SEP}.isdisjoint(np.array(row)[labels != NOT_MASKED])
@@ -77,41 +77,39 @@ class TestEveryUnit:
             same = shown == before
             kinds += (shown == MASK).sum(), (~same & (shown != MASK)).sum(), same.sum()
             assert not {0, 1, UNK, CLS, SEP} & set(shown[~same])
-        # A random piece is the old one in one of 90 cases. Spans share their fate,
-        # so that there are fewer independent ones.
+        # A random token equals the original in one of 90 cases. All tokens of a span get
+        # the same action, so that fewer actions are independent.
         expected = [0.8, 0.1 * 89 / 90, 0.1 + 0.1 / 90]
         close = {"atol": 0.05 if unit == "span" else 0.015}
         np.testing.assert_allclose(kinds / kinds.sum(), expected, **close)
 
-    def test_neither_batch_nor_order_matters(self, unit):
+    def test_masks_depend_neither_on_batch_nor_on_order(self, unit):
         rows = examples(12)
         whole = mask(rows, unit=unit)
         order = [7, 2, 11, 0]
         part = mask([rows[n] for n in order], numbers=order, unit=unit)
-        for complete, some in zip(whole, part):
-            for number, row in zip(order, some):
-                np.testing.assert_array_equal(row, complete[number])
+        for expected, received in zip(whole, part):
+            for number, row in zip(order, received):
+                np.testing.assert_array_equal(row, expected[number])
 
-    def test_another_seed_or_number_is_another_mask(self, unit):
+    def test_another_seed_or_number_gives_another_mask(self, unit):
         rows = [examples(1)[0]] * 2
-        _, (one, two) = mask(rows, unit=unit)
-        _, (other, _) = mask(rows, seed=8, unit=unit)
-        assert (one != two).any()
-        assert (one != other).any()
+        _, (first, second) = mask(rows, unit=unit)
+        _, (other_seed, _) = mask(rows, seed=8, unit=unit)
+        assert (first != second).any()
+        assert (first != other_seed).any()
 
-    def test_at_least_one_of_an_example(self, unit):
-        _, (labels, nothing) = mask(
-            [[CLS, FIRST_WORD, SEP, SEP], [CLS, SEP]], unit=unit
-        )
+    def test_at_least_one_token_of_an_example(self, unit):
+        _, (labels, empty) = mask([[CLS, FIRST_WORD, SEP, SEP], [CLS, SEP]], unit=unit)
         assert labels.tolist() == [NOT_MASKED, FIRST_WORD, NOT_MASKED, NOT_MASKED]
-        assert nothing.tolist() == [NOT_MASKED] * 2
+        assert empty.tolist() == [NOT_MASKED] * 2
 
     def test_no_examples(self, unit):
         ids = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), [])
         shown, labels = Masking(VOCAB, unit=unit)(ids, tf.zeros([0], tf.int64))
         assert shown.shape[0] == labels.shape[0] == 0
 
-    def test_in_a_graph_it_is_the_same(self, unit):
+    def test_a_graph_gives_the_same_masks(self, unit):
         ids = tf.ragged.constant(examples(4), dtype=tf.int32)
         masking, seeds = Masking(VOCAB, unit=unit), random_bits(1, tf.range(4))
         for eager, graph in zip(masking(ids, seeds), tf.function(masking)(ids, seeds)):
@@ -119,7 +117,7 @@ class TestEveryUnit:
 
 
 class TestUnits:
-    def test_pieces_of_a_word_are_hidden_each_by_itself(self):
+    def test_tokens_of_a_word_are_masked_independently(self):
         rows = examples(200)
         torn = 0
         for row, _, labels in zip(rows, *mask(rows, unit="piece")):
@@ -128,13 +126,13 @@ class TestUnits:
         assert torn > 100
 
     @pytest.mark.parametrize("unit", ["word", "span"])
-    def test_whole_words_whole(self, unit):
+    def test_whole_words_are_masked(self, unit):
         rows = examples(500)
         for row, _, labels in zip(rows, *mask(rows, unit=unit)):
             hidden, word = labels != NOT_MASKED, words(row)
             assert all(hidden[word == w].mean() in (0, 1) for w in set(word))
 
-    def test_spans_are_runs_of_words_never_across_a_special_piece(self):
+    def test_spans_are_runs_of_words(self):
         rows = examples(600)
         runs = {unit: [] for unit in ("word", "span")}
         for unit, lengths in runs.items():
@@ -145,10 +143,10 @@ class TestUnits:
                 lengths.extend(edges[1::2] - edges[::2])
         assert np.mean(runs["word"]) < 1.4
         assert 2.5 < np.mean(runs["span"]) < 5
-        # Two spans may meet by chance, but rarely.
+        # Two spans are rarely neighbors.
         assert np.mean(np.array(runs["span"]) > 10) < 0.02
 
-    def test_the_pieces_of_a_span_share_their_fate(self):
+    def test_all_tokens_of_a_span_get_the_same_action(self):
         rows = examples(300)
         mixed = spans = 0
         for _, shown, labels in zip(rows, *mask(rows, unit="span")):
@@ -158,18 +156,18 @@ class TestUnits:
             for begin, end in zip(edges[::2], edges[1::2]):
                 masked = shown[begin:end] == MASK
                 mixed += 0 < masked.mean() < 1
-        # Only where two spans meet.
+        # Only neighboring spans look mixed.
         assert mixed < 0.08 * spans
 
 
 @pytest.mark.parametrize(
-    ("vocab", "options", "says"),
+    ("vocab", "options", "message"),
     [
         (VOCAB, {"unit": "letter"}, "one of piece, word, span; received 'letter'"),
         (VOCAB, {"share": 0.0}, r"share must be in \(0, 1\); received 0"),
-        (VOCAB[:5], {}, r"\[MASK\] is missing from the vocabulary of 5 pieces"),
+        (VOCAB[:5], {}, r"\[MASK\] is missing from the vocabulary of 5 tokens"),
     ],
 )
-def test_bad_input(vocab, options, says):
-    with pytest.raises(ValueError, match=says):
+def test_bad_input(vocab, options, message):
+    with pytest.raises(ValueError, match=message):
         Masking(vocab, **options)

@@ -1,4 +1,4 @@
-"""Random numbers by name: those of SplitMix64, each by itself."""
+"""Random numbers: those of SplitMix64, each a function of its integers only."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ MASK = 2**64 - 1
 
 
 def mixed(*names):
-    """The same in Python's integers."""
+    """Returns `random_bits` computed with Python's integers."""
     bits = 0
     for name in names:
         bits = (bits + name + 0x9E3779B97F4A7C15) & MASK
@@ -20,13 +20,13 @@ def mixed(*names):
 
 
 def test_the_published_sequence():
-    # SplitMix64 from seed 1234567, as its author's C code prints it.
+    # The first number of the author's C code for seed 1234567.
     first = 6457827717110365317
     assert mixed(1234567) == first
     assert int(random_bits(1234567)) == first
 
 
-def test_is_a_function_of_the_names():
+def test_bits_are_a_function_of_the_integers():
     places = tf.range(5, dtype=tf.int64)
     received = random_bits(7, places, 2).numpy().tolist()
     assert received == [mixed(7, place, 2) for place in range(5)]
@@ -34,7 +34,7 @@ def test_is_a_function_of_the_names():
     assert random_bits(large).numpy().tolist() == [mixed(MASK), mixed(2**63)]
 
 
-def test_order_of_names_matters():
+def test_the_order_of_the_integers_matters():
     assert int(random_bits(1, 2)) != int(random_bits(2, 1))
 
 
@@ -43,7 +43,7 @@ def test_uniform():
     assert values.dtype == np.float32
     assert values[11] == np.float32((mixed(3, 11) >> 40) / 2**24)
     assert 0 <= values.min() and values.max() < 1
-    # Five standard deviations of a mean of 100,000.
+    # Five standard deviations of the mean of 100,000 numbers.
     assert abs(values.mean() - 0.5) < 5 * (1 / 12 / 100_000) ** 0.5
     neighbours = np.corrcoef(values[:-1], values[1:])[0, 1]
     assert abs(neighbours) < 5 / 100_000**0.5

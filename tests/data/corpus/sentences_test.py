@@ -1,4 +1,4 @@
-"""Sentences by rule: worked examples."""
+"""Splitting lines into sentences: worked examples."""
 
 import pytest
 
@@ -23,10 +23,10 @@ def test_split(sentences):
     assert split_sentences(("" if chinese else " ").join(sentences)) == sentences
 
 
-def test_small_letters_go_on():
+def test_a_lowercase_letter_begins_no_sentence():
     line = "See www.example.com. it is good? perhaps."
     assert split_sentences(line) == [line]
 
 
-def test_nothing():
+def test_a_blank_line_has_no_sentence():
     assert split_sentences("  ") == []

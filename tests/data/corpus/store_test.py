@@ -1,4 +1,4 @@
-"""The store: what goes in comes out, and nothing half-written is taken for whole."""
+"""The store returns what was written, and refuses unfinished or damaged files."""
 
 import json
 
@@ -20,7 +20,7 @@ def write(path, documents=DOCUMENTS, vocab=VOCAB, **options):
 
 
 def read(store):
-    """All documents, lists of sentences, lists of ids."""
+    """Returns all documents, each a list of sentences, each a list of ids."""
     documents = []
     for number in range(len(store)):
         shard = store.shard(number)
@@ -33,7 +33,7 @@ def read(store):
 
 
 @pytest.mark.parametrize("shard_pieces", [1, 4, 100])
-def test_what_goes_in_comes_out(tmp_path, shard_pieces):
+def test_the_store_returns_what_was_written(tmp_path, shard_pieces):
     manifest = write(tmp_path / "store", shard_pieces=shard_pieces)
     store = Store(tmp_path / "store")
     assert read(store) == DOCUMENTS
@@ -47,7 +47,7 @@ def test_what_goes_in_comes_out(tmp_path, shard_pieces):
     assert manifest["found"] == {"lines": 7}
 
 
-def test_ids_take_two_bytes_and_four_where_they_must(tmp_path):
+def test_ids_take_two_bytes_or_four_for_large_vocabularies(tmp_path):
     write(tmp_path / "small")
     assert Store(tmp_path / "small").shard(0).pieces.dtype == np.uint16
     large = [*VOCAB, *(f"x{n}" for n in range(2**16))]
@@ -56,15 +56,15 @@ def test_ids_take_two_bytes_and_four_where_they_must(tmp_path):
     assert Store(tmp_path / "large").shard(0).pieces.dtype == np.uint32
 
 
-class TestWhatIsNotWhole:
-    def test_without_its_end_it_is_no_store(self, tmp_path):
+class TestUnfinishedAndDamaged:
+    def test_a_store_without_manifest_is_refused(self, tmp_path):
         writer = StoreWriter(tmp_path, VOCAB, {}, shard_pieces=1)
         writer.add([5], [1], [1])
         assert (tmp_path / "shard-00000.pieces.npy").exists()
         with pytest.raises(FileNotFoundError, match="no finished store"):
             Store(tmp_path)
 
-    def test_what_was_interrupted_is_made_anew(self, tmp_path):
+    def test_an_unfinished_store_is_replaced(self, tmp_path):
         writer = StoreWriter(tmp_path, VOCAB, {}, shard_pieces=1)
         for _ in range(6):
             writer.add([5], [1], [1])
@@ -87,7 +87,7 @@ class TestWhatIsNotWhole:
         manifest = write(tmp_path) | {"format": 9}
         (tmp_path / MANIFEST).write_text(json.dumps(manifest))
         with pytest.raises(
-            ValueError, match="is of format 9, but this version reads 1"
+            ValueError, match="has format 9, but this version reads format 1"
         ):
             Store(tmp_path)
 
@@ -99,7 +99,7 @@ class TestRefusals:
             write(tmp_path)
         assert read(Store(tmp_path)) == DOCUMENTS
 
-    def test_a_folder_of_something_else(self, tmp_path):
+    def test_a_folder_with_other_files(self, tmp_path):
         (tmp_path / "thesis.txt").write_text("x")
         with pytest.raises(ValueError, match=r"holds other files \(thesis.txt\)"):
             write(tmp_path)

@@ -1,4 +1,4 @@
-"""Questions with choices, in the layouts they come in."""
+"""Questions with choices, in the layouts of their data sets."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.choices import read_choice_lines, read_choices
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
@@ -60,14 +60,18 @@ class TestLayouts:
 
 class TestBadInput:
     @pytest.mark.parametrize(
-        ("name", "content", "told"),
+        ("name", "content", "parts"),
         [
             ("a.tsv", "o\tq\ta\tb\t0\no\tq\ta\t0\n", ["line 2", "4 fields"]),
-            ("a.csv", "q,a,1\n", ["3 columns", "no question, two choices"]),
+            ("a.csv", "q,a,1\n", ["3 columns", "a question, two choices"]),
             ("a.jsonl", '{"question": "?"}', ["line 1", "no question and choices"]),
             ("a.jsonl", '{"question": "?", "choices": ["a"]}', ["fewer than two"]),
             ("a.jsonl", '{"question": "?", "choices": ["a", 3.5]}', ["which choice"]),
-            ("a.jsonl", '{"question": "?", "choices": ["a", null]}', ["is no text"]),
+            (
+                "a.jsonl",
+                '{"question": "?", "choices": ["a", null]}',
+                ["must be a string"],
+            ),
             ("a.jsonl", '{"question": "?", "choices": ["a", "b"]}', ["which choice"]),
             (
                 "a.jsonl",
@@ -84,9 +88,9 @@ class TestBadInput:
             ),
         ],
     )
-    def test_is_told(self, write, refusal, name, content, told):
+    def test_message_names_the_fault(self, write, refusal, name, content, parts):
         message = refusal(read_choices, write(name, content))
-        assert all(part in message for part in [name, *told])
+        assert all(part in message for part in [name, *parts])
 
     def test_rows_without_an_answer_are_left_out_and_counted(self, write, caplog):
         table = read_choices(write("a.csv", "p,a,b,A\nq,a,b,E\ns,,,A\nr,a,b,B\n"))
@@ -95,7 +99,7 @@ class TestBadInput:
         assert "2 questions whose answer is none of the choices" in caplog.text
         assert "line 2" in caplog.text
 
-    def test_lines_to_answer(self, refusal):
+    def test_lines_to_predict(self, refusal):
         line = json.dumps({"question": "?", "choices": ["a", "b"]})
         assert read_choice_lines([line]).records == [
             {"text": "?", "choices": ["a", "b"]}

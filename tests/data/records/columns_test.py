@@ -1,4 +1,4 @@
-"""Columns: asked for, remembered, guessed; a doubt is an error, never a guess."""
+"""Columns: named, remembered or detected; a doubt is an error."""
 
 import pytest
 
@@ -26,7 +26,7 @@ class TestColumns:
             ("label,labels,tweet", {"text": "tweet", "label": "label"}),
         ],
     )
-    def test_guessed_from_the_header(self, write, header, chosen):
+    def test_detected_from_the_header(self, write, header, chosen):
         row = ",".join("abcd"[: header.count(",") + 1])
         table = read_table(write("a.csv", f"{header}\n{row}\n"))
         assert table.columns == chosen
@@ -45,12 +45,12 @@ class TestColumns:
         "header",
         [
             "question,sentence,answer,label",  # Two pairs.
-            "sentence1,sentence2,review,label",  # A pair and one text more.
+            "sentence1,sentence2,review,label",  # A pair and another text.
             "text,hypothesis,label",  # Half a pair beside the text.
             "question,passage,label",  # Halves of two pairs.
         ],
     )
-    def test_what_could_be_two_things_is_not_guessed(self, write, refusal, header):
+    def test_an_ambiguous_header_is_an_error(self, write, refusal, header):
         path = write("a.csv", f"{header}\n{header.replace('label', '1').upper()}\n")
         assert "which column is the text?" in refusal(read_table, path)
         table = read_table(path, text_column=0, text_pair_column=1)
@@ -93,7 +93,7 @@ class TestColumns:
             ("a.jsonl", '{"text": "a", "label": "1"}\n'),
         ],
     )
-    def test_a_column_asked_for_must_be_there(self, write, refusal, name, content):
+    def test_a_named_column_must_exist(self, write, refusal, name, content):
         path = write(name, content)
         for columns in (None, SINGLE):
             message = refusal(read_table, path, text_column="review", columns=columns)
@@ -137,7 +137,7 @@ class TestColumns:
             ("only texts\nhere\n", {}, ["1 column", "text and label"]),
         ],
     )
-    def test_faults_say_what_and_what_next(
+    def test_messages_say_what_is_wrong_and_what_to_do(
         self, write, refusal, content, options, words
     ):
         message = refusal(read_table, write("a.csv", content), **options)
@@ -146,7 +146,7 @@ class TestColumns:
 
 
 class TestRemembered:
-    def test_they_go_before_guesses(self, write):
+    def test_remembered_names_come_first(self, write):
         path = write("a.csv", "text,review,stars,label\na,b,1,2\n")
         table = read_table(path, columns=SINGLE)
         assert table.records == [{"text": "b", "label": "1"}]
@@ -156,7 +156,7 @@ class TestRemembered:
             "label": "label",
         }
 
-    def test_they_say_whether_there_are_pairs(self, write, refusal):
+    def test_remembered_columns_decide_whether_texts_are_pairs(self, write, refusal):
         path = write("a.csv", "sentence1,sentence2\na,b\n")
         table = read_table(path, with_labels=False, columns=PAIR)
         assert table.records == [{"text": "a", "text_pair": "b"}]
@@ -164,14 +164,14 @@ class TestRemembered:
             read_table, path, with_labels=False, columns=SINGLE
         )
 
-    def test_then_come_the_names_of_the_task(self, write):
+    def test_names_of_the_roles_come_next(self, write):
         path = write("a.jsonl", '{"question": "a", "text": "b", "label": "x"}')
         assert read_table(path, columns=SINGLE).records == [{"text": "b", "label": "x"}]
         path = write("b.jsonl", '{"hypothesis": "a", "text": "b", "title": "c"}')
         table = read_table(path, with_labels=False, columns=PAIR)
         assert table.records == [{"text": "b", "text_pair": "a"}]
 
-    def test_then_come_guesses(self, write, refusal):
+    def test_detection_comes_last(self, write, refusal):
         path = write("a.csv", "question1,question2,title\na,b,c\n")
         table = read_table(path, with_labels=False, columns=PAIR)
         assert table.columns == {"text": "question1", "text_pair": "question2"}
@@ -179,12 +179,12 @@ class TestRemembered:
         message = refusal(read_table, path, with_labels=False, columns=PAIR)
         assert "which column is the text?" in message
 
-    def test_positions_go_for_files_of_the_same_shape(self, write):
+    def test_remembered_positions_apply_to_files_of_the_same_shape(self, write):
         remembered = {"text": 2, "text_pair": 1, "label": 0}
         path = write("a.tsv", "1\ta\tb\n0\tc\td\n")
         table = read_table(path, with_labels=False, columns=remembered)
         assert table.records[1] == {"text": "d", "text_pair": "c"}
-        # Without the label, texts stand alone: the text, then its pair.
+        # A file without the label has only the text and its pair.
         path = write("b.tsv", "a\tb\n")
         remembered = {"text": 1, "text_pair": 2, "label": 0}
         table = read_table(path, with_labels=False, columns=remembered)

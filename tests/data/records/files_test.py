@@ -1,4 +1,4 @@
-"""A file's bytes: those that are no text are refused where they stand."""
+"""Reading files as text; the error for other bytes names their place."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_missing_file(write, refusal):
     message = refusal(read_text, "z", error=FileNotFoundError)
     assert message == "z: no such file. Its folder holds 'train.tsv'."
     message = refusal(read_text, "no/train.tsv", error=FileNotFoundError)
-    assert "nor is there a folder 'no'" in message
+    assert "and no folder 'no'" in message
     message = refusal(read_text, "train.tsv/x", error=FileNotFoundError)
     assert "train.tsv/x: no such file" in message
 
@@ -20,7 +20,7 @@ def test_missing_file(write, refusal):
 def test_folder(write, refusal, tmp_path):
     write("train.tsv", "a")
     message = refusal(read_text, tmp_path)
-    assert "is a folder. Give one file; it holds 'train.tsv'." in message
+    assert "is a folder. Give one file of it: 'train.tsv'." in message
 
 
 @pytest.mark.parametrize(
@@ -40,19 +40,19 @@ def test_folder(write, refusal, tmp_path):
         (b"PK\x03\x04\xff", ["Excel"]),
     ],
 )
-def test_what_is_not_text_is_refused(write, refusal, content, words):
+def test_a_file_that_is_not_text_is_refused(write, refusal, content, words):
     message = refusal(read_text, write("a.tsv", content))
     assert message.startswith("a.tsv")
     assert all(word in message for word in words), message
 
 
-def test_byte_order_mark_is_no_text(write):
+def test_the_byte_order_mark_is_removed(write):
     assert read_text(write("a", b"\xef\xbb\xbf\xc3\xa9t\xc3\xa9\n")) == "été\n"
 
 
 def test_lines_end_with_lf_or_cr_lf(write):
     assert split_lines("a\r\n\nb\u2028c\rd\n") == ["a", "", "b\u2028c\rd"]
-    # Carriage returns alone end lines where nothing else does.
+    # Carriage returns end lines only if the file has no line feed.
     assert split_lines(read_text(write("a", b"a\rb\r"))) == ["a", "b"]
 
 

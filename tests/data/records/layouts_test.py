@@ -1,4 +1,4 @@
-"""Well-known files are recognised and said; flags win; a doubt stays a doubt."""
+"""Well-known files are detected and described; columns named by the user come first."""
 
 import pathlib
 
@@ -6,7 +6,7 @@ import pytest
 
 from bert_tf.data.records.readers import read_table
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 
 COLA = "gj04\t1\t\tThe sailors rode.\ncj99\t0\t?*\tAs you eat the most.\n"
 STSB = (
@@ -18,7 +18,7 @@ SMS = "ham\tOk lar...\nspam\tFree, now!\n"
 NLI = "entailment\tIn Temple Bar ,\tThere is one .\nneutral\tImpossible .\tYes .\n"
 AG = '"3","Fears, all","Unions say ""no""."\n"1","Space","SPACE.com - TORONTO"\n'
 
-# File name, content, the name of the layout, columns, the records.
+# File name, content, description of the layout, columns, records.
 CASES = {
     "CoLA": (
         "train.tsv",
@@ -77,17 +77,17 @@ def values(table):
 
 class TestWithoutHeader:
     @pytest.mark.parametrize("case", CASES)
-    def test_is_recognised_and_said(self, write, case):
-        name, content, says, columns, records = CASES[case]
+    def test_is_detected_and_described(self, write, case):
+        name, content, description, columns, records = CASES[case]
         table = read_table(write(name, content))
-        assert table.description.startswith(f"{name}: {says}")
+        assert table.description.startswith(f"{name}: {description}")
         assert table.description.endswith("; 2 rows")
         assert table.columns == columns
         assert values(table) == records
         assert table.lines == [1, 2]
 
     @pytest.mark.parametrize("case", CASES)
-    def test_and_again_for_prediction(self, write, case):
+    def test_is_detected_for_prediction(self, write, case):
         name, content, _, columns, records = CASES[case]
         table = read_table(write(name, content), with_labels=False, columns=columns)
         assert values(table) == [record[:-1] for record in records]
@@ -114,25 +114,23 @@ class TestWithoutHeader:
             (AG, '"1","Two cells"\n'),
         ],
     )
-    def test_one_line_of_another_kind_and_it_is_not_guessed(
-        self, write, refusal, content, line
-    ):
+    def test_is_not_detected_if_one_line_differs(self, write, refusal, content, line):
         message = refusal(read_table, write("a.txt", content + line))
         assert message.startswith("a.txt")
         assert "layout" not in message
 
-    def test_columns_asked_for_by_position_win(self, write):
+    def test_columns_named_by_position_take_precedence(self, write):
         table = read_table(write("a.tsv", SMS), text_column=0, label_column=1)
         assert values(table)[0] == ("ham", "Ok lar...")
         assert table.columns == {"text": 0, "label": 1}
         assert "layout" not in table.description
 
-    def test_columns_asked_for_by_name_are_those_of_the_layout(self, write, refusal):
+    def test_columns_named_by_the_user_are_those_of_the_layout(self, write, refusal):
         path = write("a.label", TREC)
         fine = read_table(path, label_column="fine")
         assert values(fine)[0] == ("How did serfdom develop ?", "DESC:manner")
         assert fine.columns == {"text": "question", "label": "fine"}
-        # What training chose holds for evaluation.
+        # The columns of training apply to evaluation.
         assert values(read_table(path, columns=fine.columns)) == values(fine)
         path = write("a.csv", AG)
         table = read_table(path, text_column="title")
@@ -142,7 +140,7 @@ class TestWithoutHeader:
         assert values(table)[1] == ("Texas.", "0")
         assert "no column 'phrase'" in refusal(read_table, path, text_column="phrase")
 
-    def test_names_of_another_training_file_give_way(self, write):
+    def test_remembered_names_that_the_layout_lacks_are_ignored(self, write):
         remembered = {"text": "review", "label": "stars"}
         table = read_table(write("a.tsv", COLA), columns=remembered)
         assert values(table) == CASES["CoLA"][-1]
@@ -156,14 +154,14 @@ class TestWithoutHeader:
         path = write("b.tsv", SMS)
         assert "text_pair" in refusal(read_table, path, columns=remembered)
 
-    def test_an_empty_text_has_its_line(self, write, refusal):
+    def test_the_error_for_an_empty_text_names_its_line(self, write, refusal):
         message = refusal(read_table, write("a.tsv", COLA + "gj04\t1\t\t\n"))
         assert "a.tsv, line 3: the text ('sentence') is empty." in message
 
 
 class TestHeaders:
     @pytest.mark.parametrize(
-        ("header", "whose", "columns"),
+        ("header", "data_set", "columns"),
         [
             ("sentence\tlabel", "SST-2", ("sentence", None, "label")),
             (
@@ -216,11 +214,13 @@ class TestHeaders:
             ("text_a\ttext_b\tlabel", "Chinese XNLI", ("text_a", "text_b", "label")),
         ],
     )
-    def test_is_recognised_and_said(self, write, header, whose, columns):
+    def test_is_detected_and_described(self, write, header, data_set, columns):
         cells = [f"{name} 7" for name in header.split("\t")]
         path = write("a.tsv", f"{header}\n" + "\t".join(cells) + "\n")
         table = read_table(path)
-        assert table.description.startswith(f"a.tsv: {whose}'s layout: TSV, header; ")
+        assert table.description.startswith(
+            f"a.tsv: {data_set}'s layout: TSV, header; "
+        )
         roles = dict(zip(("text", "text_pair", "label"), columns))
         chosen = {role: name for role, name in roles.items() if name}
         assert table.columns == chosen
@@ -243,14 +243,14 @@ class TestHeaders:
         assert table.description.endswith("; 2 rows; 2 rows without a label skipped")
         lines = '{"gold_label": "-", "text": "a"}\n{"gold_label": "x", "text": "b"}\n'
         assert values(read_table(write("a.jsonl", lines))) == [("b", "x")]
-        # To predict, each row gets its answer; elsewhere, "-" is a label like others.
+        # For prediction, no row is skipped. In other columns, "-" is an ordinary label.
         assert len(read_table("a.tsv", with_labels=False).records) == 4
         table = read_table(write("b.tsv", "label\ttext\n-\ta\n+\tb\n"))
         assert values(table) == [("a", "-"), ("b", "+")]
         message = refusal(read_table, write("c.tsv", "gold_label\ttext\n-\ta\n"))
-        assert "c.tsv: all rows are without a label ('gold_label' is '-')." in message
+        assert "c.tsv: no row has a label ('gold_label' is always '-')." in message
 
-    def test_rows_of_qqp_that_break_off_are_skipped_and_counted(self, write, refusal):
+    def test_short_rows_of_qqp_are_skipped_and_counted(self, write, refusal):
         header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
         rows = "1\t2\t3\ta\tb\t0\n4\t5\t6\tc\n7\t8\t9\td\te\t1\n"
         table = read_table(write("a.tsv", header + rows))
@@ -265,7 +265,7 @@ class TestHeaders:
 
 
 class TestLatin1:
-    def test_trec_is_decoded_and_said(self, write):
+    def test_trec_is_decoded_and_described(self, write):
         table = read_table(write("train_5500.label", TREC.encode("latin-1")))
         assert values(table) == CASES["TREC"][-1]
         assert "question, decoded as Latin-1; text" in table.description
@@ -279,7 +279,7 @@ class TestLatin1:
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 class TestRealFiles:
     @pytest.mark.parametrize(
-        ("name", "whose", "rows", "labels"),
+        ("name", "data_set", "rows", "labels"),
         [
             ("sst2/dev.tsv", "SST-2", 872, 2),
             ("cola/train.tsv", "CoLA", 8_551, 2),
@@ -298,9 +298,9 @@ class TestRealFiles:
             ("chnsenticorp/train.tsv", "ChnSentiCorp", 9_600, 2),
         ],
     )
-    def test_are_recognised_whole(self, name, whose, rows, labels):
+    def test_are_detected_and_read_completely(self, name, data_set, rows, labels):
         table = read_table(DATA / name)
-        assert f": {whose}'s layout: " in table.description
+        assert f": {data_set}'s layout: " in table.description
         assert len(table.records) == rows
         assert len({record["label"] for record in table.records}) == labels
 

@@ -1,4 +1,4 @@
-"""Several labels a text: lists, cells with a separator, columns of 0 and 1."""
+"""Several labels for a text: lists, cells with a separator, columns of 0 and 1."""
 
 import json
 
@@ -17,7 +17,7 @@ def labels(table):
 
 class TestCells:
     @pytest.mark.parametrize("mark", ["|", ",", ";"])
-    def test_the_separator_is_found_and_said(self, write, mark):
+    def test_the_separator_is_detected_and_described(self, write, mark):
         path = write("a.tsv", f"text\tlabels\na\tx{mark} y\nb\t\nc\tz\nd\ty{mark}y\n")
         table = read(path)
         assert labels(table) == [["x", "y"], [], ["z"], ["y"]]
@@ -28,15 +28,15 @@ class TestCells:
         }
         assert f"label = 'labels' (separated by '{mark}'); 4 rows" in table.description
 
-    def test_two_are_a_doubt_that_a_flag_ends(self, write, refusal):
+    def test_two_separators_are_an_error_without_a_flag(self, write, refusal):
         path = write("a.tsv", "text\tlabel\na\tyes, no\nb\tx, y|z\n")
         assert refusal(read, path) == (
-            "a.tsv: what stands between labels? They hold '|', ',', as in 'x, y|z'. "
+            "a.tsv: which character separates the labels? They contain '|', ',', as in 'x, y|z'. "
             "Give label_separator."
         )
         assert labels(read(path, label_separator="|")) == [["yes, no"], ["x, y", "z"]]
 
-    def test_training_s_holds_for_evaluation(self, write):
+    def test_the_separator_of_training_applies_to_evaluation(self, write):
         columns = {"text": "text", "label": "label", "label_separator": "|"}
         path = write("a.tsv", "text\tlabel\na\tyes, no\n")
         assert labels(read(path, columns=columns)) == [["yes, no"]]
@@ -44,13 +44,13 @@ class TestCells:
             ["yes", "no"]
         ]
 
-    def test_none_where_a_cell_is_a_label(self, write):
+    def test_no_separator_if_a_cell_is_one_label(self, write):
         table = read(write("a.tsv", "text\tlabel\na\tvery good\nb\t\n"))
         assert labels(table) == [["very good"], []]
-        assert "(one label a text, or none)" in table.description
+        assert "(at most one label for each text)" in table.description
         assert "label_separator" not in table.columns
 
-    def test_in_quotes_of_csv(self, write):
+    def test_labels_in_quotes_of_csv(self, write):
         path = write("a.csv", 'text,label\n"a, b","x,y"\nc,z\n')
         assert labels(read(path)) == [["x", "y"], ["z"]]
 
@@ -70,30 +70,30 @@ class TestLists:
         lines = [["x", "y"], [], ["y", "y", 7], "z"]
         path = write(
             "a.jsonl",
-            "".join(json.dumps({"text": "a", "label": some}) + "\n" for some in lines),
+            "".join(json.dumps({"text": "a", "label": own}) + "\n" for own in lines),
         )
         assert labels(read(path)) == [["x", "y"], [], ["y", "7"], ["z"]]
 
-    def test_alone_have_no_separator(self, write):
+    def test_lists_have_no_separator(self, write):
         table = read(write("a.jsonl", '{"text": "a", "label": ["x, y", "u|v"]}'))
         assert labels(table) == [["x, y", "u|v"]]
         assert "(lists)" in table.description
 
     @pytest.mark.parametrize("label", ["[null]", "[[1]]", "null", '{"x": 1}'])
-    def test_hold_strings(self, write, refusal, label):
+    def test_lists_hold_strings(self, write, refusal, label):
         path = write("a.jsonl", f'{{"text": "a", "label": {label}}}')
         assert "line 1: 'label' must be a string; received" in refusal(read, path)
 
-    def test_are_for_this_task_only(self, write, refusal):
+    def test_other_tasks_refuse_them(self, write, refusal):
         path = write("a.jsonl", '{"text": "a", "label": ["x"]}')
         message = refusal(read_table, path)
-        assert message.endswith("For a list of labels, the task is multi_label.")
+        assert message.endswith("For lists of labels, use the task multi_label.")
 
 
 class TestColumns:
     CSV = "id,comment,toxic,insult,threat\n1,a,1,0,1\n2,b,0,0,0\n3,c,0,1.0,false\n"
 
-    def test_each_says_yes_or_no(self, write):
+    def test_each_column_holds_0_or_1(self, write):
         table = read(write("a.csv", self.CSV), label_column="toxic, insult,threat")
         assert labels(table) == [["toxic", "threat"], [], ["insult"]]
         assert table.columns == {
@@ -101,7 +101,7 @@ class TestColumns:
             "label": ("toxic", "insult", "threat"),
         }
         assert (
-            "label = 'toxic', 'insult', 'threat' (a column a label)"
+            "label = 'toxic', 'insult', 'threat' (one column for each label)"
         ) in table.description
         again = json.loads(json.dumps(table.columns))
         assert read("a.csv", columns=again).records == table.records
@@ -125,7 +125,7 @@ class TestColumns:
         assert labels(read(path, columns=columns)) == [["toxic", "insult"]]
 
     @pytest.mark.parametrize(
-        ("column", "says"),
+        ("column", "part"),
         [
             ("toxic,insul", "no column 'insul' for the label; there are 'id', 'comm"),
             ("toxic,toxic", "cannot share a column"),
@@ -136,9 +136,9 @@ class TestColumns:
             ),
         ],
     )
-    def test_faults(self, write, refusal, column, says):
-        assert says in refusal(read, write("a.csv", self.CSV), label_column=column)
+    def test_faults(self, write, refusal, column, part):
+        assert part in refusal(read, write("a.csv", self.CSV), label_column=column)
 
-    def test_are_for_this_task_only(self, write, refusal):
+    def test_other_tasks_refuse_them(self, write, refusal):
         message = refusal(read_table, write("a.csv", self.CSV), label_column="toxic,id")
         assert "no column 'toxic,id' for the label" in message

@@ -1,4 +1,4 @@
-"""TSV, CSV, JSON lines: told apart, read back exactly, refused where they are torn."""
+"""TSV, CSV and JSON lines: detection, exact parsing, and errors."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ class TestFormats:
         path = write("a.tsv", b"\xef\xbb\xbftext\tlabel\r\ngood\t1\r\n")
         assert read_table(path).records == [{"text": "good", "label": "1"}]
 
-    def test_carriage_returns_alone_end_lines_where_nothing_else_does(self, write):
+    def test_carriage_returns_end_lines_in_a_file_without_line_feeds(self, write):
         path = write("a.tsv", "text\tlabel\rgood\t1\rbad\t0\r")
         assert [record["label"] for record in read_table(path).records] == ["1", "0"]
         path = write("b.csv", "text,label\rgood,1\rbad,0\r")
@@ -72,12 +72,14 @@ class TestFormats:
             ("labels", "a\t1\n", "TSV, no header"),
         ],
     )
-    def test_content_goes_before_the_extension(self, write, name, content, form):
+    def test_content_takes_precedence_over_the_extension(
+        self, write, name, content, form
+    ):
         header = "no header" not in form
         columns = {} if header else {"text_column": 0, "label_column": 1}
         assert f": {form};" in read_table(write(name, content), **columns).description
 
-    def test_a_field_longer_than_csv_allows(self, write):
+    def test_a_field_longer_than_the_limit_of_csv(self, write):
         limit = csv.field_size_limit()
         long = "word " * limit
         table = read_table(write("a.csv", f'text,label\n"{long}",1\n'))
@@ -97,7 +99,7 @@ class TestFaults:
             (
                 "a.tsv",
                 "text\tlabel\ngood\t1\t2\n",
-                ["a.tsv, line 2", "3 fields", "TAB inside a text"],
+                ["a.tsv, line 2", "3 fields", "contains a TAB"],
             ),
             (
                 "a.csv",
@@ -116,7 +118,7 @@ class TestFaults:
             ("a.jsonl", "[" * 100_000, ["line 1", "nested too deep"]),
         ],
     )
-    def test_says_what_where_and_what_next(self, write, refusal, name, content, words):
+    def test_message_names_fault_and_place(self, write, refusal, name, content, words):
         message = refusal(read_table, write(name, content))
         assert message.startswith("a.")
         assert all(word in message for word in words), message
@@ -128,7 +130,7 @@ words = cells.filter(str.strip)
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(words, words), min_size=1), st.sampled_from(["\n", "\r\n"]))
-def test_any_table_reads_back(rows, end):
+def test_any_table_is_read_exactly(rows, end):
     texts = io.StringIO(newline="")
     writer = csv.writer(texts, lineterminator=end, quoting=csv.QUOTE_ALL)
     begins = []

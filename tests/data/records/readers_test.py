@@ -1,4 +1,4 @@
-"""Readers: from a file, or from lines, to records; every fault said in one line."""
+"""Readers turn files or lines into records; every error is one line."""
 
 import pathlib
 import tempfile
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bert_tf.data.records.readers import read_table, read_texts
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 PAIR = {"text": "premise", "text_pair": "hypothesis", "label": "label"}
 SINGLE = {"text": "review", "label": "stars"}
 
@@ -116,25 +116,27 @@ class TestTexts:
         assert all(word in message for word in words), message
 
 
-# Bytes that meet the readers' special cases more often than chance would.
-bricks = st.sampled_from(
+# Parts that reach the readers' special cases more often than random bytes do.
+parts = st.sampled_from(
     [b"text", b"label", b"\t", b",", b";", b'"', b"\n", b"\r", b"{", b"}", b":", b"[1]"]
     + [b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3\xa9", b"\xe2\x80\xa8", b"\x85", b" "]
     + [b'{"text": "a", "label": "b"}', b'"text"', b'"label"', b"text\tlabel\n", b"1"]
 )
-soup = st.one_of(st.binary(), st.lists(bricks, max_size=30).map(b"".join))
+contents = st.one_of(st.binary(), st.lists(parts, max_size=30).map(b"".join))
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    soup,
+    contents,
     st.sampled_from([".tsv", ".csv", ".jsonl", ".txt", ""]),
     st.booleans(),
     st.sampled_from([None, SINGLE, PAIR, {"text": 1, "label": 0}]),
 )
-def test_any_bytes_give_a_table_or_one_line(data, suffix, with_labels, columns):
+def test_any_bytes_give_a_table_or_an_error_of_one_line(
+    data, suffix, with_labels, columns
+):
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / f"soup{suffix}"
+        path = pathlib.Path(folder) / f"table{suffix}"
         path.write_bytes(data)
         try:
             table = read_table(path, with_labels=with_labels, columns=columns)

@@ -1,4 +1,4 @@
-"""Part of a table held out to score on."""
+"""Records held out of a table for evaluation."""
 
 import json
 
@@ -24,7 +24,7 @@ class TestHoldOut:
     def test_every_row_is_on_one_side_in_order(self, tmp_path):
         whole = table(tmp_path, [f"text {n}" for n in range(1000)])
         train, held = hold_out(whole, 0.1)
-        # Four standard deviations of a binomial around 100.
+        # Four standard deviations around the mean of 100.
         assert 62 <= len(held.records) <= 138
         merged = zip(train.lines + held.lines, train.records + held.records)
         assert [record for _, record in sorted(merged, key=lambda x: x[0])] == (
@@ -35,19 +35,19 @@ class TestHoldOut:
         assert f"{len(held.records)} rows held out" in held.description
 
     def test_a_text_stays_on_its_side(self, tmp_path):
-        some = [f"text {n}" for n in range(100)]
-        _, before = hold_out(table(tmp_path, some), 0.2)
-        more = [f"other {n}" for n in range(50)] + some[::-1] + some
+        old = [f"text {n}" for n in range(100)]
+        _, before = hold_out(table(tmp_path, old), 0.2)
+        more = [f"other {n}" for n in range(50)] + old[::-1] + old
         train, after = hold_out(table(tmp_path, more), 0.2)
         assert not set(texts(train)) & set(texts(after))
-        assert sorted(t for t in texts(after) if t in some) == sorted(2 * texts(before))
+        assert sorted(t for t in texts(after) if t in old) == sorted(2 * texts(before))
 
-    def test_a_larger_part_holds_the_smaller(self, tmp_path):
+    def test_a_larger_fraction_contains_the_smaller(self, tmp_path):
         whole = table(tmp_path, [f"text {n}" for n in range(200)])
-        small, large = (set(texts(hold_out(whole, share)[1])) for share in (0.1, 0.5))
+        small, large = (set(texts(hold_out(whole, x)[1])) for x in (0.1, 0.5))
         assert small < large
 
-    def test_the_pair_counts(self, tmp_path):
+    def test_both_texts_of_a_pair_decide(self, tmp_path):
         path = tmp_path / "pairs.jsonl"
         lines = (
             f'{{"text": "same", "text_pair": "other {n}", "label": "{n % 2}"}}'
@@ -57,7 +57,7 @@ class TestHoldOut:
         train, held = hold_out(read_table(path), 0.5)
         assert train.records and held.records
 
-    def test_an_article_s_questions_stay_together(self, tmp_path):
+    def test_the_questions_of_an_article_stay_together(self, tmp_path):
         path = tmp_path / "squad.json"
         articles = [
             {
@@ -89,7 +89,7 @@ class TestHoldOut:
         }
 
     @pytest.mark.parametrize(
-        "fraction, purpose", [(1e-9, "score on"), (1 - 1e-9, "train on")]
+        "fraction, purpose", [(1e-9, "evaluate on"), (1 - 1e-9, "train on")]
     )
     def test_an_empty_side(self, tmp_path, fraction, purpose):
         whole = table(tmp_path, ["a", "b"])

@@ -1,4 +1,4 @@
-"""Questions: SQuAD's JSON and JSON lines, and what is wrong with them."""
+"""Questions on contexts: SQuAD's JSON and JSON lines, and their errors."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 
 
@@ -48,13 +48,13 @@ class TestSquad:
         table = read_questions(write("a.json", squad({})), with_labels=False)
         assert table.records[0].keys() == {"id", "question", "context"}
 
-    def test_no_answers_in_1_1_is_an_error(self, write, refusal):
+    def test_a_question_without_answers_is_an_error_in_1_1(self, write, refusal):
         message = refusal(read_questions, write("a.json", squad({"answers": []})))
         assert "a.json, question 1" in message
         assert "no answers" in message
         assert "is_impossible" in message
 
-    def test_answers_elsewhere_are_found_counted_and_listed(self, write, caplog):
+    def test_misplaced_answers_are_moved_counted_and_listed(self, write, caplog):
         content = squad(
             {"answers": [answer("Tiber", 0)]},
             {"answers": [answer("Po", 3)]},
@@ -63,8 +63,8 @@ class TestSquad:
         table = read_questions(write("a.json", content))
         starts = [record["answers"][0]["start"] for record in table.records]
         assert starts == [17, None, 0]
-        assert "2 answers are not where the file says; 1 found elsewhere" in caplog.text
-        assert "1 are nowhere" in caplog.text
+        assert "2 answers are not where the file says: 1 found elsewhere" in caplog.text
+        assert "1 not in the context" in caplog.text
         assert "q0, q1." in caplog.text
 
     def test_the_nearest_place_is_taken(self, write):
@@ -80,7 +80,7 @@ class TestSquad:
         assert "cut short" in message
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             ('{"data": 3}', "no list 'data'"),
             ('{"data": [{"paragraphs": [3]}]}', "no list 'qas'"),
@@ -90,8 +90,8 @@ class TestSquad:
             ('{"data": []}', "no questions"),
         ],
     )
-    def test_what_is_wrong(self, write, refusal, content, told):
-        assert told in refusal(read_questions, write("a.json", content))
+    def test_faults(self, write, refusal, content, message):
+        assert message in refusal(read_questions, write("a.json", content))
 
 
 class TestJsonLines:
@@ -106,14 +106,14 @@ class TestJsonLines:
         ]
         lines = "\n".join(json.dumps(base | form) for form in forms)
         table = read_questions(write("a.jsonl", lines))
-        found = [record["answers"] for record in table.records]
-        assert found == [[{"text": "Rome", "start": 3}]] * 4 + [[]]
+        answers = [record["answers"] for record in table.records]
+        assert answers == [[{"text": "Rome", "start": 3}]] * 4 + [[]]
 
-    def test_what_is_missing(self, write, refusal):
+    def test_a_missing_context(self, write, refusal):
         message = refusal(read_questions, write("a.jsonl", '{"question": "Who?"}'))
         assert "a.jsonl, line 1: no context" in message
 
-    def test_lines_to_answer(self, refusal):
+    def test_lines_to_predict(self, refusal):
         line = json.dumps({"question": "Who?", "context": "She."})
         table = read_question_lines([line.encode()])
         assert table.records == [{"id": "0", "question": "Who?", "context": "She."}]
@@ -141,6 +141,6 @@ class TestRealFiles:
         assert len(table.records) == 3219
         assert "200 answers are not where the file says" in caplog.text
         for record in table.records:
-            for found in record["answers"]:
-                start, text = found["start"], found["text"]
+            for own in record["answers"]:
+                start, text = own["start"], own["text"]
                 assert start is None or record["context"].startswith(text, start)

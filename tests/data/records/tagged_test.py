@@ -1,4 +1,4 @@
-"""Tagged words: CoNLL's columns and JSON lines, and what is wrong with them."""
+"""Tagged words: CoNLL's columns and JSON lines, and their errors."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf.data.records.tagged import read_tagged, read_tagged_lines
 
-DATA = pathlib.Path(__file__).parents[3] / "shared" / "data"
+DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
 CONLL = """-DOCSTART- -X- O O
 
@@ -24,7 +24,7 @@ def words(record):
 
 
 class TestConll:
-    def test_columns_by_spaces(self, write):
+    def test_columns_separated_by_spaces(self, write):
         table = read_tagged(write("a.txt", CONLL))
         assert [r["text"] for r in table.records] == ["EU rejects", "Peter Blackburn"]
         assert words(table.records[1]) == ["Peter", "Blackburn"]
@@ -33,11 +33,11 @@ class TestConll:
             ["B-PER", "I-PER"],
         ]
         assert table.lines == [3, 6]
-        assert "CoNLL columns, spaces between, 4 of them" in table.description
+        assert "CoNLL's 4 columns, separated by spaces" in table.description
         assert "2 texts, 4 words; entities: ORG 1, PER 1" in table.description
 
     @pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n\t\n"])
-    def test_columns_by_tabs_any_end(self, write, end):
+    def test_columns_separated_by_tabs_and_any_end_of_file(self, write, end):
         table = read_tagged(write("a.conll", "a b\tO\nc\tB-x\n\t\nd\tO" + end))
         assert [words(r) for r in table.records] == [["a b", "c"], ["d"]]
         assert [r["tags"] for r in table.records] == [["O", "B-x"], ["O"]]
@@ -47,7 +47,7 @@ class TestConll:
         assert [words(r) for r in read_tagged(name).records] == [["a", "b"], ["c"]]
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "parts"),
         [
             ("a O\nb\n", ["line 2", "1 column", "others have 2", "'b'"]),
             ("a\nb\n", ["line 1", "1 column", "a word and its tag"]),
@@ -57,15 +57,15 @@ class TestConll:
             ("-DOCSTART- O\n", ["no words"]),
         ],
     )
-    def test_what_is_wrong(self, write, refusal, content, told):
+    def test_faults(self, write, refusal, content, parts):
         message = refusal(read_tagged, write("a.txt", content))
-        assert all(part in message for part in ["a.txt", *told])
+        assert all(part in message for part in ["a.txt", *parts])
 
-    def test_inside_without_begin_is_told(self, write, caplog):
+    def test_inside_tags_without_a_begin_tag_are_logged(self, write, caplog):
         content = "a O\nb I-x\nc I-x\n\nd I-y\ne B-x\nf I-y\n"
         table = read_tagged(write("a.txt", content))
         assert table.records[0]["tags"] == ["O", "I-x", "I-x"]
-        assert "3 I- tags without B-" in caplog.text
+        assert "3 I- tags without a B- tag" in caplog.text
         assert "the first is 'b', line 1" in caplog.text
 
     def test_no_columns_can_be_chosen(self, write, refusal):
@@ -103,13 +103,13 @@ class TestJsonLines:
             (".", "I-ORG"),
         ]
 
-    def test_neighbours_begin_anew(self, write):
+    def test_adjacent_entities_each_begin_with_b(self, write):
         line = json.dumps({"text": "a b", "entities": [[0, 1, "x"], [2, 3, "x"]]})
         (record,) = read_tagged(write("a.jsonl", line)).records
         assert record["tags"] == ["B-x", "B-x"]
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "parts"),
         [
             ({"tokens": ["a"], "tags": ["O", "O"]}, ["1 word", "2 tags"]),
             ({"tokens": ["a"], "tags": [None]}, ["'tags'", "list of strings"]),
@@ -124,9 +124,9 @@ class TestJsonLines:
             ({"text": "a", "entities": [{"start": "x", "end": 1}]}, ["not an entity"]),
         ],
     )
-    def test_what_is_wrong(self, write, refusal, fields, told):
+    def test_faults(self, write, refusal, fields, parts):
         message = refusal(read_tagged, write("a.jsonl", json.dumps(fields)))
-        assert all(part in message for part in ["a.jsonl, line 1", *told])
+        assert all(part in message for part in ["a.jsonl, line 1", *parts])
 
 
 class TestPrediction:

@@ -1,4 +1,4 @@
-"""TensorFlow Datasets by name: tiny ones, prepared here, without a network."""
+"""TensorFlow Datasets by name: tiny data sets, prepared here without a network."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_examples_without_a_class_are_skipped_and_counted(data_dir, refusal):
     assert table.lines == [2]
     assert table.description.endswith("1 row; 1 row without a label skipped")
     message = refusal(read_tfds, "tiny_reviews", "test", data_dir=data_dir)
-    assert "tiny_reviews, test: all rows are without a label" in message
+    assert "tiny_reviews, test: no row has a label" in message
 
 
 def test_several_labels(data_dir):
@@ -90,13 +90,13 @@ def test_several_labels(data_dir):
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "options", "says"),
+    ("name", "split", "options", "part"),
     [
         (
             "tiny_reviews",
             "dev",
             {},
-            "in the split 'dev'; the splits are 'train', 'validation', 'test'.",
+            "no examples in the split 'dev'. Give one of 'train', 'validation', 'test'.",
         ),
         ("tiny_revews", "train", {}, "TFDS has no data set 'tiny_revews'. "),
         ("gleu", "train", {}, "TFDS has no data set 'gleu'. Did you mean 'glue'?"),
@@ -111,21 +111,21 @@ def test_several_labels(data_dir):
             "tiny_tags",
             "train",
             {"label_column": "tags"},
-            "example 1: 'tags' must be a string; received '[\"r\", \"p\"]'. For a list",
+            "example 1: 'tags' must be a string; received '[\"r\", \"p\"]'. For lists",
         ),
         (
             "tiny_tags",
             "train[:0]",
             {"label_column": "x"},
-            "there is nothing in the split 'train[:0]'",
+            "no examples in the split 'train[:0]'",
         ),
     ],
 )
-def test_faults_are_one_line(data_dir, refusal, name, split, options, says):
-    assert says in refusal(read_tfds, name, split, data_dir=data_dir, **options)
+def test_faults_are_one_line(data_dir, refusal, name, split, options, part):
+    assert part in refusal(read_tfds, name, split, data_dir=data_dir, **options)
 
 
-def test_not_prepared_and_no_way_to_is_one_line(tmp_path, refusal, monkeypatch, capsys):
+def test_a_failed_preparation_is_one_line(tmp_path, refusal, monkeypatch, capsys):
     def no_network(builder, **_):
         print("Downloading and preparing ...")
         raise ConnectionError("no route\nto the host")
@@ -133,9 +133,11 @@ def test_not_prepared_and_no_way_to_is_one_line(tmp_path, refusal, monkeypatch, 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", no_network)
     message = refusal(read_tfds, "glue/sst2", "train", data_dir=tmp_path)
     assert message.startswith("glue/sst2 is not prepared in ")
-    assert "glue/sst2/2.0.0', and that failed: no route to the host" in message
+    assert (
+        "glue/sst2/2.0.0', and its preparation failed: no route to the host" in message
+    )
     assert message.endswith(
         "(tfds build glue/sst2) and pass its folder as tfds_data_dir."
     )
-    assert capsys.readouterr().out == ""  # Which is for JSON.
+    assert capsys.readouterr().out == ""  # Standard output is for JSON.
     assert list(tmp_path.iterdir()) == []

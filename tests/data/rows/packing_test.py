@@ -1,4 +1,4 @@
-"""Framing, truncation, and examples laid into rows: literal, and as a law."""
+"""Framing, truncation and packing: worked examples and properties."""
 
 import hypothesis
 import numpy as np
@@ -99,19 +99,19 @@ class TestPairLengths:
         ("first", "second", "kept"),
         [
             (3, 4, (3, 4)),  # Fits.
-            (10, 2, (5, 2)),  # Only the longer is cut,
+            (10, 2, (5, 2)),  # Only the longer text is cut.
             (2, 10, (2, 5)),
             (0, 10, (0, 7)),
-            (6, 5, (4, 3)),  # or both: the longer gets the odd piece,
+            (6, 5, (4, 3)),  # Both are cut; the longer keeps the odd token.
             (5, 6, (3, 4)),
-            (5, 5, (3, 4)),  # the second of two equals.
+            (5, 5, (3, 4)),  # Of two equals, the second keeps the odd token.
         ],
     )
     def test_budget_of_7(self, first, second, kept):
         lengths = pair_lengths(*tf.constant([[first], [second]], tf.int64), 7)
         assert tuple(int(length[0]) for length in lengths) == kept
 
-    def test_is_hugging_faces_rule(self):
+    def test_equals_hugging_face(self):
         first, second = np.indices((11, 11)).reshape(2, -1)
         for budget in range(9):
             kept = np.stack(pair_lengths(first, second, budget), 1).tolist()
@@ -121,7 +121,7 @@ class TestPairLengths:
 
 
 def examples_of(rows, **rest):
-    """Framed examples; segment 1 from the third piece on."""
+    """Returns framed examples, with segment 1 from the third token on."""
     segments = [[int(place >= 2) for place in range(len(row))] for row in rows]
     return {"input_ids": ragged(rows), "segment_ids": ragged(segments), **rest}
 
@@ -147,7 +147,7 @@ class TestPack:
             assert rows[name].dtype == tf.int32
             assert rows[name].numpy().tolist() == value, name
 
-    def test_what_belongs_to_the_examples_comes_along(self):
+    def test_other_features_are_returned_unchanged(self):
         label, weight = tf.constant([1, 0]), tf.constant([0.5, 2.0])
         rows = pack(examples_of([[7], [8, 9]], label=label, weight=weight))
         assert rows["label"] is label
@@ -159,11 +159,12 @@ class TestPack:
             ([1], (1, 32)),
             ([33], (1, 40)),
             ([512], (1, 512)),
-            # 2 rows of 40 or more hold three, 2 of 32 do not; 1 of 64 holds all.
+            # Three examples take 3 rows of 32, 2 rows of 48, or 1 row of 64.
             ([21, 21, 21], (1, 64)),
-            # 3 rows of 40 against 2 of 56: 112 tokens instead of 120.
+            # 2 rows of 56 are 112 tokens; 3 rows of 40 are 120.
             ([37, 37, 19, 18], (2, 56)),
-            # Rows of 32 and of 64 take as many tokens; short ones cost less attention.
+            # Rows of 32 and of 64 have equally many tokens, but attention is cheaper in
+            # short ones.
             ([32, 32, 32, 32], (4, 32)),
         ],
     )
@@ -212,12 +213,12 @@ class TestFirstFit:
         assert row.numpy().tolist() == [[0, 0, 1, 1, 2], [1, 0, 1, 0, 1]]
         assert place.numpy().tolist() == [[6, 0, 5, 0, 0], [3, 0, 0, 6, 5]]
 
-    def test_of_equals_the_first_comes_first(self):
+    def test_equal_lengths_keep_their_order(self):
         row, place = first_fit(tf.constant([3, 3, 3, 3]), tf.constant([7]))
         assert row.numpy().tolist() == [[0, 0, 1, 1]]
         assert place.numpy().tolist() == [[0, 3, 0, 3]]
 
-    def test_the_first_may_choose_before_the_longest(self):
+    def test_the_first_examples_may_be_placed_before_the_longest(self):
         lengths = tf.constant([2, 3, 4, 5])
         row, place = first_fit(lengths, tf.constant([7]), first=2)
         assert row.numpy().tolist() == [[0, 0, 2, 1]]
@@ -241,7 +242,7 @@ def pack_in_graph(input_ids, segment_ids):
     )
 )
 def test_every_token_has_its_own_place(lengths):
-    """Unpacking gives the examples back, and nothing else is in the rows."""
+    """Unpacking returns the examples, and the rows hold no other tokens."""
     numbers = iter(range(1, 10**6))
     examples = [[next(numbers) for _ in range(length)] for length in lengths]
     example = examples_of(examples)

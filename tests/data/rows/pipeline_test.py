@@ -1,4 +1,4 @@
-"""Batches are functions of their numbers: seekable, complete, in a new order an epoch."""
+"""Batches are functions of their numbers: seekable, complete, in a new order each epoch."""
 
 import itertools
 
@@ -12,12 +12,12 @@ COUNT = 13
 
 
 def numbered(count=COUNT):
-    """Examples that carry their number."""
+    """Returns columns of examples that carry their number."""
     return tiny.columns(count) | {"number": np.arange(count, dtype=np.int32)}
 
 
 def take(count, **options):
-    """The first micro-batches, as dicts of arrays."""
+    """Returns the first micro-batches, as dicts of arrays."""
     options = {"batch_size": 3, "seed": 7} | options
     dataset = training_rows(numbered(), tiny.features, **options)
     return [
@@ -44,7 +44,7 @@ def batches():
 
 
 class TestTraining:
-    def test_rows_hold_the_examples_they_say(self, batches):
+    def test_rows_hold_the_numbered_examples(self, batches):
         pieces = tiny.pieces(numbered())
         for rows in batches:
             for number, begin in zip(rows["number"], rows["first_token"]):
@@ -75,13 +75,13 @@ class TestTraining:
         assert empty["label"].shape == (0,)
 
     @pytest.mark.parametrize("start_step", [1, 4, 5, 13])
-    def test_begun_later_is_skipped(self, batches, start_step):
-        # The steps of an epoch are five; so within one, at its end and beyond.
+    def test_a_later_start_gives_the_same_batches(self, batches, start_step):
+        # An epoch has five steps, so these starts are within it, at its end and beyond.
         assert_identical(
             take(20 - start_step, start_step=start_step), batches[start_step:]
         )
 
-    def test_begun_later_in_micro_batches(self):
+    def test_a_later_start_gives_the_same_micro_batches(self):
         options = {"micro_batches": 4, "batch_size": 2}
         assert_identical(take(8, start_step=3, **options), take(20, **options)[12:])
 
@@ -99,10 +99,10 @@ class TestTraining:
         options = {"micro_batches": 4, "batch_size": 2, "start_step": 1, "shape": shape}
         whole = take(12, **options)
         for worker in range(2):
-            share = take(6, share=(2, worker), **options)
-            assert_identical(share, whole[worker::2])
+            own = take(6, share=(2, worker), **options)
+            assert_identical(own, whole[worker::2])
 
-    def test_a_share_of_every_update(self):
+    def test_every_worker_needs_as_many_micro_batches(self):
         with pytest.raises(ValueError, match="multiple of the 2 workers; received 3"):
             take(1, micro_batches=3, share=(2, 0))
 

@@ -1,11 +1,10 @@
-"""Masked rows: positions name what was hidden, and any step can be the first."""
+"""Masked rows: positions and ids of masked tokens, and a start at any step."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tiny_store import SPECIAL, write
 
-from bert_tf.data.corpus.masking import Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.tasks.pretraining import Pretraining
@@ -20,7 +19,7 @@ def made(tmp_path_factory):
         random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
     ]
     store = write(tmp_path_factory.mktemp("store") / "s", documents)
-    task = Pretraining(Masking(store.vocab), cls_id=CLS, sep_id=SEP, max_seq_length=24)
+    task = Pretraining(store.vocab, Pretraining.Options(max_seq_length=24))
     return Examples(store, max_seq_length=24, seed=3), row_maker(task.features)
 
 
@@ -29,7 +28,7 @@ def stream(made, **options):
     return pretraining_rows(examples, make_rows, batch_size=4, seed=3, **options)
 
 
-def test_rows_are_the_drawn_examples_with_some_hidden(made):
+def test_rows_are_the_drawn_examples_with_masked_tokens(made):
     examples, _ = made
     for number, rows in enumerate(stream(made).take(5)):
         rows = {name: value.numpy() for name, value in rows.items()}
@@ -38,13 +37,13 @@ def test_rows_are_the_drawn_examples_with_some_hidden(made):
         assert len(positions) == len(hidden)
         shown = ids[positions]
         assert set(shown[shown != hidden]) - {MASK} <= set(range(5, 10**6))
-        ids[positions] = hidden  # As it was.
+        ids[positions] = hidden  # The original tokens.
         for place in range(4):
             example = examples[4 * number + place]
             begin = rows["first_token"][place]
-            wanted = [CLS, *example.first, SEP, *example.second, SEP]
-            np.testing.assert_array_equal(ids[begin : begin + len(wanted)], wanted)
-            segments = rows["segment_ids"].ravel()[begin : begin + len(wanted)]
+            expected = [CLS, *example.first, SEP, *example.second, SEP]
+            np.testing.assert_array_equal(ids[begin : begin + len(expected)], expected)
+            segments = rows["segment_ids"].ravel()[begin : begin + len(expected)]
             assert segments.sum() == len(example.second) + 1
             assert rows["next_sentence_labels"][place] == example.label
         assert not np.isin(hidden, [CLS, SEP]).any()
@@ -55,7 +54,7 @@ def as_arrays(dataset):
     return [{k: v.numpy() for k, v in rows.items()} for rows in dataset]
 
 
-def equal(one, other):
+def assert_equal(one, other):
     assert len(one) == len(other)
     for rows, others in zip(one, other):
         assert rows.keys() == others.keys()
@@ -66,14 +65,16 @@ def equal(one, other):
 def test_any_step_can_be_the_first(made):
     whole = as_arrays(stream(made, micro_batches=2).take(40))  # Several epochs.
     assert 4 * 40 > 2 * made[0].epoch_size()
-    equal(whole[14:], as_arrays(stream(made, micro_batches=2, start_step=7).take(26)))
+    assert_equal(
+        whole[14:], as_arrays(stream(made, micro_batches=2, start_step=7).take(26))
+    )
 
 
 def test_workers_share_the_micro_batches(made):
     whole = as_arrays(stream(made, micro_batches=2).take(6))
     for worker in range(2):
-        share = stream(made, micro_batches=2, share=(2, worker)).take(3)
-        equal(whole[worker::2], as_arrays(share))
+        own = stream(made, micro_batches=2, share=(2, worker)).take(3)
+        assert_equal(whole[worker::2], as_arrays(own))
 
 
 def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
@@ -84,19 +85,52 @@ def test_held_out_rows_are_an_epoch_or_its_first_examples(made):
     assert rows.cardinality() == -(-size // 8)
     few = held_out_rows(examples, make_rows, batch_size=8, most=10)
     assert [len(batch["first_token"]) for batch in few] == [8, 2]
-    equal(as_arrays(few), as_arrays(few))
+    assert_equal(as_arrays(few), as_arrays(few))
 
 
 def test_without_next_sentence_there_is_one_segment(made):
     examples, _ = made
-    task = Pretraining(
-        Masking(examples.store.vocab),
-        cls_id=CLS,
-        sep_id=SEP,
-        max_seq_length=24,
-        next_sentence=False,
-    )
+    options = Pretraining.Options(max_seq_length=24, nsp=False)
+    task = Pretraining(examples.store.vocab, options)
     single = Examples(examples.store, max_seq_length=24, seed=3, next_sentence=False)
     rows = next(iter(pretraining_rows(single, row_maker(task.features), batch_size=4)))
     assert int(tf.reduce_max(rows["segment_ids"])) == 0
     assert set(task.weights(rows)) == {"masked_lm"}
+
+
+def test_phases_follow_each_other_and_any_step_can_be_the_first(tmp_path):
+    random = np.random.default_rng(5)
+    documents = [
+        random.integers(1, 9, random.integers(1, 9)).tolist() for _ in range(40)
+    ]
+    store = write(tmp_path / "s", documents)
+    plan = {"batch_size": 4, "micro_batches": 2, "seed": 3}
+
+    def rows_of(start_step=0, share=(1, 0), **options):
+        task = Pretraining(store.vocab, Pretraining.Options(**options))
+        return task.training_rows(store, **plan, start_step=start_step, share=share)
+
+    phases = {"phases": "16:3,24:2"}
+    whole = as_arrays(rows_of(**phases).take(12))
+    assert_equal(whole[:6], as_arrays(rows_of(max_seq_length=16).take(6)))
+    assert_equal(whole[6:], as_arrays(rows_of(start_step=3, max_seq_length=24).take(6)))
+    for step in (2, 3, 4):
+        assert_equal(
+            whole[2 * step :], as_arrays(rows_of(step, **phases).take(12 - 2 * step))
+        )
+    for worker in range(2):
+        part = rows_of(1, share=(2, worker), **phases).take(5)
+        assert_equal(whole[2 + worker :: 2], as_arrays(part))
+
+
+def test_evaluation_draws_the_same_examples_each_time(tmp_path):
+    store = write(tmp_path / "s", [[3, 4, 5], [6, 2], [4, 4]] * 9)
+    options = Pretraining.Options(phases="16:3,24:2", max_eval_steps=2)
+    first, second = (
+        as_arrays(
+            Pretraining(store.vocab, options).evaluation_rows(store, batch_size=3)
+        )
+        for _ in range(2)
+    )
+    assert [len(rows["first_token"]) for rows in first] == [3, 3]
+    assert_equal(first, second)

@@ -1,9 +1,14 @@
-"""Devices, and rows dealt to them."""
+"""Devices, the rows that are dealt to them, and the copies that they hold."""
 
 import pytest
 import tensorflow as tf
 
-from bert_tf.training.tensorflow.distribution import make_strategy, replica_rows
+from bert_tf.training.tensorflow.distribution import (
+    make_strategy,
+    on_this_replica,
+    replica_copies,
+    replica_rows,
+)
 
 
 @pytest.mark.parametrize("name", ["one_device", "auto"])
@@ -44,3 +49,24 @@ def test_one_device_takes_all_rows():
     dataset = tf.data.Dataset.range(3)
     iterator = replica_rows(make_strategy("one_device"), lambda _: dataset)
     assert [int(next(iterator)) for _ in range(3)] == [0, 1, 2]
+
+
+def test_each_replica_has_its_own_copies():
+    strategy = make_strategy("mirrored")
+    with strategy.scope():
+        variables = [tf.Variable(7.0), {"a": tf.Variable(3.0), "b": tf.Variable(5.0)}]
+        copies = replica_copies(variables)
+    variables[0].assign(11.0)
+
+    @tf.function
+    def read():
+        return strategy.run(
+            lambda: tf.nest.map_structure(tf.identity, on_this_replica(copies))
+        )
+
+    first, rest = read()
+    for value, expected in ((first, 11.0), (rest["a"], 3.0), (rest["b"], 5.0)):
+        values = strategy.experimental_local_results(value)
+        assert [float(local) for local in values] == [expected, expected]
+    devices = [variable.device[-5:] for variable, _ in copies]
+    assert devices == ["CPU:0", "CPU:1"]

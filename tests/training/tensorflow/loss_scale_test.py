@@ -1,4 +1,4 @@
-"""Loss scaling: an overflow anywhere leaves the weights alone everywhere."""
+"""Loss scaling: after an overflow on any replica, no replica changes its weights."""
 
 import keras
 import numpy as np
@@ -18,13 +18,15 @@ class Task:
     def weights(self, rows):
         return {"term": tf.ones(tf.shape(rows["inputs"])[:1])}
 
+    def named(self, outputs):
+        return outputs
+
     def losses(self, rows, outputs):
         return {"term": outputs}
 
 
 class Setup:
-    """A linear model, its optimizer and its loss scale; `update` takes one micro-batch
-    a replica, each the gradient of its example."""
+    """A linear model with two micro-batches; each example is its own gradient."""
 
     def __init__(self, distribution, scaled=True, **options):
         self.strategy = make_strategy(distribution)
@@ -58,8 +60,8 @@ class Setup:
         local = self.strategy.experimental_local_results(variable)
         return [copy.numpy().tolist() for copy in local]
 
-    def everything(self):
-        """Weights and optimizer of each replica."""
+    def state(self):
+        """Weights and optimizer state of each replica."""
         optimizer = self.optimizer
         parts = (optimizer.variables, optimizer.means, optimizer.squares)
         return [self.copies(part["kernel"]) for part in parts] + [
@@ -72,37 +74,37 @@ class TestOverflow:
     @pytest.mark.parametrize(
         "gradients", [(GOOD, [1.0, INF]), ([INF, 1.0], GOOD), (GOOD, [np.nan, 0.0])]
     )
-    def test_anywhere_changes_nothing_anywhere(self, distribution, gradients):
+    def test_changes_no_replica(self, distribution, gradients):
         setup = Setup(distribution)
-        before = setup.everything()
+        before = setup.state()
         metrics = setup.update(*gradients)
-        assert setup.everything() == before
+        assert setup.state() == before
         replicas = setup.strategy.num_replicas_in_sync
         assert setup.copies(setup.scale.value) == [START / 2] * replicas
         assert setup.copies(setup.scale.skipped) == [1] * replicas
         assert metrics["grad_norm"] == 0.0
 
-    def test_by_the_scale_alone_lowers_it_until_it_fits(self, distribution):
+    def test_by_the_scale_alone_lowers_the_scale(self, distribution):
         setup = Setup(distribution, start=2.0**127)
-        before = setup.everything()
+        before = setup.state()
         setup.update([8.0, 8.0], [8.0, 8.0])
-        assert setup.everything() == before
+        assert setup.state() == before
         while setup.copies(setup.optimizer.step)[0] == 0:
             setup.update([8.0, 8.0], [8.0, 8.0])
         # The norm is sqrt(128) · scale; its square must stay below 2¹²⁸.
         assert setup.scale.value.numpy() == 2.0**60
 
-    def test_finite_updates_are_those_without_scaling(self, distribution):
+    def test_finite_updates_equal_those_without_scaling(self, distribution):
         setup, plain = Setup(distribution), Setup("one_device", scaled=False)
         setup.update(GOOD, [INF, 0.0])
         for gradients in ((GOOD, OTHER), (OTHER, OTHER)):
             metrics, expected = setup.update(*gradients), plain.update(*gradients)
             assert metrics == pytest.approx(expected, rel=1e-6)
-        for received, wanted in zip(setup.everything(), plain.everything()):
+        for received, wanted in zip(setup.state(), plain.state()):
             for copy in received:
                 np.testing.assert_allclose(copy, wanted[0], rtol=1e-6)
 
-    def test_the_scale_doubles_after_good_steps_in_a_row(self, distribution):
+    def test_the_scale_doubles_after_finite_updates_in_a_row(self, distribution):
         setup = Setup(distribution, start=8.0, growth_steps=3)
         bad = (GOOD, [INF, 0.0])
         scales = []
@@ -112,7 +114,7 @@ class TestOverflow:
         assert scales == [8, 8, 4, 4, 4, 8, 8, 8, 16]
 
 
-def test_below_one_it_is_not_the_scale():
+def test_overflow_without_scaling_is_an_error():
     setup = Setup("one_device", start=1.0)
     setup.update(GOOD, OTHER)
     setup.scale.check(1)
@@ -123,10 +125,10 @@ def test_below_one_it_is_not_the_scale():
         setup.scale.check(2)
 
 
-def test_why_it_is_not_keras_own():
-    """Keras's LossScaleOptimizer lets replica 0 judge for all: 1's inf gets through.
+def test_that_of_keras_lets_an_overflow_through():
+    """In Keras's LossScaleOptimizer replica 0 decides for all, so that 1's inf passes.
 
-    The reason for a loss scale of our own; where a later Keras passes, it may go.
+    This is the reason for our own; if a later Keras fails this test, ours may go.
     """
     strategy = make_strategy("mirrored")
     with strategy.scope():
@@ -150,4 +152,4 @@ def test_why_it_is_not_keras_own():
 
     update()
     assert not np.isfinite(keras.ops.convert_to_numpy(variable)).all()
-    assert optimizer.dynamic_scale.value.numpy() == 8.0  # Nor did it notice.
+    assert optimizer.dynamic_scale.value.numpy() == 8.0  # It did not notice.

@@ -1,11 +1,10 @@
-"""AdamW against the paper, line by line in NumPy; schedules by value."""
+"""AdamW against the papers, line by line in NumPy; schedules by value."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.training.clock import Clock
 from bert_tf.training.config import TrainConfig
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.optimizer import (
@@ -38,7 +37,7 @@ def values(seed):
     }
 
 
-def by_the_paper(
+def follow_paper(
     weights,
     gradients,
     *,
@@ -97,18 +96,18 @@ def gradients():
 
 
 @pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
-def test_is_the_papers(distribution, gradients):
+def test_adamw_is_that_of_the_paper(distribution, gradients):
     strategy = make_strategy(distribution)
     weights, optimizer = optimise(strategy, values(1), gradients, **OPTIONS)
-    assert_close(weights, by_the_paper(values(1), gradients, **OPTIONS))
+    assert_close(weights, follow_paper(values(1), gradients, **OPTIONS))
     assert optimizer.step.numpy() == STEPS
 
 
 @pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
-def test_lamb_is_the_papers(distribution, gradients):
+def test_lamb_is_that_of_the_paper(distribution, gradients):
     strategy, options = make_strategy(distribution), OPTIONS | {"scale_to_weight": True}
     weights, _ = optimise(strategy, values(1), gradients, **options)
-    assert_close(weights, by_the_paper(values(1), gradients, **options))
+    assert_close(weights, follow_paper(values(1), gradients, **options))
 
 
 def test_lamb_moves_a_weight_of_zeros(gradients):
@@ -117,15 +116,15 @@ def test_lamb_moves_a_weight_of_zeros(gradients):
     }
     options = OPTIONS | {"scale_to_weight": True}
     weights, _ = optimise(make_strategy("one_device"), start, gradients[:1], **options)
-    assert_close(weights, by_the_paper(start, gradients[:1], **options))
+    assert_close(weights, follow_paper(start, gradients[:1], **options))
     assert np.abs(weights["bert/embeddings/word_embeddings"]).min() > 0.01
 
 
-def test_each_weight_has_a_rate_of_its_own(gradients):
+def test_each_weight_has_its_own_rate(gradients):
     factors = {path: 0.5**number for number, path in enumerate(list(SHAPES)[1:], 1)}
     options = OPTIONS | {"rate_factors": factors}
     weights, _ = optimise(make_strategy("one_device"), values(1), gradients, **options)
-    assert_close(weights, by_the_paper(values(1), gradients, **options))
+    assert_close(weights, follow_paper(values(1), gradients, **options))
 
 
 @pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
@@ -137,7 +136,7 @@ def test_averages_of_the_weights(distribution, gradients):
     averages = {path: value.astype(float) for path, value in values(1).items()}
     for n in range(1, STEPS + 1):
         decay = min(0.4, (1 + n) / (10 + n))  # From the sixth on it is 0.4.
-        after = by_the_paper(values(1), gradients[:n], **OPTIONS)
+        after = follow_paper(values(1), gradients[:n], **OPTIONS)
         for path, average in averages.items():
             averages[path] = decay * average + (1 - decay) * after[path]
     with optimizer.averaged():
@@ -148,9 +147,9 @@ def test_averages_of_the_weights(distribution, gradients):
     )
 
 
-def test_is_keras_where_all_is_decayed(gradients):
+def test_equals_keras_if_all_weights_decay(gradients):
     paths = DECAYED
-    # Keras adds epsilon to the uncorrected root; so small, it is all the same.
+    # Keras adds epsilon to the uncorrected root; so small, it makes no difference.
     options = OPTIONS | {"epsilon": 1e-9}
     ours, _ = optimise(
         tf.distribute.get_strategy(),
@@ -171,18 +170,18 @@ def test_clipping_scales_the_gradient(gradients):
     strategy = make_strategy("one_device")
     weights, _ = optimise(strategy, values(1), gradients, scale=0.01, **OPTIONS)
     small = [{path: 0.01 * g for path, g in step.items()} for step in gradients]
-    assert_close(weights, by_the_paper(values(1), small, **OPTIONS))
+    assert_close(weights, follow_paper(values(1), small, **OPTIONS))
 
 
 def test_a_weight_without_gradient_stays(gradients):
     idle = "bert/embeddings/word_embeddings"
-    some = [{path: g for path, g in step.items() if path != idle} for step in gradients]
-    weights, _ = optimise(make_strategy("one_device"), values(1), some, **OPTIONS)
+    rest = [{path: g for path, g in step.items() if path != idle} for step in gradients]
+    weights, _ = optimise(make_strategy("one_device"), values(1), rest, **OPTIONS)
     np.testing.assert_array_equal(weights[idle], values(1)[idle])
-    assert_close(weights, by_the_paper(values(1), some, **OPTIONS))
+    assert_close(weights, follow_paper(values(1), rest, **OPTIONS))
 
 
-def test_state_is_all_that_a_checkpoint_needs(gradients):
+def test_the_state_holds_step_and_moments(gradients):
     _, optimizer = optimise(make_strategy("one_device"), values(1), gradients[:1])
     state = optimizer.state()
     assert int(state["step"]) == 1
@@ -202,22 +201,22 @@ class TestSchedule:
             ("constant", {0: 0, 1: 1.5, 2: 3, 6: 3, 10: 3}),
         ],
     )
-    def test_ten_steps_of_which_two_warm_up(self, kind, rates):
+    def test_ten_steps_with_two_of_warm_up(self, kind, rates):
         schedule = learning_rate_schedule(kind, peak=3.0, total=10, warmup=2)
         for step, expected in rates.items():
             assert float(schedule(step)) == pytest.approx(expected, abs=1e-6), step
 
-    def test_without_warm_up_it_begins_at_the_peak(self):
+    def test_without_warm_up_it_starts_at_the_peak(self):
         schedule = learning_rate_schedule("linear", peak=3.0, total=10, warmup=0)
         assert [float(schedule(step)) for step in (0, 5)] == pytest.approx([3.0, 1.5])
 
-    def test_with_nothing_but_warm_up_it_rises(self):
+    def test_with_only_warm_up_it_rises(self):
         schedule = learning_rate_schedule("cosine", peak=3.0, total=10, warmup=10)
         assert [float(schedule(step)) for step in (0, 5, 9)] == pytest.approx(
             [0.0, 1.5, 2.7]
         )
 
-    def test_part_of_a_step_is_a_step(self):
+    def test_a_fraction_of_a_step_counts_as_a_step(self):
         """As Hugging Face: 5 steps at 0.1 warm up one."""
         schedule = learning_rate_schedule(
             "linear", peak=3.0, total=5, warmup=TrainConfig().warmup_steps(5)
@@ -243,20 +242,17 @@ class TestSchedule:
             rates = [float(schedule(step)) for step in (1, 2, 4, 10)]
             assert rates == pytest.approx([1.5, 3.0, 3.0 * quarter, 0.0])
 
-    def test_no_warm_up_is_longer_than_berts_own(self):
+    def test_no_warm_up_is_longer_than_that_of_bert(self):
         config = TrainConfig()
         assert config.warmup_steps(50_000) == 5_000
         assert config.warmup_steps(1_000_000) == 10_000
 
-    def test_of_a_run_by_time_it_follows_the_time(self):
-        now = [100.0]
-        clock = Clock(60.0, now=lambda: now[0])
+    def test_in_a_run_by_time_it_follows_the_time(self):
+        seconds = tf.Variable(0.0)
         config = TrainConfig(learning_rate=2.0, train_minutes=1.0, warmup_ratio=0.1)
-        rate = learning_rate(config, total_steps=3, clock=clock)
-        clock.start()
+        rate = learning_rate(config, 3, seconds.read_value)
         rates = []
         for second in (0, 3, 6, 33, 60, 70):
-            now[0] = 100.0 + second
-            clock.tick()
+            seconds.assign(second)
             rates.append(float(rate(tf.constant(99))))
         assert rates == pytest.approx([0.0, 1.0, 2.0, 1.0, 0.0, 0.0], abs=1e-6)

@@ -1,4 +1,4 @@
-"""One update is the same arithmetic, however its examples are divided."""
+"""An update is the same arithmetic, however its examples are divided."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ class TestDivision:
     def test_updates_change_the_weights(self, whole):
         before = tiny.arrays(tiny.classifier(num_hidden_layers=1))
         for path, array in whole[0].items():
-            if path.endswith("key/bias"):  # Softmax does not see it.
+            if path.endswith("key/bias"):  # It has no effect on the softmax.
                 continue
             assert np.abs(array - before[path]).max() > 1e-5, path
 
@@ -109,17 +109,20 @@ class TestDivision:
 
 
 class Task:
-    """Items come with their weights; their losses are the model's outputs."""
+    """The rows hold the weights of the items; the outputs are their losses."""
 
     def weights(self, rows):
         return {term: rows[f"{term}_weights"] for term in ("words", "pairs")}
+
+    def named(self, outputs):
+        return outputs
 
     def losses(self, rows, outputs):
         return outputs
 
 
 class Model:
-    """Two variables; the loss of an item is its product with one or the other."""
+    """The loss of an item is its product with the variable of its term."""
 
     def __init__(self, strategy, read_words):
         self.read = {"words": read_words, "pairs": tf.identity}
@@ -139,7 +142,7 @@ class Model:
 
 
 class Descent:
-    """Subtracts the gradient, so that the change of a variable shows it."""
+    """Subtracts the gradient, so that it is the change of the variable."""
 
     def __init__(self, variables):
         self.variables = variables
@@ -176,7 +179,7 @@ def items(words, words_weights, pairs=((0.0,),), pairs_weights=(0.0,)):
 def descend(distribution, batches, max_grad_norm=0.0, frozen=None):
     """Gradient of one update over the batches, and its metrics.
 
-    With `frozen`, which reads the words' variable, that variable does not train.
+    `frozen` reads the variable of the words, which then does not train.
     """
     strategy = make_strategy(distribution)
     replicas = strategy.num_replicas_in_sync
@@ -216,7 +219,7 @@ def descend(distribution, batches, max_grad_norm=0.0, frozen=None):
 
 @pytest.mark.parametrize("distribution", ["one_device", "mirrored"])
 class TestArithmetic:
-    def test_the_sum_is_clipped_not_the_parts(self, distribution):
+    def test_the_sum_is_clipped_not_its_terms(self, distribution):
         # (1·[6, 0] + 1·[0, 8]) / 2 = [3, 4], of norm 5.
         gradients, metrics = descend(
             distribution,
@@ -226,7 +229,7 @@ class TestArithmetic:
         assert gradients["words"] == pytest.approx([0.6, 0.8], abs=1e-5)
         assert metrics["grad_norm"] == pytest.approx(5.0)
 
-    def test_a_gradient_within_the_norm_is_left_alone(self, distribution):
+    def test_a_gradient_within_the_norm_is_not_scaled(self, distribution):
         gradients, _ = descend(
             distribution,
             [items([[6.0, 0.0]], [1.0]), items([[0.0, 8.0]], [1.0])],
@@ -251,11 +254,11 @@ class TestArithmetic:
         assert metrics["examples"] == 3
         assert metrics["tokens"] == 9
 
-    def test_nothing_is_recorded_for_what_does_not_train(self, distribution):
+    def test_nothing_is_recorded_for_frozen_variables(self, distribution):
         @tf.custom_gradient
         def frozen(variable):
             def gradient(_):
-                raise AssertionError("asked for the gradient of a frozen variable")
+                raise AssertionError("the gradient of a frozen variable was computed")
 
             return tf.identity(variable), gradient
 
@@ -264,7 +267,7 @@ class TestArithmetic:
         assert gradients == {"words": [0.0, 0.0], "pairs": [2.0], "idle": [0.0]}
         assert metrics["words"] == 5.0
 
-    def test_a_term_without_weight_teaches_nothing(self, distribution):
+    def test_a_term_without_weight_has_no_gradient(self, distribution):
         batches = [items([[1.0, 0.0]], [0.0], [[2.0]], [1.0])] * 2
         gradients, metrics = descend(distribution, batches)
         assert gradients["words"] == [0.0, 0.0]

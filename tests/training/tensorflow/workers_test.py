@@ -1,4 +1,4 @@
-"""Workers: what TF_CONFIG says, and what is said when one is lost.
+"""Workers: how TF_CONFIG is read, and the error when a worker is lost.
 
 Workers that train are in tests/run/workers_test.py.
 """
@@ -23,7 +23,7 @@ def cluster(kind, index, **jobs):
 
 
 class TestCluster:
-    def test_workers_by_their_number(self, monkeypatch):
+    def test_workers_are_numbered_in_order(self, monkeypatch):
         monkeypatch.setenv("TF_CONFIG", cluster("worker", 1, worker=["a:1", "b:2"]))
         assert workers.read_cluster() == Cluster(["a:1", "b:2"], 1, 0)
 
@@ -44,7 +44,7 @@ class TestCluster:
             cluster("evaluator", 0, worker=["a:1"], evaluator=["b:2"]),
         ],
     )
-    def test_what_says_nothing_is_an_error(self, monkeypatch, text):
+    def test_a_malformed_text_is_an_error(self, monkeypatch, text):
         monkeypatch.setenv("TF_CONFIG", text)
         with pytest.raises(
             ValueError, match="TF_CONFIG must be JSON .*TF_CONFIG='{"
@@ -53,7 +53,7 @@ class TestCluster:
         assert text in str(error.value)
         assert "\n" not in str(error.value)
 
-    def test_without_it_the_error_shows_one(self, monkeypatch):
+    def test_without_it_the_error_shows_an_example(self, monkeypatch):
         monkeypatch.delenv("TF_CONFIG", raising=False)
         with pytest.raises(ValueError, match="TF_CONFIG is not set; write") as error:
             make_strategy("multi_worker")
@@ -71,7 +71,7 @@ class TestCluster:
 
 
 class TestLost:
-    """What TensorFlow 2.21 said, in this worker, when another was killed."""
+    """Errors of TensorFlow 2.21 in this worker after another was killed."""
 
     HEARTBEAT = (
         "Collective ops is aborted by: Error reported from /job:worker/task:1: The "
@@ -87,7 +87,9 @@ class TestLost:
         ("kind", "index", "text", "lost"),
         [("chief", 0, HEARTBEAT, "2 (b:2)"), ("worker", 0, CONNECTION, "0 (c:3)")],
     )
-    def test_is_said_in_one_line(self, monkeypatch, tmp_path, kind, index, text, lost):
+    def test_is_an_error_of_one_line(
+        self, monkeypatch, tmp_path, kind, index, text, lost
+    ):
         jobs = {"chief": ["c:3"], "worker": ["a:1", "b:2"]}
         monkeypatch.setenv("TF_CONFIG", cluster(kind, index, **jobs))
         with pytest.raises(ConnectionError) as error, workers.watched(tmp_path):
@@ -107,7 +109,7 @@ class TestLost:
 
 
 class FakeWorkers:
-    """The second of two, beside one that stands at step 3."""
+    """The second of two workers; the first is at step 3."""
 
     count, number, chief = 2, 1, False
     agree = Workers.agree
@@ -116,13 +118,13 @@ class FakeWorkers:
         return [3.0, float(value)]
 
 
-def test_one_worker_is_alone_with_itself():
+def test_a_single_worker_gathers_its_own_value():
     alone = Workers(make_strategy("mirrored"))
     assert (alone.count, alone.number, alone.chief) == (1, 0, True)
     assert alone.gather(0.1) == [0.1]
 
 
-def test_all_begin_at_the_same_step(tmp_path):
+def test_all_start_at_the_same_step(tmp_path):
     FakeWorkers().agree(3, tmp_path)
     with pytest.raises(ValueError, match="steps 3, 0, .* one folder that all"):
         FakeWorkers().agree(0, tmp_path)
@@ -134,11 +136,11 @@ class TestStopFlag:
         assert flag.variable is None
         assert flag.exchange(["SIGTERM"], {"loss": 1.0}) == ["SIGTERM"]
 
-    def test_several_stop_an_update_after_all_have_heard(self):
+    def test_several_stop_an_update_after_the_flag_was_sent(self):
         flag = StopFlag(FakeWorkers())
         assert flag.exchange([], {"stop": 0.0}) == []
         assert flag.exchange(["SIGTERM"], {"stop": 0.0}) == []
-        assert flag.variable.numpy() == 1.0  # Goes with the next update.
+        assert flag.variable.numpy() == 1.0  # The next update sends it.
         metrics = {"stop": 1.0, "loss": 2.0}
         assert flag.exchange(["SIGTERM"], metrics) == []
         assert metrics == {"loss": 2.0}
@@ -152,16 +154,16 @@ class TestStopFlag:
 
 
 def two_configs():
-    """TF_CONFIG of each of two workers, on ports that are free."""
-    with socket.socket() as one, socket.socket() as other:
-        for listener in (one, other):
+    """TF_CONFIG of each of two workers, on free ports."""
+    with socket.socket() as first, socket.socket() as second:
+        for listener in (first, second):
             listener.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{x.getsockname()[1]}" for x in (one, other)]
+        addresses = [f"127.0.0.1:{x.getsockname()[1]}" for x in (first, second)]
     return [cluster("worker", number, worker=addresses) for number in range(2)]
 
 
 def end(running, status=0):
-    """Returns what they wrote to standard output and standard error."""
+    """Returns standard output and standard error of each process."""
     written = [process.communicate(timeout=300) for process in running]
     for process, (_, stderr) in zip(running, written):
         assert process.returncode == status, stderr
@@ -204,12 +206,15 @@ def test_two_meet():
         for config in two_configs()
     ]
     for number, (stdout, _) in enumerate(end(two)):
-        found, error = stdout.splitlines()
-        assert json.loads(found) == {
+        values, error = stdout.splitlines()
+        assert json.loads(values) == {
             "number": number,
             "replicas": 2,
             "numbers": [0.1, 1.1],
             "again": 2.0,
             "rows": [number, 2 + number, 4 + number],
         }
-        assert "the workers begin at steps 0, 1, by what they see in folder" in error
+        assert (
+            "the workers start at steps 0, 1, by the checkpoints that they see in folder"
+            in error
+        )

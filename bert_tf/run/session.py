@@ -1,0 +1,241 @@
+"""One training run, from bad input refused to a folder written once; the verbs say what differs.
+
+check and read (the verb) → plan → build → load → train → score → write (the verb).
+"""
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Callable
+
+import keras
+
+from bert_tf.checkpoints import folder as folders
+from bert_tf.ground import matmul_rate
+from bert_tf.models import lora
+from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import show_progress
+from bert_tf.tasks.base import Task
+from bert_tf.training import journal, loop, selection
+from bert_tf.training.tensorflow.distribution import make_strategy
+from bert_tf.training.tensorflow.engine import Engine
+from bert_tf.training.tensorflow.evaluation import make_predictor, make_summer
+from bert_tf.training.tensorflow.workers import Workers, watched
+
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Job:
+    """What a run trains, and on what.
+
+    Attributes:
+        task: `Task`.
+        folder: `ModelFolder` of the model to build.
+        weights: folder of the weights to start from; None for random weights.
+        train, evaluation: columns of the records, as `Task.columns` returns them; no
+            evaluation if None.
+        fingerprint: digest of the data; a resumed run must have the same.
+        on_scores: function(scores), called after each evaluation.
+        operations_per_token: floating point operations of an update for each token. If
+            given, the log says which fraction of the machine's matmul peak is used.
+    """
+
+    task: Task
+    folder: folders.ModelFolder
+    weights: pathlib.Path | None
+    train: object
+    evaluation: object | None
+    fingerprint: str
+    on_scores: Callable = lambda scores: None
+    operations_per_token: float = 0.0
+
+
+@dataclasses.dataclass
+class Trained:
+    """What a run leaves: the model, the lines of metrics.jsonl, the scores of the model."""
+
+    model: keras.Model
+    lines: list
+    scores: dict
+    figures: dict  # Loss, steps and speed of training.
+    examples_per_update: int
+
+
+def collect_flags(config, training):
+    """Returns {flag: value} of a verb's configuration, its options and a `TrainConfig`."""
+    flags = {}
+    for part in (config, config.task_options, training):
+        flags |= dataclasses.asdict(part)
+    del flags["options"]  # Those given; all of them are in `task_options`.
+    return flags
+
+
+def unless_finished(output_dir, flags, distribution, work):
+    """Returns what `work` returns, or the metrics of a run that has finished already.
+
+    Args:
+        output_dir: folder of the run.
+        flags: {name: value}, all flags of the run.
+        distribution: name of a strategy, see `make_strategy`.
+        work: function(strategy) → metrics.
+
+    Raises:
+        ValueError: the folder holds another run, or the strategy cannot be made.
+        ConnectionError: one of several workers is lost.
+    """
+    output_dir = pathlib.Path(output_dir)
+    finished = journal.finished_metrics(output_dir, flags)
+    if finished is not None:
+        _log.warning(
+            "%s is finished already; choose another output_dir to train again.",
+            output_dir,
+        )
+        return finished
+    # Workers must meet before TensorFlow computes anything.
+    strategy = make_strategy(distribution)
+    with watched(output_dir):
+        return work(strategy)
+
+
+def train(job, training, output_dir, flags, strategy):
+    """Trains a model, or resumes the interrupted run in `output_dir`.
+
+    Args:
+        job: `Job`.
+        training: `TrainConfig`.
+        output_dir: `pathlib.Path`.
+        flags: {name: value}, all flags of the run.
+        strategy: `tf.distribute.Strategy`.
+
+    Returns:
+        `Trained`.
+
+    Raises:
+        ValueError: bad input, before anything is written.
+        loop.Stopped: on SIGTERM; the same call resumes.
+    """
+    task, workers = job.task, Workers(strategy)
+    plan = {
+        "batch_size": training.per_device_train_batch_size,
+        "micro_batches": training.gradient_accumulation_steps
+        * strategy.num_replicas_in_sync,
+        "seed": training.seed,
+    }
+    _check(job, training, plan)
+    examples = task.examples(job.train)
+    steps_per_epoch = task.steps_per_epoch(examples, **plan)
+
+    keras.utils.set_random_seed(training.seed)
+    with strategy.scope():
+        model = _build(job, training)
+    selection.select(
+        model, freeze=training.freeze, adapters_only=training.lora_rank > 0
+    )
+    has_evaluation = job.evaluation is not None
+    evaluate = _make_evaluate(job, model, training) if has_evaluation else None
+    matmul_share = None
+    if job.operations_per_token:
+        peak = matmul_rate(keras.backend.standardize_dtype(model.compute_dtype))
+        per_token = job.operations_per_token / (peak * workers.count)
+        matmul_share = lambda tokens_per_second: tokens_per_second * per_token
+
+    journal.begin(output_dir, flags, workers, job.fingerprint)
+    total_steps = training.total_steps(steps_per_epoch)
+    lines, scores = loop.train(
+        Engine(model, task, training, strategy, total_steps=total_steps),
+        lambda step, share: task.training_rows(
+            examples, **plan, start_step=step, share=share
+        ),
+        config=training,
+        steps_per_epoch=steps_per_epoch,
+        evaluate=None if training.eval_strategy == "no" else evaluate,
+        metric=task.metric,
+        output_dir=output_dir,
+        matmul_share=matmul_share,
+    )
+    if has_evaluation and not scores:
+        scores = {f"eval_{name}": value for name, value in evaluate().items()}
+    if training.lora_rank and workers.chief:
+        # Any reader of BERT computes the adapters' outputs from the merged weights.
+        model = lora.merge_adapters(model, task.build(BertBackbone(job.folder.config)))
+    return Trained(
+        model,
+        lines,
+        scores,
+        journal.training_figures(lines),
+        plan["batch_size"] * plan["micro_batches"],
+    )
+
+
+def finish(output_dir, metrics):
+    """Marks a run as finished, after everything else is written."""
+    journal.write_metrics(output_dir, metrics)
+    journal.forget_state(output_dir)
+
+
+def _check(job, training, plan):
+    """Refuses settings that do not fit the task, the model or each other."""
+    selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
+    if job.task.couples_examples and plan["micro_batches"] > 1:
+        raise ValueError(
+            "similarity_loss=negatives compares all pairs of a batch, which cannot be "
+            f"split into {plan['micro_batches']} parts; drop "
+            "gradient_accumulation_steps, and train on one device."
+        )
+    no_evaluation = job.evaluation is None or training.eval_strategy == "no"
+    if training.early_stopping_patience and no_evaluation:
+        raise ValueError(
+            f"early_stopping_patience={training.early_stopping_patience} needs data to "
+            "evaluate on; pass eval_file or eval_fraction (eval_data_dir in "
+            "pretraining)."
+        )
+
+
+def _build(job, training):
+    """Builds the model with the weights to start from; new heads are random.
+
+    A resumed run overwrites both with its checkpoint.
+    """
+    model = job.task.build(
+        BertBackbone(
+            job.folder.config,
+            dtype=training.dtype_policy,
+            gradient_checkpointing=training.gradient_checkpointing,
+        )
+    )
+    if job.weights:
+        folders.load_weights(job.weights, model, new_heads=True)
+    if training.lora_rank:
+        lora.add_adapters(model, training.lora_rank, training.lora_alpha)
+    return model
+
+
+def _make_evaluate(job, model, training):
+    """Returns function() → {name: value}, the scores of the model on the evaluation data."""
+    task, columns = job.task, job.evaluation
+    examples = task.examples(columns)
+    # Made once: a data set traces its functions again each time it is made.
+    rows = task.evaluation_rows(
+        examples, batch_size=training.per_device_eval_batch_size
+    )
+
+    def named(rows, training):
+        return task.named(model(rows, training=training))
+
+    if task.sums_batches:
+        add_up = make_summer(named, task.measure)
+    else:
+        predict = make_predictor(named)
+
+    def evaluate():
+        if task.sums_batches:
+            outputs = add_up(rows, show_progress)
+        else:
+            outputs = predict(rows, task.count(examples), show_progress)
+            outputs = task.collect(columns, examples, outputs)
+        scores = task.score(columns, outputs)
+        job.on_scores(scores)
+        return scores
+
+    return evaluate

@@ -1,0 +1,220 @@
+"""What each task adds to serving: inputs, outputs, and how an export is compared.
+
+One entry a task. Nothing else in this package tests the name of a task.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from bert_tf.serving import outputs
+from bert_tf.serving.decode_spans import predict_answers
+from bert_tf.tasks.fill_mask import MASK
+
+
+def sample_texts(texts, pairs):
+    """Returns inputs of `serving_default` made of sentences: texts, or pairs."""
+    following = texts[1:] + texts[:1]
+    return {"text": texts} | ({"text_pair": following} if pairs else {})
+
+
+def sample_questions(texts, pairs):
+    """Returns questions with contexts of eight sentences."""
+    contexts = [" ".join((texts * 2)[n : n + 8]) for n in range(len(texts))]
+    return {"question": texts[1:] + texts[:1], "context": contexts}
+
+
+def sample_choices(texts, pairs):
+    """Returns questions with four choices each."""
+    choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
+    return {"question": texts, "choices": choices}
+
+
+def sample_masks(texts, pairs):
+    """Returns texts whose first word is masked."""
+    words = (text.split() for text in texts)
+    return {"text": [" ".join([MASK, *rest]) for _, *rest in words]}
+
+
+def serve_texts(task, model, pairs):
+    """Signatures of tasks that read a text, or a pair of texts, as a whole."""
+    shape = ADAPTERS[task.name].outputs
+
+    def single(text):
+        return shape(task, outputs.compute(task, model, {"text": text}))
+
+    def pair(text, text_pair):
+        columns = {"text": text, "text_pair": text_pair}
+        return shape(task, outputs.compute(task, model, columns))
+
+    both = (["text", "text_pair"], pair)
+    return {"serving_default": both if pairs else (["text"], single)}
+
+
+def serve_words(task, model, pairs):
+    """Signatures of token classification."""
+    return _of_text(lambda text: outputs.predict_entities(task, model, text))
+
+
+def serve_questions(task, model, pairs):
+    """Signatures of question answering."""
+
+    def predict(question, context):
+        return predict_answers(task, model, question, context)
+
+    return {"serving_default": (["question", "context"], predict)}
+
+
+def serve_choices(task, model, pairs):
+    """Signatures of multiple choice."""
+
+    def choose(question, choices):
+        columns = {"text": question, "choices": choices}
+        scored = outputs.of_choices(task, outputs.compute(task, model, columns))
+        best = tf.argmax(scored["logits"], axis=-1)
+        return scored | {"choice": tf.gather(choices, best, batch_dims=1)}
+
+    return {"serving_default": (["question", "choices"], choose)}
+
+
+def serve_embeddings(task, model, pairs):
+    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine."""
+
+    def compare(text, text_pair):
+        columns = {"text": text, "text_pair": text_pair}
+        embeddings = outputs.compute(task, model, columns)["embeddings"]
+        both = tf.math.l2_normalize(embeddings, axis=-1)
+        return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
+
+    single = serve_texts(task, model, pairs=False)
+    return single | {"pairs": (["text", "text_pair"], compare)}
+
+
+def serve_masks(task, model, pairs):
+    """Signatures of masked tokens."""
+    return _of_text(lambda text: outputs.predict_masks(task, model, text))
+
+
+def serve_states(task, model, pairs):
+    """Signatures of feature extraction."""
+    if task.options.long_text == "windows":
+        raise ValueError(
+            "served features come from one example of a text, not from windows; pass "
+            "long_text=truncate or head_tail."
+        )
+    return _of_text(lambda text: outputs.extract_states(task, model, text))
+
+
+def _of_text(function):
+    return {"serving_default": (["text"], function)}
+
+
+def add_places(task, batch):
+    """Adds `places`: all tokens of each padded example."""
+    places = tf.range(tf.shape(batch["input_ids"])[1])[None]
+    return batch | {"places": tf.where(batch["input_mask"] > 0, places, -1)}
+
+
+def add_mask_places(task, batch):
+    """Adds `mask_places`: the [MASK] tokens of each padded example."""
+    places = tf.range(tf.shape(batch["input_ids"])[1])[None]
+    is_mask = batch["input_ids"] == task.tokenizer.mask_id
+    return batch | {"mask_places": tf.where(is_mask, places, -1)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapter:
+    """How a task is served; the defaults suit tasks that read whole texts.
+
+    Attributes:
+        outputs: function(task, {name: tensor} of the model) → {name: tensor} of the
+            signatures: what `Task.predict` says, as dense tensors.
+        signatures: function(task, model, pairs) → {name: (names of string inputs,
+            function of them)}, `serving_default` among them.
+        complete: function(task, batch) → batch, of padded ids: adds what else the model
+            takes.
+        has_choices: whether ids are [B, C, S], C examples a record, not [B, S].
+        padded: function({name: tensor} of the model) → {name: tensor} of a TFLite or
+            ONNX file; None if the task has no such file.
+        chooses: names of the padded outputs whose highest value is the prediction.
+        takes_one_text: whether a TFLite file may take a string.
+        fields: names of the two texts of an example among the inputs.
+        sample: function(sentences, pairs) → inputs of `serving_default`, to compare an
+            export on.
+        prediction: function(row of the outputs) → that row as `Task.predict` has it.
+    """
+
+    outputs: Callable
+    signatures: Callable = serve_texts
+    complete: Callable = lambda task, batch: batch
+    has_choices: bool = False
+    padded: Callable | None = lambda named: named
+    chooses: tuple = ()
+    takes_one_text: bool = True
+    fields: tuple = ("text", "text_pair")
+    sample: Callable = sample_texts
+    prediction: Callable = lambda row: row
+
+
+ADAPTERS = {
+    "classification": Adapter(
+        outputs.of_labels, padded=outputs.softmax, chooses=("probability",)
+    ),
+    "multi_label": Adapter(
+        outputs.of_many_labels,
+        padded=outputs.sigmoid,
+        chooses=("probability",),
+        prediction=outputs.without_padded_labels,
+    ),
+    "regression": Adapter(
+        outputs.of_number, padded=lambda named: {"score": named["logits"]}
+    ),
+    "token_classification": Adapter(
+        outputs.of_labels,
+        signatures=serve_words,
+        complete=add_places,
+        padded=outputs.softmax,
+        chooses=("probability",),
+        prediction=outputs.as_entities,
+    ),
+    "question_answering": Adapter(
+        lambda task, named: named,
+        signatures=serve_questions,
+        complete=add_places,
+        chooses=("start_logits", "end_logits"),
+        takes_one_text=False,
+        fields=("question", "context"),
+        sample=sample_questions,
+    ),
+    "multiple_choice": Adapter(
+        outputs.of_choices,
+        signatures=serve_choices,
+        has_choices=True,
+        padded=lambda named: {"logit": named["logits"]},
+        takes_one_text=False,
+        fields=("question", "choices"),
+        sample=sample_choices,
+    ),
+    "similarity": Adapter(
+        outputs.of_embeddings,
+        signatures=serve_embeddings,
+        padded=lambda named: {"embedding": named["embeddings"][:, 0]},
+        sample=lambda texts, pairs: {"text": texts},
+    ),
+    "fill_mask": Adapter(
+        outputs.of_masks,
+        signatures=serve_masks,
+        complete=add_mask_places,
+        padded=None,
+        sample=sample_masks,
+        prediction=outputs.as_masks,
+    ),
+    "features": Adapter(
+        outputs.of_states,
+        signatures=serve_states,
+        complete=add_places,
+        padded=None,
+        prediction=outputs.as_states,
+    ),
+}
