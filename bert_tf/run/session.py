@@ -183,8 +183,7 @@ def _check(job, training, plan):
             f"split into {plan['micro_batches']} parts; drop "
             "gradient_accumulation_steps, and train on one device."
         )
-    no_evaluation = job.evaluation is None or training.eval_strategy == "no"
-    if training.early_stopping_patience and no_evaluation:
+    if training.early_stopping_patience and job.evaluation is None:
         raise ValueError(
             f"early_stopping_patience={training.early_stopping_patience} needs data to "
             "evaluate on; pass eval_file or eval_fraction (eval_data_dir in "
