@@ -26,9 +26,9 @@ from scipy import special
 
 from bert_tf import FinetuneConfig, Model, TrainConfig, intervals
 from bert_tf.checkpoints import folder as folders
+from bert_tf.data.records.columns import columns_asked
 from bert_tf.data.records.sources import read_tables
 from bert_tf.run.comparison import Evaluation, paired_interval
-from bert_tf.run.needs import columns_asked
 from bert_tf.tasks import TASKS
 from bert_tf.tasks.texts import objects
 

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 
+from bert_tf.data.records.columns import columns_asked
 from bert_tf.data.records.readers import read_table
 from bert_tf.doctor import installation, labels, machine
 from bert_tf.doctor.findings import count_levels, format_table, from_error, ok, problem
@@ -100,10 +101,7 @@ def _module(name):
 def _read_tables(config, folder, read, options):
     """Returns (findings, training table, evaluation table); a missing table is None."""
     findings, tables = [], {}
-    columns = {
-        name: getattr(config, name) or None
-        for name in ("text_column", "text_pair_column", "label_column")
-    }
+    columns = columns_asked(config)
     default = None  # Columns of the model or the training file, as in evaluate.
     if folder and not config.train_file:
         default = folder.settings.get("columns")

@@ -11,9 +11,9 @@ import pathlib
 import numpy as np
 
 from bert_tf import intervals
+from bert_tf.data.records.columns import columns_asked
 from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import Model, task_name
-from bert_tf.run.needs import columns_asked
 from bert_tf.run.seeds import run_folders
 
 _log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ import pathlib
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
+from bert_tf.data.records.columns import columns_asked
 from bert_tf.data.records.sources import read_tables
 from bert_tf.ground import at_least, changed, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.run import seeds, session
-from bert_tf.run.needs import columns_asked
 from bert_tf.tasks import find_task
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import journal

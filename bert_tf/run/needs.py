@@ -1,4 +1,4 @@
-"""What several verbs share: which trained model to load, and which columns to read."""
+"""What several verbs share: which trained model to load."""
 
 import dataclasses
 
@@ -28,11 +28,3 @@ class ModelConfig(TakesOptions):
             bf16=self.bf16,
             **self.options,
         )
-
-
-def columns_asked(config):
-    """Returns the columns that the user named, None for each to be detected."""
-    return {
-        name: getattr(config, name) or None
-        for name in ("text_column", "text_pair_column", "label_column")
-    }

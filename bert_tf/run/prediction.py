@@ -6,8 +6,9 @@ import pathlib
 
 import numpy as np
 
+from bert_tf.data.records.columns import columns_asked
 from bert_tf.ground import replacing, require, setting
-from bert_tf.run.needs import ModelConfig, columns_asked
+from bert_tf.run.needs import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True, init=False)

@@ -243,3 +243,11 @@ def _key(name):
 def _position(name):
     """Returns the position from 0 that `name` stands for, or None for a name."""
     return int(name) if str(name).isdecimal() else None
+
+
+def columns_asked(config):
+    """Returns the columns that the user named, None for each to be detected."""
+    return {
+        name: getattr(config, name) or None
+        for name in ("text_column", "text_pair_column", "label_column")
+    }
