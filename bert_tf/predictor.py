@@ -149,9 +149,11 @@ class Model:
         table = self.task.read_lines(lines, columns=self.columns, source=source)
         return self.predict_table(table)
 
-    def predict_file(self, input_file):
-        """Predicts for the records of a TSV, CSV, JSONL or plain text file."""
-        table = self.task.read(input_file, with_labels=False, columns=self.columns)
+    def predict_file(self, input_file, **options):
+        """Predicts for the records of a file; options as in `read_table`."""
+        table = self.task.read(
+            input_file, with_labels=False, columns=self.columns, **options
+        )
         _log.info("%s", table.description)
         return self.predict_table(table)
 
