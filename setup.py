@@ -44,10 +44,12 @@ setuptools.setup(
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
         "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
+        "pandas": ["pandas"],  # Predictions as a DataFrame.
+        "parquet": ["pyarrow"],  # Files of Parquet.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "test": [
-            *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
+            *("hypothesis", "pandas", "pytest", "pytest-xdist", "seqeval"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
         ],

@@ -1,10 +1,13 @@
 """A trained model folder that predicts: text in, labels, spans, numbers or vectors out."""
 
 import logging
+import os
 
 import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
+from bert_tf.data.records import tabular
+from bert_tf.data.records.containers import take_rows
 from bert_tf.ground import progress
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks import find_task, task_of
@@ -13,6 +16,9 @@ from bert_tf.tokenization import BertTokenizer
 from bert_tf.training.tensorflow.evaluation import make_predictor
 
 _log = logging.getLogger(__name__)
+
+# What of a record stands before its prediction on demand.
+ECHOED = ("text", "text_pair", "question", "context", "choices")
 
 
 class Model:
@@ -74,9 +80,6 @@ class Model:
             self.task.features, reduce_retracing=True, autograph=False
         )
 
-    def _compute(self, rows, training):
-        return self.task.named(self.keras_model(rows, training=training))
-
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
         model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
@@ -86,17 +89,23 @@ class Model:
     def _compute(self, rows, training):
         return self.task.named(self.keras_model(rows, training=training))
 
-    def evaluate(self, eval_file, **columns):
-        """Returns {"eval_…": value} on a labelled file; columns as in `read_table`."""
-        data, outputs = self.outputs(eval_file, **columns)
+    def evaluate(self, eval_data, **columns):
+        """Returns {"eval_…": value} on labelled records.
+
+        Args:
+            eval_data: path of a file; or records in memory, as `finetune` takes them.
+            columns: as in `read_table`.
+        """
+        data, outputs = self.outputs(eval_data, **columns)
         scores = self.task.score(data, outputs)
         return {f"eval_{name}": value for name, value in scores.items()}
 
-    def outputs(self, eval_file, **columns):
-        """Returns a labelled file's columns and the model's outputs, as `Task.score` takes them.
+    def outputs(self, eval_data, **columns):
+        """Returns labelled columns and the model's outputs, as `Task.score` takes them.
 
         Raises:
-            ValueError: the task has no labels; or what is wrong with the file.
+            ValueError: the task has no labels; or what is wrong with the data.
+            TypeError: the data are no records.
         """
         if not self.task.scored:
             raise ValueError(
@@ -105,7 +114,9 @@ class Model:
                 "by pretrain.py with eval_data_dir."
             )
         options = self.task.read_options(self.folder.settings)
-        table = self.task.read(eval_file, columns=self.columns, **columns, **options)
+        if not isinstance(eval_data, str | os.PathLike):
+            eval_data = take_rows(eval_data, "eval_data")
+        table = self.task.read(eval_data, columns=self.columns, **columns, **options)
         _log.info("%s", table.description)
         return self.outputs_of(table)
 
@@ -119,50 +130,81 @@ class Model:
         outputs = self._predictor(rows, self.task.count(examples), show_progress)
         return columns, self.task.collect(columns, examples, outputs)
 
-    def predict(self, texts):
-        """Predicts for a list of texts, or of dicts with the task's fields.
+    def predict(self, data, *, as_frame=False, echo=False, **columns):
+        """Predicts for records in memory, in order, one prediction for each.
 
         Args:
-            texts: strings, or dicts with `text` and, for pairs, `text_pair`; for
-                questions `question` and `context`, or `question` and `choices`.
+            data: texts, dicts with the task's fields (`text` and, for pairs,
+                `text_pair`; `question` and `context`, or `choices`), or tuples of two
+                texts, in a list, iterator or NumPy array; a dict of columns; or a table of
+                pandas, polars or Arrow. In tables the columns of the training data are
+                read, or those with well-known names.
+            as_frame: True for a pandas DataFrame, with the index of `data` if that has
+                one, and the texts before the predictions.
+            echo: whether predictions begin with the texts that they are for.
+            columns: `text_column`, `text_pair_column` for other columns; `id_column` for
+                a column whose values are repeated as `id`.
 
         Returns:
-            list of dicts, one for each text, in order.
-        """
-        if isinstance(texts, str):
-            raise TypeError(f"texts must be a list; received {texts!r}. Put it in [].")
-        records = [
-            {name: list(x) if isinstance(x, tuple) else x for name, x in text.items()}
-            if isinstance(text, dict)
-            else {"text": text}
-            for text in texts
-        ]
-        return self.predict_lines(records, "texts") if records else []
+            list of dicts, or a DataFrame, with one item for each record.
 
-    def predict_lines(self, lines, source="standard input"):
+        Raises:
+            TypeError: `data` are no records.
+            ValueError: a text is missing or is no string; a column is missing or in doubt.
+        """
+        rows = take_rows(data, "data")
+        columns = {name: column for name, column in columns.items() if column}
+        predictions = []
+        if rows.cells:
+            table = self.task.read(
+                rows, with_labels=False, columns=self.columns, **columns
+            )
+            predictions = self.predict_table(
+                table, echo=echo or as_frame, with_id="id_column" in columns
+            )
+        if not as_frame:
+            return predictions
+        return tabular.to_frame(self.task.as_rows(predictions), rows.index)
+
+    def predict_lines(self, lines, source="standard input", *, echo=False, **columns):
         """Predicts for lines: each a text, "text TAB pair", or a JSON object of fields.
 
         Args:
             lines: strings; UTF-8 bytes, as from `sys.stdin.buffer`; or dicts of fields.
             source: name of the lines in errors.
+            echo: as in `predict`.
+            columns: `id_column`, as in `predict`.
         """
-        table = self.task.read_lines(lines, columns=self.columns, source=source)
-        return self.predict_table(table)
+        table = self.task.read_lines(
+            lines, columns=self.columns, source=source, **columns
+        )
+        return self.predict_table(table, echo=echo, with_id="id_column" in columns)
 
-    def predict_file(self, input_file, **options):
+    def predict_file(self, input_file, *, echo=False, **options):
         """Predicts for the records of a file; options as in `read_table`."""
         table = self.task.read(
             input_file, with_labels=False, columns=self.columns, **options
         )
         _log.info("%s", table.description)
-        return self.predict_table(table)
+        return self.predict_table(table, echo=echo, with_id="id_column" in options)
 
-    def predict_table(self, table):
-        """Predicts for the records of a `Table`, in order."""
+    def predict_table(self, table, *, echo=False, with_id=False):
+        """Predicts for the records of a `Table`, in order.
+
+        Args:
+            table: `Table`.
+            echo, with_id: whether predictions begin with the texts of the record, and
+                with its `id`.
+        """
         if not table.records:
             return []
         columns, outputs = self.outputs_of(table)
-        return self.task.predict(outputs, columns)
+        predictions = self.task.predict(outputs, columns)
+        names = ["id"] * with_id + list(ECHOED) * echo
+        return [
+            {name: record[name] for name in names if name in record} | prediction
+            for record, prediction in zip(table.records, predictions)
+        ]
 
     @property
     def columns(self):

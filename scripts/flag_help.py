@@ -50,7 +50,7 @@ def describe(field, default, note=""):
         return flag, f"{text} Default: as in training."
     if field.type is bool:
         return flag, f"{text} Default: {'on' if default else 'off'}."
-    return f"{flag}{default}", text
+    return f"{flag}{'' if field.type is tuple else default}", text
 
 
 def option_sections(options, tasks, use):

@@ -19,6 +19,7 @@ _DEFINE = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     str: flags.DEFINE_string,
+    tuple: flags.DEFINE_multi_string,
 }
 _HELP = {"--help", "-help", "--helpshort", "-helpshort", "--h", "-h", "-?"}
 _sections = []  # Of the help, in the order in which flags are defined.

@@ -68,7 +68,9 @@ The model reproduces the biases of its training texts.
 """
 
 
-def write_model_card(path, *, script, title, metrics, settings, **facts):
+def write_model_card(
+    path, *, script, title, metrics, settings, in_memory=None, **facts
+):
     """Writes the model card, README.md of a model folder.
 
     Args:
@@ -77,6 +79,7 @@ def write_model_card(path, *, script, title, metrics, settings, **facts):
         title: name of the model.
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
+        in_memory: {argument: what it was} of records that were no file.
         facts: `start`, the initial model in Markdown; `examples`, the number of training
             examples; for "finetune" also `task`, `pipeline`, the pipeline tag of
             Hugging Face, such as "text-classification", and `record`, an example of
@@ -96,6 +99,12 @@ def write_model_card(path, *, script, title, metrics, settings, **facts):
         "defaults:\n\n"
         f"```bash\npython scripts/{script}.py \\\n  {flags}\n```"
     )
+    if in_memory:
+        data = "".join(f"# {name}: {records}\n" for name, records in in_memory.items())
+        command = (
+            "`bert_tf.finetune` trained the model on records from memory, with these "
+            f"settings; flags.txt also has the defaults:\n\n```\n{data}{flags}\n```"
+        )
     text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[script].format(
         title=title, scores=scores, command=command, **facts
     )

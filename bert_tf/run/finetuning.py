@@ -1,17 +1,20 @@
 """Fine-tuning: from a model folder and a file of labelled texts to a model folder."""
 
 import dataclasses
+import functools
 import logging
 import pathlib
 
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
+from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
-from bert_tf.ground import at_least, changed, require, setting
+from bert_tf.ground import at_least, changed, count, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.run import seeds, session
+from bert_tf.run.needs import check_source
 from bert_tf.tasks import find_task
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import journal
@@ -70,7 +73,7 @@ class FinetuneConfig(TakesOptions, TableOptions):
 
     def __post_init__(self):
         self.check_files()
-        require(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
+        require(self, "model", "output_dir")
         if self.tfds and (self.train_file or self.eval_file):
             raise ValueError(
                 f"the data come either from tfds ({self.tfds}) or from files, not from "
@@ -95,12 +98,17 @@ class FinetuneConfig(TakesOptions, TableOptions):
         return find_task(self.task, scored=True).make_options(self.options)
 
 
-def finetune(config, training=None):
+def finetune(config, training=None, *, train_data=None, eval_data=None):
     """Fine-tunes a model and writes it as a model folder.
 
     Args:
         config: `FinetuneConfig`.
         training: `TrainConfig`; its defaults if None.
+        train_data: records in memory in place of `train_file`: a pandas, polars or Arrow
+            table; a dict of columns; or a list or iterator of dicts, or of tuples (text,
+            label) or (text, text_pair, label). The columns are those of files; labels may
+            be numbers. Errors name rows by the index of a pandas table, else from 0.
+        eval_data: the same in place of `eval_file`.
 
     Returns:
         dict, as metrics.json of the folder holds it: `eval_accuracy` and so on, fractions
@@ -109,6 +117,7 @@ def finetune(config, training=None):
 
     Raises:
         ValueError, FileNotFoundError: bad input, before anything is written.
+        TypeError: `train_data` or `eval_data` are no records.
         loop.Stopped: on SIGTERM; the same call resumes.
         ConnectionError: one of several workers is lost; the same calls resume.
 
@@ -122,15 +131,25 @@ def finetune(config, training=None):
         True
     """
     training = training or TrainConfig()
+    data = _take_data(config, train_data, eval_data)
     flags = session.collect_flags(config, training)
+    tables = None
+    if data:  # Read now, because their digest is one of the flags.
+        tables = _read(config, **data)
+        flags |= _describe_data(data, tables)
 
     def work(strategy):
         if config.seeds == 1:
-            return _finetune(config, training, flags, strategy)
+            return _finetune(config, training, flags, strategy, tables)
         metric = f"eval_{find_task(config.task).metric_of(flags)}"
         writes = Workers(strategy).chief
         return seeds.run(
-            finetune, config, training, flags=flags, metric=metric, writes=writes
+            functools.partial(finetune, **data),
+            config,
+            training,
+            flags=flags,
+            metric=metric,
+            writes=writes,
         )
 
     return session.unless_finished(
@@ -138,7 +157,60 @@ def finetune(config, training=None):
     )
 
 
-def _finetune(config, training, flags, strategy):
+def _take_data(config, train_data, eval_data):
+    """Returns {"train_data": `Rows`, …} of the records in memory, checked."""
+    check_source(config, "train", train_data)
+    check_source(config, "eval", eval_data)
+    if train_data is None and not config.tfds:
+        require(config, "train_file")
+    if eval_data is not None and config.eval_fraction:
+        raise ValueError(
+            "eval_fraction holds out a part of the training data; drop it, or eval_data."
+        )
+    data = {"train_data": train_data, "eval_data": eval_data}
+    data = {name: x for name, x in data.items() if x is not None}
+    if data and config.tfds:
+        raise ValueError(
+            f"the data come either from tfds ({config.tfds}) or from {next(iter(data))}, "
+            "not from both; drop one."
+        )
+    return {name: take_rows(x, name) for name, x in data.items()}
+
+
+def _read(config, train_data=None, eval_data=None):
+    """Returns the training table, and the evaluation table or None; logs what they are."""
+    kind = find_task(config.task)
+    tables = read_tables(
+        config,
+        train_data,
+        eval_data,
+        read=kind.read,
+        **reader_arguments(config),
+        **kind.read_options(dataclasses.asdict(config.task_options)),
+    )
+    for table in filter(None, tables):
+        _log.info("%s", table.description)
+    return tables
+
+
+def _describe_data(data, tables):
+    """Returns {"train_data": what records in memory are, …} for flags.txt."""
+    tables = dict(zip(("train_data", "eval_data"), tables))
+    return {
+        name: f"{count(len(tables[name].records), 'record')} from memory "
+        f"({rows.form}), SHA-256 {_digest([tables[name]])[:16]}"
+        for name, rows in data.items()
+    }
+
+
+def _digest(tables):
+    """Returns the fingerprint of the records of tables."""
+    return journal.digest(
+        repr(record) for table in filter(None, tables) for record in table.records
+    )
+
+
+def _finetune(config, training, flags, strategy, tables=None):
     """Makes one run, as `finetune`."""
     output_dir, options = pathlib.Path(config.output_dir), config.task_options
     kind = find_task(config.task)
@@ -146,15 +218,7 @@ def _finetune(config, training, flags, strategy):
     start = folders.resolve(config.model)
     folder = folders.read(start)
     check_length(options.max_seq_length, folder.config)
-    tables = read_tables(
-        config,
-        read=kind.read,
-        **reader_arguments(config),
-        **kind.read_options(dataclasses.asdict(options)),
-    )
-    for table in filter(None, tables):
-        _log.info("%s", table.description)
-    train_table, eval_table = tables
+    train_table, eval_table = tables = tables or _read(config)
     task = kind.learn(make_tokenizer(folder), train_table, options)
     job = session.Job(
         task=task,
@@ -162,9 +226,7 @@ def _finetune(config, training, flags, strategy):
         weights=None if config.from_scratch else start,
         train=task.columns(train_table),
         evaluation=eval_table and task.columns(eval_table),
-        fingerprint=journal.digest(
-            repr(record) for table in filter(None, tables) for record in table.records
-        ),
+        fingerprint=_digest(tables),
     )
     trained = session.train(job, training, output_dir, flags, strategy)
     metrics = {
@@ -176,11 +238,11 @@ def _finetune(config, training, flags, strategy):
     if Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
-        _write(config, training, task, folder, settings, trained, metrics)
+        _write(config, training, task, folder, settings, trained, metrics, flags)
     return metrics
 
 
-def _write(config, training, task, folder, settings, trained, metrics):
+def _write(config, training, task, folder, settings, trained, metrics, flags):
     """Writes the model folder: weights, what predictions need, pictures, card, metrics."""
     output_dir = pathlib.Path(config.output_dir)
     extra = folder.config.extra | task.describe()
@@ -208,6 +270,7 @@ def _write(config, training, task, folder, settings, trained, metrics):
         task=task.name,
         pipeline=task.pipeline,
         record=task.card_record,
+        in_memory={name: flags[name] for name in journal.IN_MEMORY if name in flags},
         settings=changed(config) | changed(config.task_options) | changed(training),
     )
     session.finish(output_dir, metrics)

@@ -1,6 +1,7 @@
-"""What several verbs share: which trained model to load."""
+"""What several verbs share: which trained model to load, and where records come from."""
 
 import dataclasses
+import os
 
 from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import Model
@@ -27,4 +28,29 @@ class ModelConfig(TakesOptions):
             batch_size=self.per_device_eval_batch_size,
             bf16=self.bf16,
             **self.options,
+        )
+
+
+def check_source(config, part, data):
+    """Checks that the records of a part come from one place.
+
+    Args:
+        config: has `train_file` or `eval_file`.
+        part: "train" or "eval".
+        data: records in memory, or None.
+
+    Raises:
+        TypeError: the file is no path.
+        ValueError: there are both data and a file.
+    """
+    file = getattr(config, f"{part}_file")
+    if not isinstance(file, str | os.PathLike):
+        raise TypeError(
+            f"{part}_file must be the path of a file; received {type(file).__name__}. "
+            f"Records in memory are given as {part}_data, not in the configuration."
+        )
+    if file and data is not None:
+        raise ValueError(
+            f"the records come either from {part}_file ({file}) or from {part}_data; "
+            "drop one."
         )

@@ -1,18 +1,20 @@
 """Evaluates a trained model on labelled records, or predicts for others."""
 
 import dataclasses
-import json
 import pathlib
 
 import numpy as np
 
+from bert_tf.data.records import tabular
 from bert_tf.data.records.options import (
     FileOptions,
     TableOptions,
     reader_arguments,
 )
-from bert_tf.ground import replacing, require, setting
-from bert_tf.run.needs import ModelConfig
+from bert_tf.ground import count, replacing, require, setting
+from bert_tf.run.needs import ModelConfig, check_source
+
+_SUFFIXES = (".jsonl", *tabular.SUFFIXES, ".npz")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -32,11 +34,17 @@ class EvaluateConfig(ModelConfig, TableOptions):
     def __post_init__(self):
         super().__post_init__()
         self.check_files()
-        require(self, "eval_file")
 
 
-def evaluate(config):
-    """Returns the scores of a model folder on a labelled file, {"eval_…": value}.
+def evaluate(config, *, eval_data=None):
+    """Returns the scores of a model folder on labelled records, {"eval_…": value}.
+
+    Args:
+        config: `EvaluateConfig`.
+        eval_data: records in memory in place of `eval_file`, as `finetune` takes them.
+
+    Raises:
+        ValueError, FileNotFoundError, TypeError: bad input.
 
     Example:
         >>> import bert_tf
@@ -44,7 +52,11 @@ def evaluate(config):
         >>> bert_tf.evaluate(config)["eval_accuracy"]
         1.0
     """
-    return config.load_model().evaluate(config.eval_file, **reader_arguments(config))
+    check_source(config, "eval", eval_data)
+    if eval_data is None:
+        require(config, "eval_file")
+        eval_data = config.eval_file
+    return config.load_model().evaluate(eval_data, **reader_arguments(config))
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -65,17 +77,43 @@ class PredictConfig(ModelConfig, FileOptions):
         section="prediction",
     )
     input_file: str = setting("", "TSV, CSV, JSONL, Excel, Parquet, or text by lines.")
+    text_column: str = setting(
+        "",
+        "Column of the text: a name, or a position from 0. Empty: as in training, or "
+        "detected by its name.",
+    )
+    text_pair_column: str = setting("", "Column of the second text of a pair.")
+    id_column: str = setting(
+        "", "Column whose values the predictions repeat as id. Empty: none."
+    )
+    echo: bool = setting(False, "Begin each prediction with the text that it is for.")
+    text_pair: tuple = setting(
+        (), "Second text of the text on the command line; once for each text."
+    )
     output_file: str = setting(
-        "", "File to write: .jsonl; or .npz for features and embeddings."
+        "",
+        "File to write: .jsonl, .csv, .tsv or .parquet; or .npz for features and "
+        "embeddings. Empty: print JSON lines.",
     )
 
     def __post_init__(self):
         super().__post_init__()
         self.check_files()
         suffix = pathlib.Path(self.output_file).suffix
-        if self.output_file and suffix not in (".jsonl", ".npz"):
+        if self.output_file and suffix not in _SUFFIXES:
             raise ValueError(
-                f"output_file must end in .jsonl or .npz; received {self.output_file!r}."
+                f"output_file must end in {', '.join(_SUFFIXES[:-1])} or "
+                f"{_SUFFIXES[-1]}; received {self.output_file!r}."
+            )
+        if suffix == ".npz" and (self.echo or self.id_column):
+            raise ValueError(
+                f"{self.output_file}: arrays hold no texts and ids; drop echo and "
+                "id_column, or name output_file .jsonl."
+            )
+        if self.bad_rows == "skip" and not (self.echo or self.id_column):
+            raise ValueError(
+                "bad_rows=skip leaves rows out, so that predictions no longer stand on "
+                "the lines of their texts; pass echo or id_column, too."
             )
 
 
@@ -98,32 +136,74 @@ def predict(config, lines=(), source="arguments"):
         >>> len(prediction["tokens"])
         1
     """
+    lines = _add_pairs(config, lines, source)
     if config.input_file and lines:
         raise ValueError(
             f"texts come from input_file ({config.input_file}) or from {source}, not "
             "from both; drop one."
         )
+    suffix = pathlib.Path(config.output_file).suffix
+    if suffix == ".parquet":
+        tabular.import_parquet()  # Before the work, which may take hours.
     model = config.load_model(config.task)
-    as_arrays = config.output_file.endswith(".npz")
-    if as_arrays and not model.task.has_arrays:
+    if suffix == ".npz" and not model.task.has_arrays:
         raise ValueError(
             f"predictions of {model.task.name} are no arrays; name output_file "
             f"{pathlib.Path(config.output_file).with_suffix('.jsonl')}."
         )
+    arguments = reader_arguments(config)
+    if config.id_column:
+        arguments["id_column"] = config.id_column
     if config.input_file:
-        predictions = model.predict_file(config.input_file, **reader_arguments(config))
+        predictions = model.predict_file(
+            config.input_file, echo=config.echo, **arguments
+        )
     else:
-        predictions = model.predict_lines(lines, source)
+        predictions = _predict_lines(model, config, lines, source, arguments)
     if config.output_file:
         with replacing(config.output_file) as beside:
-            if as_arrays:
-                with beside.open("wb") as file:
-                    np.savez(file, **model.task.arrays(predictions))
-            else:
-                beside.write_text("".join(map(as_line, predictions)), encoding="utf-8")
+            _write(beside, suffix, model.task, predictions)
     return predictions
+
+
+def _add_pairs(config, lines, source):
+    """Returns the lines; with `text_pair` they are dicts of both texts."""
+    pairs = config.text_pair
+    pairs = [pairs] if isinstance(pairs, str) else list(pairs)
+    if not pairs:
+        return lines
+    lines = [] if source == "standard input" or config.input_file else list(lines)
+    if len(lines) != len(pairs):
+        raise ValueError(
+            f"text_pair is given {count(len(pairs), 'time')} for "
+            f"{count(len(lines), 'text')} on the command line; give one for each text."
+        )
+    return [{"text": text, "text_pair": pair} for text, pair in zip(lines, pairs)]
+
+
+def _predict_lines(model, config, lines, source, arguments):
+    """Predicts for lines, which have no file's options but `id_column`."""
+    for name, value in arguments.items():
+        if name not in ("id_column", "bad_rows"):
+            raise ValueError(
+                f"{name} is for input_file; received {value!r} with {source}. Drop it, "
+                "or name the fields of JSON objects as the model's training did."
+            )
+    arguments.pop("bad_rows", None)
+    return model.predict_lines(lines, source, echo=config.echo, **arguments)
+
+
+def _write(path, suffix, task, predictions):
+    """Writes predictions in the format of a suffix."""
+    if suffix == ".npz":
+        with path.open("wb") as file:
+            np.savez(file, **task.arrays(predictions))
+    elif suffix in tabular.SUFFIXES:
+        tabular.write_table(path, task.as_rows(predictions), suffix)
+    else:
+        path.write_text("".join(map(as_line, predictions)), encoding="utf-8")
 
 
 def as_line(prediction):
     """Returns a prediction as a line of JSON; arrays in it become lists."""
-    return json.dumps(prediction, ensure_ascii=False, default=np.ndarray.tolist) + "\n"
+    return tabular.to_json(prediction) + "\n"

@@ -62,7 +62,7 @@ class Task:
     card_record = '"…"'
     Options = Options
 
-    # From a user's files to records.
+    # From a user's files, or `memory.Rows`, to records.
     read = staticmethod(read_table)
     read_lines = staticmethod(read_texts)
 
@@ -257,6 +257,10 @@ class Task:
             columns: as `columns` returns them.
         """
         raise NotImplementedError
+
+    def as_rows(self, predictions):
+        """Returns predictions as rows of a table, dicts {column: value}; for most as they are."""
+        return predictions
 
     def arrays(self, predictions):
         """Returns {name: array} of predictions for a .npz file; None if there are none."""

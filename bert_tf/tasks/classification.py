@@ -137,6 +137,15 @@ class Classification(Task):
             for row in probabilities
         ]
 
+    def as_rows(self, predictions):
+        """Adds `score`, the probability of the label; each label's has its own column."""
+        return [
+            {name: x for name, x in row.items() if name != "scores"}
+            | {"score": row["scores"][row["label"]]}
+            | {f"score_{label}": x for label, x in row["scores"].items()}
+            for row in predictions
+        ]
+
     def hits(self, columns, outputs):
         """Returns float [N]: 1 for a right prediction, else 0."""
         predicted = np.argmax(outputs["logits"], axis=-1)

@@ -140,6 +140,14 @@ class MultiLabel(Task):
             threshold = tune_threshold(truth, probabilities)
         return truth, probabilities >= threshold, threshold
 
+    def as_rows(self, predictions):
+        """Gives the probability of each label a column of its own."""
+        return [
+            {name: x for name, x in row.items() if name != "scores"}
+            | {f"score_{label}": x for label, x in row["scores"].items()}
+            for row in predictions
+        ]
+
     def score(self, columns, outputs):
         """Compares `logits`, float [N, C], with the labels.
 

@@ -80,6 +80,10 @@ class MultipleChoice(Task):
             for choices, row in zip(columns["choices"], probabilities)
         ]
 
+    def as_rows(self, predictions):
+        """Adds `score`, the probability of the choice."""
+        return [row | {"score": max(row["scores"])} for row in predictions]
+
     def hits(self, columns, outputs):
         """Returns float [N]: 1 for a right prediction, else 0."""
         predicted = np.argmax(outputs["logits"], axis=-1)

@@ -36,12 +36,12 @@ def read_pairs_or_texts(path, *, with_labels=True, columns=None, **options):
     return read_table(path, **options)
 
 
-def read_lines(lines, *, columns=None, source="standard input"):
+def read_lines(lines, *, columns=None, id_column=None, source="standard input"):
     """Reads as `read_texts`: pairs if every line has a TAB, else texts."""
     lines = list(lines)
     pairs = lines and all((b"\t" if type(x) is bytes else "\t") in x for x in lines)
     columns = {role: role for role in ("text", "text_pair")} if pairs else None
-    return read_texts(lines, columns=columns, source=source)
+    return read_texts(lines, columns=columns, id_column=id_column, source=source)
 
 
 class Similarity(Task):

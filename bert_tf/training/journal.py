@@ -18,6 +18,10 @@ _log = logging.getLogger(__name__)
 # Begins the line of flags.txt with the fingerprint of the data; a comment for absl.
 _DATA = "# data: "
 
+# Names of what is no flag of a command: records that were in memory. Their lines are
+# comments, too, but a resumed run must have the same.
+IN_MEMORY = ("train_data", "eval_data")
+
 # Seconds until another machine sees a new file in a folder shared by NFS, which caches.
 _VISIBLE_WITHIN = 90
 
@@ -47,9 +51,9 @@ def finished_metrics(output_dir, flags):
 
 def _check_flags(flag_file, flags):
     written = dict(
-        line.removeprefix("--").partition("=")[::2]
+        line.removeprefix("# ").removeprefix("--").partition("=")[::2]
         for line in flag_file.read_text(encoding="utf-8").splitlines()
-        if line.startswith("--")
+        if line.startswith(("--", "# --"))
     )
     given = {name: str(value) for name, value in flags.items()}
     different = [
@@ -118,7 +122,10 @@ def begin(output_dir, flags, workers, data=""):
 
 def write_flags(output_dir, flags, data=""):
     """Writes flags.txt, with a fingerprint of the data if there is one."""
-    lines = [f"--{name}={value}" for name, value in flags.items()]
+    lines = [
+        f"{'# ' if name in IN_MEMORY else ''}--{name}={value}"
+        for name, value in flags.items()
+    ]
     lines += [_DATA + data] if data else []
     write_text(output_dir / "flags.txt", "\n".join(lines) + "\n")
 

@@ -353,16 +353,19 @@ class TestModel:
             bert_tf.Model(home / "model", **asked)
 
     def test_a_string_is_not_a_list(self, model):
-        with pytest.raises(TypeError, match=r"must be a list; received 'good'"):
+        with pytest.raises(
+            TypeError, match=r"must be a list .*; received 'good' \(str"
+        ):
             model.predict("good")
 
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            (None, "texts, line 1: 'text' must be a string; received 'null'"),
+            (None, "data, row 0: the text is missing (None or NaN)"),
+            ({"text": 3}, "data, row 0: the text must be a string; received int"),
             (
-                {"txt": "good"},
-                "texts, line 1: which column is the text? There are 'txt'",
+                {"label": "good"},
+                "data: which column is the text? There are 'label'",
             ),
         ],
     )

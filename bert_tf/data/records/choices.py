@@ -12,11 +12,14 @@ import pathlib
 from bert_tf.data.records import files, parsing
 from bert_tf.data.records.delimiters import read_delimiter
 from bert_tf.data.records.faults import Fault, Faults
+from bert_tf.data.records.memory import Rows
 from bert_tf.data.records.objects import (
     find_field,
     quote_json,
+    read_id,
     refuse_half_characters,
 )
+from bert_tf.data.records.sheets import as_text
 from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote_all
 
@@ -34,6 +37,7 @@ def read_choices(
     encoding=None,
     bad_rows="error",
     columns=None,
+    id_column=None,
     **named,
 ):
     """Reads a file of questions, their choices and, with labels, the right choice.
@@ -45,6 +49,7 @@ def read_choices(
         with_labels: False for prediction: labels are not read.
         delimiter, encoding, bad_rows: as in `read_table`.
         columns: ignored, because the files have a fixed form.
+        id_column: as in `read_table`.
         named: columns named by the user, as in `read_table`; any of them is an error.
 
     Returns:
@@ -56,6 +61,10 @@ def read_choices(
         ValueError: anything else is wrong; the message names the file and the line.
     """
     parsing.refuse_columns(path, named)
+    if isinstance(path, Rows):
+        faults = Faults(path.source, "row", bad_rows, may_skip=with_labels)
+        objects, lines = path.objects(), path.places
+        return _read_objects(path.form, objects, lines, with_labels, id_column, faults)
     text, suffix = files.read_text(path, encoding), pathlib.Path(path).suffix.lower()
     mark, faults = read_delimiter(delimiter), Faults(path, bad_rows=bad_rows)
     first = next(filter(str.strip, files.split_lines(text)))
@@ -65,23 +74,33 @@ def read_choices(
     else:
         mark = mark or ("\t" if suffix == ".tsv" or "\t" in first else ",")
         form, objects, lines = _read_rows(path, text, mark, faults)
-
-    def read(where, fields):
-        return _record(where, fields, with_labels)
-
-    records, lines = faults.read(read, objects, lines)
-    if with_labels and records:
-        records, lines = _drop_unanswered(path, records, lines)
-    return _complete(Table(str(path), records, lines, {}, form), faults)
+    return _read_objects(form, objects, lines, with_labels, id_column, faults)
 
 
-def read_choice_lines(lines, *, columns=None, source="standard input"):
+def read_choice_lines(lines, *, columns=None, id_column=None, source="standard input"):
     """Reads questions to predict: lines of JSON objects with `question` and `choices`."""
     form = '{"question": "...", "choices": ["...", "..."]}'
     objects = parsing.parse_object_lines(lines, source, form)
-    records = [_record(where, fields, False) for where, fields in objects]
+    records = [
+        _record(where, fields, False) | read_id(where, fields, id_column)
+        for where, fields in objects
+    ]
     numbers = list(range(1, len(records) + 1))
     return _complete(Table(source, records, numbers, {}, "JSON lines"), Faults(source))
+
+
+def _read_objects(form, objects, lines, with_labels, id_column, faults):
+    """Returns the Table of dicts, which stand on `lines`."""
+    path = faults.path
+
+    def read(where, fields):
+        return _record(where, fields, with_labels) | read_id(where, fields, id_column)
+
+    records, lines = faults.read(read, objects, lines)
+    if with_labels and records:
+        records, lines = _drop_unanswered(path, records, lines, faults.unit)
+    table = Table(str(path), records, lines, {}, form, faults.unit)
+    return _complete(table, faults)
 
 
 def _read_rows(path, text, mark, faults):
@@ -150,7 +169,7 @@ def _record(where, fields, with_labels):
     if name is None:
         problem = f"which choice is right? The object has {quote_all(fields)}"
         raise Fault(where, problem, _FORM)
-    label = _find_answer(str(fields[name]).strip(), names, name, record["choices"])
+    label = _find_answer(as_text(fields[name]).strip(), names, name, record["choices"])
     return record | {"label": label}
 
 
@@ -169,7 +188,7 @@ def _find_answer(answer, names, field, choices):
     return number if 0 <= number < len(choices) else None
 
 
-def _drop_unanswered(path, records, lines):
+def _drop_unanswered(path, records, lines, unit):
     """Returns the records that have a label, and their lines; logs the others."""
     kept = [n for n, record in enumerate(records) if record["label"] is not None]
     dropped = [line for line, record in zip(lines, records) if record["label"] is None]
@@ -181,9 +200,10 @@ def _drop_unanswered(path, records, lines):
     if dropped:
         _log.warning(
             "%s: left out %s whose answer is none of the choices, or whose choices are all "
-            "equal; the first is line %d.",
+            "equal; the first is %s %s.",
             path,
             count(len(dropped), "question"),
+            unit,
             dropped[0],
         )
     return [records[n] for n in kept], [lines[n] for n in kept]

@@ -13,6 +13,7 @@ from bert_tf.data.records.faults import BAD_ROWS
 from bert_tf.ground import count, did_you_mean, one_of, quote_all
 
 ROLES = ("text", "text_pair", "label")
+ID = "id"  # Of a column that only the user can name.
 
 # Well-known column names, compared without case.
 PAIRS = (
@@ -79,6 +80,7 @@ def make_request(
     text_column=None,
     text_pair_column=None,
     label_column=None,
+    id_column=None,
     with_labels=True,
     many_labels=False,
     label_separator=None,
@@ -99,7 +101,8 @@ def make_request(
 
     return Request(
         roles,
-        known(dict(zip(ROLES, (text_column, text_pair_column, label_column)))),
+        known(dict(zip(ROLES, (text_column, text_pair_column, label_column))))
+        | ({} if id_column in (None, "") else {ID: id_column}),
         known(columns),
         with_labels,
         many_labels,
@@ -167,7 +170,7 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     if only_texts and not request.named and len(chosen) < len(needed):
         chosen = dict(zip(needed, names))
     _refuse_doubt(where, cells, chosen, needed, header)
-    return {role: chosen[role] for role in ROLES if role in chosen}
+    return {role: chosen[role] for role in (ID, *ROLES) if role in chosen}
 
 
 def map_columns(function, columns):

@@ -33,11 +33,13 @@ class Faults:
         unit: what the numbers of rows count, such as "line".
         bad_rows: "error" to raise an error that lists the bad rows, "skip" to leave them
             out and log how many there are.
+        may_skip: False if "skip" is no choice, so that no message proposes it.
     """
 
-    def __init__(self, path, unit="line", bad_rows="error"):
+    def __init__(self, path, unit="line", bad_rows="error", may_skip=True):
         one_of("bad_rows", bad_rows, BAD_ROWS)
         self.path, self.unit, self.skips = path, unit, bad_rows == "skip"
+        self._may_skip = may_skip
         self._rows = {}  # {number: (problem, advice)}.
 
     def __contains__(self, number):
@@ -104,7 +106,7 @@ class Faults:
             ((number, (problem, advice)),) = self._rows.items()
             raise Fault(self.where(number), problem, advice)
         advice = next((advice for _, advice in self._rows.values() if advice), "")
-        if not self.skips:
+        if self._may_skip and not self.skips:
             advice = f"{advice} bad_rows=skip leaves such rows out."
         raise ValueError(f"{self._describe('found')}. {advice}".replace(".. ", ". "))
 

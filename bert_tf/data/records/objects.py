@@ -3,7 +3,7 @@
 import functools
 import json
 
-from bert_tf.data.records.columns import choose_columns, map_columns
+from bert_tf.data.records.columns import ID, choose_columns, map_columns
 from bert_tf.data.records.faults import Fault
 from bert_tf.ground import quote, quote_all
 
@@ -36,6 +36,8 @@ def read_object(where, fields, chosen, many_labels=False):
             problem = f"there is no {name!r} for the {role}; the object has "
             raise Fault(where, problem + quote_all(fields), "Add it.")
         field = fields[name]
+        if role == ID:
+            return field
         if many_labels and role == "label" and isinstance(field, list):
             return [string(role, name, item) for item in field]
         return string(role, name, field)
@@ -56,6 +58,16 @@ def read_object(where, fields, chosen, many_labels=False):
         role: map_columns(functools.partial(value, role), names)
         for role, names in chosen.items()
     }
+
+
+def read_id(where, fields, name):
+    """Returns {"id": value} of the field `name`, {} if `name` is None or empty."""
+    if not name:
+        return {}
+    if name not in fields:
+        problem = f"there is no {name!r} for the id; the object has {quote_all(fields)}"
+        raise Fault(where, problem, "Add it, or give another id_column.")
+    return {ID: fields[name]}
 
 
 def name_columns(positions, names):

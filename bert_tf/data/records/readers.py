@@ -11,7 +11,6 @@ import pathlib
 
 from bert_tf.data.records import files, layouts, parsing, sheets
 from bert_tf.data.records.columns import (
-    ROLES,
     choose_columns,
     flatten,
     has_header,
@@ -19,10 +18,10 @@ from bert_tf.data.records.columns import (
 )
 from bert_tf.data.records.delimiters import read_delimiter
 from bert_tf.data.records.faults import Fault, Faults
+from bert_tf.data.records.lines import read_texts
+from bert_tf.data.records.memory import Rows, read_cells
 from bert_tf.data.records.objects import (
-    choose_fields,
     name_columns,
-    read_object,
     read_objects,
     refuse_half_characters,
 )
@@ -43,7 +42,7 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
     `bert_tf.data.records.layouts`).
 
     Args:
-        path: the file.
+        path: the file; or `memory.Rows`, for which the next three do not matter.
         delimiter: character between cells: "comma", "semicolon", "tab", "pipe" or one
             character. None detects it (see `bert_tf.data.records.delimiters`), and is an
             error if there is doubt.
@@ -54,6 +53,7 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
                 must have, or its position from 0 (not in JSON lines). None detects the
                 column by its name (see `bert_tf.data.records.columns`), and is an error
                 if there is doubt.
+            id_column: column whose values become `id` of the records; None for none.
             with_labels: False for prediction: labels are not read, and texts may be
                 empty. In a file without a header, one column is the text, two are the
                 text and its pair.
@@ -75,6 +75,8 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
         ValueError: anything else is wrong with the file.
     """
     request = make_request(**options)
+    if isinstance(path, Rows):
+        return _read_memory(path, request)
     delimiter = read_delimiter(delimiter)
     suffix = pathlib.Path(path).suffix.lower()
     if suffix in sheets.READERS:
@@ -129,62 +131,18 @@ def read_rows(names, rows, *, source, form="table", lines=None, unit="row", **op
     return _read_rows(source, names, rows, lines, request, form=form, unit=unit)
 
 
-def read_texts(lines, *, columns=None, source="standard input"):
-    """Reads texts to predict, one a line.
-
-    A line that is a JSON object is read by its fields. Any other line is a text or, if
-    the training file had pairs, a text, a TAB and its pair. An empty line is an empty
-    text, so that there is one prediction for each line.
-
-    Args:
-        lines: strings, UTF-8 bytes as from `sys.stdin.buffer`, or dicts of fields.
-        columns: `Table.columns` of the training file.
-        source: name of the lines in error messages.
-
-    Returns:
-        A Table without labels.
-
-    Raises:
-        ValueError: there are no lines; a line is not UTF-8, has a pair without a TAB or
-            lacks a field; or only some lines are pairs.
-    """
-    request = make_request(with_labels=False, columns=columns)
-    records = []
-    for number, line in enumerate(lines, 1):
-        where = f"{source}, line {number}"
-        if isinstance(line, bytes):
-            line = files.decode(line, source, number)
-        fields = parsing.object_or_none(line)
-        if fields or isinstance(line, dict):
-            chosen = choose_fields(where, fields, request)
-            records.append(read_object(where, fields, chosen))
-            continue
-        line = line.removesuffix("\n").removesuffix("\r")
-        parts = line.split("\t") if request.pairs else [line]
-        if len(parts) != (2 if request.pairs else 1):
-            raise ValueError(
-                f"{where}: the model reads pairs; received "
-                f"{count(len(parts) - 1, 'TAB')} in {quote(line)}. Write a text, one TAB "
-                "and the other text."
-            )
-        refuse_half_characters(where, line)
-        records.append(dict(zip(ROLES, parts)))
-    if not records:
-        raise ValueError(f"{source}: nothing to read. Give at least one line of text.")
-    for number, record in enumerate(records, 1):
-        if record.keys() != records[0].keys():
-            raise ValueError(
-                f"{source}, line {number}: {' and '.join(record)}, where line 1 has "
-                f"{' and '.join(records[0])}. Give every line the same fields."
-            )
-    chosen = {role: role for role in records[0]}
-    numbers = list(range(1, len(records) + 1))
-    description = f"{source}: {count(len(records), 'line')}"
-    return Table(source, records, numbers, chosen, description)
-
-
 def _read_rows(
-    path, names, rows, lines, request, *, form, unit="line", mark=None, faults=None
+    path,
+    names,
+    rows,
+    lines,
+    request,
+    *,
+    form,
+    unit="line",
+    mark=None,
+    faults=None,
+    check=None,
 ):
     """Returns the Table of rows of cells.
 
@@ -193,6 +151,8 @@ def _read_rows(
         mark: character between the cells of a text file; "" for plain lines; None for
             other tables.
         faults: `Faults`; None for rows of which none is bad yet.
+        check: function(request, place, record) → record, for cells of any type; None
+            for strings.
     """
     if faults is None:
         faults = Faults(path, unit, request.bad_rows)
@@ -203,7 +163,8 @@ def _read_rows(
     if names is not None:
         rows, lines = [list(names), *rows], [0, *lines]
     first = rows[0]
-    form += ", header" if header else ", no header"
+    if check is None:
+        form += ", header" if header else ", no header"
     data_set = layouts.name_header(first) if header and mark == "\t" else None
     if data_set:
         form = f"{data_set}'s layout: {form}"
@@ -225,9 +186,28 @@ def _read_rows(
     records = _read_cells(rows, positions)
     if mark is None:
         records, lines = faults.read(
-            functools.partial(_check_cells, request), records, lines
+            functools.partial(check or _check_cells, request), records, lines
         )
     return _complete(path, form, chosen, records, lines, request, faults)
+
+
+def _read_memory(rows, request):
+    """Returns the Table of `Rows`."""
+    if not rows.cells:
+        raise ValueError(f"{rows.source}: no rows. Give at least one.")
+    names, request = rows.fit(request)
+    # Predictions are as many as the rows.
+    may_skip = request.with_labels
+    return _read_rows(
+        rows.source,
+        names,
+        rows.cells,
+        rows.places,
+        request,
+        form=rows.form,
+        faults=Faults(rows.source, "row", request.bad_rows, may_skip),
+        check=read_cells,
+    )
 
 
 def _read_layout(path, request, layout, rows, lines, faults, decoded):

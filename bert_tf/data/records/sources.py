@@ -9,7 +9,7 @@ from bert_tf.data.records.tfds import read_tfds
 from bert_tf.ground import count
 
 
-def read_tables(source, *, read=read_table, **options):
+def read_tables(source, train=None, evaluation=None, *, read=read_table, **options):
     """Returns the training table, and the evaluation table or None.
 
     The columns and the label separator detected in the training data also apply to the
@@ -19,6 +19,7 @@ def read_tables(source, *, read=read_table, **options):
         source: has `train_file` and `eval_file`, or `tfds`, `tfds_data_dir`,
             `tfds_train_split` and `tfds_eval_split`, where "" means none; and
             `eval_fraction`, the fraction of the training data to hold out, or 0.
+        train, evaluation: `memory.Rows` in place of these files, or None.
         read: function that reads a file, with the arguments of `read_table`.
         options: as in `read_table`.
     """
@@ -34,7 +35,8 @@ def read_tables(source, *, read=read_table, **options):
         read = functools.partial(read_tfds, source.tfds, data_dir=data_dir)
         train_path, eval_path = source.tfds_train_split, source.tfds_eval_split
     else:
-        train_path, eval_path = source.train_file, source.eval_file
+        train_path = source.train_file if train is None else train
+        eval_path = source.eval_file if evaluation is None else evaluation
     train = read(train_path, **options)
     if source.eval_fraction:
         return hold_out(train, source.eval_fraction)

@@ -13,7 +13,12 @@ import pathlib
 
 from bert_tf.data.records import files, parsing
 from bert_tf.data.records.faults import Fault, Faults
-from bert_tf.data.records.objects import quote_json, refuse_half_characters
+from bert_tf.data.records.memory import Rows
+from bert_tf.data.records.objects import (
+    quote_json,
+    read_id,
+    refuse_half_characters,
+)
 from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote, quote_all
 
@@ -25,7 +30,14 @@ _FORM = (
 
 
 def read_questions(
-    path, *, with_labels=True, encoding=None, bad_rows="error", columns=None, **named
+    path,
+    *,
+    with_labels=True,
+    encoding=None,
+    bad_rows="error",
+    columns=None,
+    id_column=None,
+    **named,
 ):
     """Reads a file of questions, their contexts and, with labels, the answers.
 
@@ -34,6 +46,8 @@ def read_questions(
         with_labels: False for prediction: answers are not read.
         encoding, bad_rows: as in `read_table`.
         columns: ignored, because the files have a fixed form.
+        id_column: field of the questions with their `id`; None takes "id" if there is
+            such a field, or else counts.
         named: columns named by the user, as in `read_table`; any of them is an error.
 
     Returns:
@@ -45,6 +59,12 @@ def read_questions(
         ValueError: anything else is wrong; the message names the file and the place.
     """
     parsing.refuse_columns(path, named)
+    if isinstance(path, Rows):
+        faults = Faults(path.source, "row", bad_rows, may_skip=with_labels)
+        questions, places = path.objects(), path.places
+        return _read_objects(
+            path.form, questions, places, with_labels, False, id_column, faults
+        )
     text = files.read_text(path, encoding)
     whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
     squad = _parse_whole(path, text) if whole else None
@@ -58,25 +78,35 @@ def read_questions(
         questions, places = parsing.parse_objects(text, faults, numbers=True)
     if not questions:
         raise ValueError(f"{path}: no questions. {_FORM}")
+    return _read_objects(
+        form, questions, places, with_labels, nested, id_column, faults
+    )
+
+
+def _read_objects(form, questions, places, with_labels, nested, id_column, faults):
+    """Returns the Table of questions, which stand on `places`."""
 
     def read(where, numbered):
         number, question = numbered
-        return _record(where, question, str(number), with_labels, nested)
+        record = _record(where, question, str(number), with_labels, nested)
+        return record | read_id(where, question, id_column)
 
     records, places = faults.read(read, enumerate(questions), places)
     skipped = faults.settle(len(records))
-    table = Table(str(path), records, places, {}, form, unit, skipped)
+    table = Table(str(faults.path), records, places, {}, form, faults.unit, skipped)
     if with_labels:
         _log_moved(table, [_locate(record) for record in records])
     return _describe(table, with_labels)
 
 
-def read_question_lines(lines, *, columns=None, source="standard input"):
+def read_question_lines(
+    lines, *, columns=None, id_column=None, source="standard input"
+):
     """Reads questions to predict: lines of JSON objects with `question` and `context`."""
     form = '{"question": "...", "context": "..."}'
     objects = parsing.parse_object_lines(lines, source, form)
     records = [
-        _record(where, fields, str(number), False)
+        _record(where, fields, str(number), False) | read_id(where, fields, id_column)
         for number, (where, fields) in enumerate(objects)
     ]
     description = f"{source}: {count(len(records), 'question')}"

@@ -6,12 +6,15 @@ labels, `tags`, one string for each word: O, or B-, I-, E- or S- and an entity t
 
 import collections
 import dataclasses
+import functools
 import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
 from bert_tf.data.records.faults import Fault, Faults
 from bert_tf.data.records.labels import strip_label
+from bert_tf.data.records.memory import Rows
+from bert_tf.data.records.objects import read_id
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.records.tables import Table
 from bert_tf.data.records.tagged_objects import (
@@ -29,7 +32,14 @@ _DOCUMENT = "-DOCSTART-"
 
 
 def read_tagged(
-    path, *, with_labels=True, encoding=None, bad_rows="error", columns=None, **named
+    path,
+    *,
+    with_labels=True,
+    encoding=None,
+    bad_rows="error",
+    columns=None,
+    id_column=None,
+    **named,
 ):
     """Reads a file of words and their tags: CoNLL's columns or JSON lines.
 
@@ -43,6 +53,7 @@ def read_tagged(
         with_labels: False for prediction: tags are not read, and files of plain texts
             are read by `read_table`.
         encoding, bad_rows: as in `read_table`.
+        id_column: as in `read_table`; CoNLL's form has none.
         columns, named: arguments of `read_table` for plain texts. In other files, a
             column named by the user is an error.
 
@@ -53,28 +64,43 @@ def read_tagged(
         FileNotFoundError: there is no such file.
         ValueError: anything else is wrong; the message names the file and the line.
     """
+    if isinstance(path, Rows):
+        first = path.objects()[0]
+        read = _read_rows if with_labels or has_words(first) else None
+        source, text, unit = path.source, path, "row"
+    else:
+        read, text = _find_reader(path, with_labels, encoding)
+        source, unit = path, "line"
+    if read is None:
+        named |= {"columns": columns, "encoding": encoding, "bad_rows": bad_rows}
+        named["id_column"] = id_column
+        return _add_words(read_table(path, with_labels=False, **named))
+    if read is _read_conll:
+        named["id_column"] = id_column
+    parsing.refuse_columns(source, named)
+    faults = Faults(source, unit, bad_rows, may_skip=with_labels or unit == "line")
+    form, records, lines = read(text, with_labels, faults, id_column)
+    skipped = faults.settle(len(records))
+    table = Table(str(source), records, lines, {}, form, unit, skipped)
+    return _describe(table, with_labels)
+
+
+def _find_reader(path, with_labels, encoding):
+    """Returns the function that reads a file, None for plain texts, and its text."""
     suffix = pathlib.Path(path).suffix.lower()
-    read = None
     if with_labels or suffix not in files.BINARY:
         text = files.read_text(path, encoding)
         first = next(filter(str.strip, files.split_lines(text)))
         fields = parsing.object_or_none(first)
         if suffix in (".jsonl", ".json") or fields:
-            read = _read_objects if with_labels or has_words(fields or {}) else None
-        else:
-            read = _read_conll if with_labels or _is_conll(text) else None
-    if read is None:
-        named |= {"columns": columns, "encoding": encoding, "bad_rows": bad_rows}
-        return _add_words(read_table(path, with_labels=False, **named))
-    parsing.refuse_columns(path, named)
-    faults = Faults(path, bad_rows=bad_rows)
-    form, records, lines = read(text, with_labels, faults)
-    skipped = faults.settle(len(records))
-    table = Table(str(path), records, lines, {}, form, skipped=skipped)
-    return _describe(table, with_labels)
+            if with_labels or has_words(fields or {}):
+                return _read_objects, text
+        elif with_labels or _is_conll(text):
+            return _read_conll, text
+    return None, None
 
 
-def read_tagged_lines(lines, *, columns=None, source="standard input"):
+def read_tagged_lines(lines, *, columns=None, id_column=None, source="standard input"):
     """Reads texts to predict as `read_texts` does, or lines of {"tokens": [...]}."""
     lines = [
         files.decode(line, source, number) if isinstance(line, bytes) else line
@@ -82,12 +108,11 @@ def read_tagged_lines(lines, *, columns=None, source="standard input"):
     ]
     first = parsing.object_or_none(lines[0]) if lines else None
     if not has_words(first or {}):
-        return _add_words(read_texts(lines, columns=columns, source=source))
+        options = {"columns": columns, "id_column": id_column, "source": source}
+        return _add_words(read_texts(lines, **options))
     records = [
-        read_words(
-            f"{source}, line {number}", parsing.object_or_none(line) or {}, False
-        )
-        for number, line in enumerate(lines, 1)
+        _read_object(False, id_column, f"{source}, line {number}", fields or {})
+        for number, fields in enumerate(map(parsing.object_or_none, lines), 1)
     ]
     description = f"{source}: {count(len(records), 'line')}"
     return Table(source, records, list(range(1, len(records) + 1)), {}, description)
@@ -107,7 +132,7 @@ def _is_conll(text):
     return all(len(row) > 1 and is_tag(row[-1]) for row in rows)
 
 
-def _read_conll(text, with_labels, faults):
+def _read_conll(text, with_labels, faults, id_column):
     """Returns (description of the form, records, lines) of sentences in columns."""
     records, lines = [], []
     words, tags, begin, width, bad = [], [], 0, 0, False
@@ -159,13 +184,21 @@ def _check_row(where, line, cells, width, with_labels):
         )
 
 
-def _read_objects(text, with_labels, faults):
+def _read_rows(rows, with_labels, faults, id_column):
+    """Returns (description of the form, records, places) of `Rows`."""
+    read = functools.partial(_read_object, with_labels, id_column)
+    return rows.form, *faults.read(read, rows.objects(), rows.places)
+
+
+def _read_object(with_labels, id_column, where, fields):
+    """Returns the record of one object."""
+    return read_words(where, fields, with_labels) | read_id(where, fields, id_column)
+
+
+def _read_objects(text, with_labels, faults, id_column):
     """Returns (description of the form, records, lines) of JSON lines."""
     objects, lines = parsing.parse_objects(text, faults)
-
-    def read(where, fields):
-        return read_words(where, fields, with_labels)
-
+    read = functools.partial(_read_object, with_labels, id_column)
     records, lines = faults.read(read, objects, lines)
     form = "JSON lines of words" if has_words(objects[0]) else "JSON lines of texts"
     return form, records, lines
