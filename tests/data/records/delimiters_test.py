@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bert_tf.data.records.delimiters import (
@@ -144,6 +144,8 @@ labels = cells.map(strip_label).filter(lambda label: label and not has_line_end(
 def test_any_table_is_read_exactly_or_refused(
     rows, delimiter, quoting, end, encoding, header, suffix, named
 ):
+    # Without a header and in doubt, the name of a TSV decides.
+    assume(header or suffix != ".tsv" or delimiter == "\t" or named)
     options = {"quoting": quoting, "lineterminator": end}
     content = table_of([*([header] if header else []), *rows], delimiter, **options)
     columns = {"encoding": encoding} if not encoding.startswith("utf-8") else {}
