@@ -32,6 +32,7 @@ setuptools.setup(
         "tensorflow-datasets",
         "importlib_resources",  # tensorflow-datasets imports it, but does not say so.
         "absl-py",
+        "charset-normalizer",  # Names the likely encoding of a file that is not UTF-8.
         "matplotlib",
         "numpy",
         "packaging",
@@ -45,11 +46,13 @@ setuptools.setup(
         "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
         "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
-        "parquet": ["pyarrow"],  # Files of Parquet.
+        "parquet": ["pyarrow"],  # Reads and writes .parquet.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
+        "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
         "test": [
-            *("hypothesis", "pandas", "pytest", "pytest-xdist", "seqeval"),
+            *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
+            *("openpyxl", "pandas", "pyarrow"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
         ],

@@ -89,36 +89,43 @@ class Model:
     def _compute(self, rows, training):
         return self.task.named(self.keras_model(rows, training=training))
 
-    def evaluate(self, eval_data, **columns):
+    def evaluate(self, eval_data, **options):
         """Returns {"eval_…": value} on labelled records.
 
         Args:
             eval_data: path of a file; or records in memory, as `finetune` takes them.
-            columns: as in `read_table`.
+            options: as in `read_table`.
         """
-        data, outputs = self.outputs(eval_data, **columns)
+        table = self._read_labelled(eval_data, options)
+        data, outputs = self.outputs_of(table)
         scores = self.task.score(data, outputs)
+        if table.skipped:
+            scores["skipped_rows"] = table.skipped
         return {f"eval_{name}": value for name, value in scores.items()}
 
-    def outputs(self, eval_data, **columns):
+    def outputs(self, eval_data, **options):
         """Returns labelled columns and the model's outputs, as `Task.score` takes them.
 
         Raises:
             ValueError: the task has no labels; or what is wrong with the data.
             TypeError: the data are no records.
         """
+        return self.outputs_of(self._read_labelled(eval_data, options))
+
+    def _read_labelled(self, eval_data, options):
+        """Returns the `Table` of labelled records."""
         if not self.task.scored:
             raise ValueError(
                 f"the model's task is {self.task.name}, which has no labels to score "
                 "predictions with. Fine-tune the model first; masked tokens are scored "
                 "by pretrain.py with eval_data_dir."
             )
-        options = self.task.read_options(self.folder.settings)
+        options = options | self.task.read_options(self.folder.settings)
         if not isinstance(eval_data, str | os.PathLike):
             eval_data = take_rows(eval_data, "eval_data")
-        table = self.task.read(eval_data, columns=self.columns, **columns, **options)
+        table = self.task.read(eval_data, columns=self.columns, **options)
         _log.info("%s", table.description)
-        return self.outputs_of(table)
+        return table
 
     def outputs_of(self, table):
         """Returns the columns of a `Table` and the model's outputs for its records."""

@@ -50,8 +50,8 @@ class Request:
         roles: tuple of the roles (`text`, `text_pair`, `label`) that may be read.
         named: {role: column that the user names}.
         remembered: {role: column of the training file}.
-        with_labels, many_labels, label_separator: as in `readers.read_table`.
-        bad_rows: "error" or "skip", see `faults.Faults`.
+        with_labels, many_labels, label_separator, number_labels, bad_rows: as in
+            `readers.read_table`.
     """
 
     roles: tuple
@@ -60,6 +60,7 @@ class Request:
     with_labels: bool = True
     many_labels: bool = False
     label_separator: str | None = None
+    number_labels: bool = False
     bad_rows: str = "error"
 
     @property
@@ -84,6 +85,7 @@ def make_request(
     with_labels=True,
     many_labels=False,
     label_separator=None,
+    number_labels=False,
     columns=None,
     bad_rows="error",
 ):
@@ -107,6 +109,7 @@ def make_request(
         with_labels,
         many_labels,
         label_separator or columns.get("label_separator"),
+        number_labels,
         bad_rows,
     )
 
@@ -154,7 +157,8 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     if len(names) < len(needed) and not header:
         raise ValueError(
             f"{where}: {count(len(cells), 'column')} ({quote_all(cells)}) cannot hold "
-            f"{' and '.join(needed)}. Separate them by TAB, or write JSON lines."
+            f"{' and '.join(needed)}. If another character separates them, give "
+            "delimiter."
         )
     for role, columns in request.remembered.items():
         for candidate in (columns, role):

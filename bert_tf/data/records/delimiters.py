@@ -19,6 +19,8 @@ _SAMPLE = 200  # Lines; enough to tell a delimiter from a comma in a sentence.
 _MOSTLY = 0.9  # Fraction of rows of the same width; the others are torn.
 _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^"\t\n]*))(\t|\r?\n|\r?\Z)')
 
+_NEEDY = re.compile(r'""|\r(?!\n)')  # What no plain cell between quotes has.
+
 
 def read_delimiter(value):
     """Returns the character that a setting names, or None for an empty setting.
@@ -143,9 +145,8 @@ def has_quoted_cells(path, text):
     cells = list(_CELL.finditer(text, 0, len(text)))
     quoted = [cell[1] for cell in cells if cell[1] is not None]
     ends = next(n for n, cell in enumerate(cells, 1) if cell[3] != "\t")
-    if any('""' in cell for cell in quoted) or all(
-        cell[1] is not None for cell in cells[:ends]
-    ):
+    header = all(cell[1] is not None for cell in cells[:ends])
+    if header or any(_NEEDY.search(cell) for cell in quoted):
         return True
     if any("\t" in cell or "\n" in cell for cell in quoted):
         widths = {line.count("\t") for line in text.split("\n") if line.strip()}

@@ -105,10 +105,12 @@ class Faults:
         if len(self) == 1:
             ((number, (problem, advice)),) = self._rows.items()
             raise Fault(self.where(number), problem, advice)
-        advice = next((advice for _, advice in self._rows.values() if advice), "")
+        advice = [next((advice for _, advice in self._rows.values() if advice), "")]
         if self._may_skip and not self.skips:
-            advice = f"{advice} bad_rows=skip leaves such rows out."
-        raise ValueError(f"{self._describe('found')}. {advice}".replace(".. ", ". "))
+            advice.append("bad_rows=skip leaves such rows out.")
+        raise ValueError(
+            " ".join(filter(None, [f"{self._describe('found')}.", *advice]))
+        )
 
     def _describe(self, what):
         """Returns the number of bad rows, and what is wrong with the first of them."""

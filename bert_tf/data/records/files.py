@@ -24,9 +24,12 @@ _MARKS = {  # UTF-32's mark begins with that of UTF-16.
     codecs.BOM_UTF16_BE: "utf-16",
 }
 # What the bytes may be, if not UTF-8; other encodings are rare in files of our time.
-_CANDIDATES = ("cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255")
-_CANDIDATES += ("cp1256", "gb18030", "big5", "cp932", "euc_jp", "cp949", "mac_roman")
+_CANDIDATES = ("cp1252", "utf_8", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254")
+_CANDIDATES += ("cp1255", "cp1256", "gb18030", "cp932", "euc_jp", "big5", "cp949")
+_CANDIDATES += ("mac_roman",)
+_GUESSES = 3  # Most encodings to name.
 _GUESSED = 50_000  # Bytes around the first wrong one; enough to tell encodings apart.
+_FEW = 10  # Lines with wrong bytes that are no sign of another encoding.
 _ESCAPED = range(0xDC80, 0xDD00)  # What "surrogateescape" makes of wrong bytes.
 
 
@@ -66,8 +69,10 @@ def read_encoded(path, encoding=None, *, is_latin1=lambda text: False, escapes=F
         latin1 = data.decode("latin-1")
         if name == "utf-8" and encoding is None and is_latin1(latin1):
             text, name = latin1, "Latin-1"
-        elif escapes and name.startswith("utf-8"):
+        elif escapes and name == "utf-8":
             text = _decode(data, path, name, escapes=True)
+            if not _is_mostly_right(text):
+                raise
         else:
             raise
     if "\n" not in text:
@@ -122,6 +127,16 @@ def has_wrong_bytes(text):
     return not text.isascii() and any(ord(character) in _ESCAPED for character in text)
 
 
+def _is_mostly_right(text):
+    """Returns whether only a few lines have wrong bytes, so that the encoding is right."""
+    wrong = right = 0
+    for line in text.split("\n"):
+        if not line.isascii():
+            escaped = has_wrong_bytes(line)
+            wrong, right = wrong + escaped, right + (not escaped)
+    return wrong <= max(_FEW, right)
+
+
 def decode(data, source, line=1):
     """Returns the text of UTF-8 bytes, of which `line` is the number of the first line."""
     return _decode(data, source, "utf-8", line, is_stream=True)
@@ -166,12 +181,17 @@ def _advise(data, place, is_stream=False):
     for begin, advice in FOREIGN.items():
         if data.startswith(begin):
             return advice
-    guess = _guess_wide(data) or _guess(data, place)
+    if guess := _guess_wide(data):
+        guesses = {guess: ""}
+    else:
+        guesses = _guess(data, place)
     if is_stream:
-        return f"Convert it with: iconv -f {guess or 'cp1252'} -t UTF-8."
-    if guess:
-        return f"It looks like {guess}: give encoding={guess}."
-    return "Give its encoding, such as encoding=cp1252, gb18030 or utf-16."
+        return f"Convert it with: iconv -f {next(iter(guesses), 'cp1252')} -t UTF-8."
+    if not guesses:
+        return "Give its encoding, such as encoding=cp1252, gb18030 or utf-16."
+    reads = [f"{name}{text and f' ({text!r})'}" for name, text in guesses.items()]
+    first = next(iter(guesses))
+    return f"It looks like {' or '.join(reads)}: give encoding={first}."
 
 
 def _guess_wide(data):
@@ -187,21 +207,29 @@ def _guess_wide(data):
 
 
 def _guess(data, place):
-    """Returns the likely encoding of bytes that are not UTF-8, or None."""
+    """Returns {likely encoding: what a part of the text is then}, the likeliest first."""
     import charset_normalizer
 
     part = data[max(place - _GUESSED // 2, 0) :][:_GUESSED]
     # Lines without a wrong byte tell nothing, and make short texts look like English.
-    lines = [line for line in part.splitlines() if not line.isascii()]
-    wrong = b"\n".join(lines)
-    best = charset_normalizer.from_bytes(
+    wrong = b"\n".join(line for line in part.splitlines() if not line.isascii())
+    matches = charset_normalizer.from_bytes(
         wrong, cp_isolation=list(_CANDIDATES), enable_fallback=False
-    ).best()
-    if best is None:
-        return None
-    # Encodings of neighbouring languages often give the same text; the first is common.
-    same = (name for name in _CANDIDATES if wrong.decode(name, "replace") == str(best))
-    return next(same, best.encoding)
+    )
+    guesses = {}
+    for match in sorted(matches, key=_rank)[:_GUESSES]:
+        text = str(match)
+        # Encodings of neighbouring languages often agree; the first is the most common.
+        same = (name for name in _CANDIDATES if wrong.decode(name, "replace") == text)
+        begin = next(n for n, character in enumerate(text) if not character.isascii())
+        name = next(same, match.encoding).replace("utf_8", "utf-8")
+        guesses[name] = text[max(begin - 4, 0) :][:12]
+    return guesses
+
+
+def _rank(match):
+    """Returns the key that sorts guesses: the likeliest first, then the most common."""
+    return match.chaos, -match.coherence, _CANDIDATES.index(match.encoding)
 
 
 def _find_codec(encoding):

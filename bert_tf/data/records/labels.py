@@ -2,14 +2,18 @@
 
 import collections
 import logging
+import math
+import re
 import unicodedata
 
+from bert_tf.data.records.faults import Fault
 from bert_tf.ground import count, quote
 
 _log = logging.getLogger(__name__)
 
 # `str.strip` removes white space and no-break spaces. These have no width either.
 _INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060"
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _TWINS_SHOWN = 5
 _MOST_LABELS = 1000  # More different ones are numbers or texts.
 
@@ -92,3 +96,16 @@ def _string_or_none(label):
 def has_line_end(label):
     """Returns whether a label would not fit on one line of a list of labels."""
     return len(label.splitlines()) > 1
+
+
+def parse_number(where, label):
+    """Returns a label as a number; raises a Fault for others, infinity and NaN."""
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        advice = "Write a decimal point." if _DECIMAL_COMMA.fullmatch(label) else ""
+        problem = "the label must be a number, for regression; received "
+        raise Fault(where, problem + quote(label), advice)
+    return number

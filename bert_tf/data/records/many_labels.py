@@ -44,7 +44,7 @@ def split(table, separator, faults):
         table = dataclasses.replace(table, records=records, lines=lines)
         return table, "one column for each label"
     cells = [record["label"] for record in table.records]
-    strings = [cell for cell in cells if isinstance(cell, str)]
+    strings = [cell for cell in cells if cell and isinstance(cell, str)]
     if not strings:
         return _replace_labels(table, [_clean(cell) for cell in cells]), "lists"
     separator = separator or _detect_separator(table.path, strings)

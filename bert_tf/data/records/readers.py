@@ -62,6 +62,7 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
                 named as "a,b,c".
             label_separator: character between labels; None detects it (see
                 `bert_tf.data.records.many_labels`).
+            number_labels: True if labels must be numbers; they stay strings.
             columns: `Table.columns` of the training file. They are tried before
                 detection, and decide whether the texts are pairs.
             bad_rows: "error" to raise an error that lists all rows that cannot be read,

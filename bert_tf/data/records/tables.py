@@ -6,7 +6,12 @@ import itertools
 
 from bert_tf.data.records import many_labels as several
 from bert_tf.data.records.columns import flatten
-from bert_tf.data.records.labels import has_line_end, strip_all, warn_of_twins
+from bert_tf.data.records.labels import (
+    has_line_end,
+    parse_number,
+    strip_all,
+    warn_of_twins,
+)
 from bert_tf.ground import count, quote
 
 
@@ -69,13 +74,16 @@ def complete(table, request, faults, no_label=None):
         required = {
             r: c for r, c in shown.items() if r != "label" or not several_labels
         }
-        table = _without_faults(
-            table, faults, lambda: _find_empty(table, required, faults)
-        )
+        _find_empty(table, required, faults)
+        table = _without_faults(table, faults)
         if several_labels and table.records:
             table, form = several.split(table, request.label_separator, faults)
             form = f" ({form})"
-        table = _without_faults(table, faults, lambda: _find_line_ends(table, faults))
+        _find_line_ends(table, faults)
+        if request.number_labels:
+            labels = [record["label"] for record in table.records]
+            faults.read(parse_number, labels, table.lines)
+        table = _without_faults(table, faults)
     left_out = faults.settle(len(table.records))
     if left_out:
         skipped += f"; {count(left_out, 'bad row')} skipped"
@@ -87,9 +95,8 @@ def complete(table, request, faults, no_label=None):
     return dataclasses.replace(table, description=description, skipped=left_out)
 
 
-def _without_faults(table, faults, find):
-    """Calls a function that finds bad rows, and returns the Table without them."""
-    find()
+def _without_faults(table, faults):
+    """Returns a Table without the records of bad rows."""
     records, lines = faults.drop(table.records, table.lines)
     return dataclasses.replace(table, records=records, lines=lines)
 

@@ -2,7 +2,10 @@
 
 import contextlib
 import json
+import socket
 import sys
+import urllib.parse
+import urllib.request
 
 import numpy as np
 
@@ -71,6 +74,7 @@ def _prepare(name, data_dir):
         raise ValueError(f"TFDS cannot read {name!r}: {_shorten(error)}.") from None
     if not builder.data_path.exists():
         try:
+            _require_network(builder)
             # TFDS prints its progress, but standard output is for results.
             with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
@@ -82,6 +86,21 @@ def _prepare(name, data_dir):
                 f"a network (tfds build {name}) and pass its folder as tfds_data_dir."
             ) from None
     return builder
+
+
+def _require_network(builder):
+    """Raises ConnectionError if none of the servers of a data set can be found.
+
+    TFDS itself tries for minutes, and logs each try.
+    """
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos} - {None}
+    if not hosts or urllib.request.getproxies():
+        return
+    for host in hosts:
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo(host, None)
+            return
+    raise ConnectionError(f"no network: {min(hosts)} is not found")
 
 
 def _shorten(error):
