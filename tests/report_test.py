@@ -102,7 +102,7 @@ def test_table_of_classes():
         "macro_f1": 1 / 3,
         "mcc": -0.125,
     }
-    assert report.format_classes(scores).splitlines() == [
+    assert report.format_scores(scores).splitlines() == [
         "          precision  recall     F1  support",
         "no            0.500   1.000  0.667        3",
         "perhaps       0.000   0.000  0.000     1200",

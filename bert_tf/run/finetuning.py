@@ -9,10 +9,11 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.columns import columns_asked
 from bert_tf.data.records.sources import read_tables
-from bert_tf.ground import at_least, changed, require, setting
+from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.run import seeds, session
 from bert_tf.tasks import find_task
+from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
@@ -139,9 +140,7 @@ def finetune(config, training=None):
             finetune, config, training, flags=flags, metric=metric, writes=writes
         )
 
-    return session.unless_finished(
-        config.output_dir, flags, training.distribution, work
-    )
+    return session.unless_finished(config.output_dir, flags, training, work)
 
 
 def _finetune(config, training, flags, strategy):
@@ -172,6 +171,9 @@ def _finetune(config, training, flags, strategy):
             repr(record) for table in filter(None, tables) for record in table.records
         ),
     )
+    cuts = describe_cuts(task, job.train, folder.config.max_position_embeddings)
+    if cuts:
+        _log.info("%s", cuts)
     trained = session.train(job, training, output_dir, flags, strategy)
     metrics = {
         **trained.scores,
@@ -213,6 +215,6 @@ def _write(config, training, task, folder, settings, trained, metrics):
         task=task.name,
         pipeline=task.pipeline,
         record=task.card_record,
-        settings=changed(config) | changed(config.task_options) | changed(training),
+        settings=session.changed_flags(config, training),
     )
     session.finish(output_dir, metrics)

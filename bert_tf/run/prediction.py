@@ -2,13 +2,17 @@
 
 import dataclasses
 import json
+import logging
 import pathlib
 
 import numpy as np
 
+from bert_tf import report
 from bert_tf.data.records.columns import columns_asked
 from bert_tf.ground import replacing, require, setting
 from bert_tf.run.needs import ModelConfig
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -44,7 +48,10 @@ def evaluate(config):
         >>> bert_tf.evaluate(config)["eval_accuracy"]
         1.0
     """
-    return config.load_model().evaluate(config.eval_file, **columns_asked(config))
+    model = config.load_model()
+    scores = model.evaluate(config.eval_file, **columns_asked(config))
+    _log.info("%s", report.describe(scores, model.task.metric))
+    return scores
 
 
 @dataclasses.dataclass(frozen=True, init=False)

@@ -127,7 +127,7 @@ class TestFinetune:
         names = {line.removeprefix("--").partition("=")[0] for line in lines[:-1]}
         parts = (bert_tf.FinetuneConfig, Classification.Options, TrainConfig)
         fields = {field.name for part in parts for field in dataclasses.fields(part)}
-        assert names == fields - {"options"}
+        assert names == fields - {"options", "overwrite_output_dir"}
         assert re.fullmatch("# data: [0-9a-f]{64}", lines[-1])
         assert {"--learning_rate=0.02", "--text_column=review", "--bf16=False"} <= {
             *lines
