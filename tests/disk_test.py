@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from bert_tf.disk import WriteError, lives, literal, remove, writing
+from bert_tf.disk import WriteError, literal, lives, remove, writing
 
 
 def raise_in(path, error, **options):
@@ -41,9 +41,10 @@ def test_a_limit_of_the_size_of_files(tmp_path):
 
 def test_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(WriteError, match="file/out: Not a directory. Choose a folder"):
-        with writing(tmp_path / "file" / "out"):
-            (tmp_path / "file" / "out").mkdir()
+    path = tmp_path / "file" / "out"
+    says = "file/out: Not a directory. Choose a folder"
+    with pytest.raises(WriteError, match=says), writing(path):
+        path.mkdir()
 
 
 def test_other_errors_stay_what_they_are(tmp_path):

@@ -43,10 +43,14 @@ def holder(folder):
     process.communicate()
 
 
+def enter(folder):
+    with run_folder.locked(folder):
+        pytest.fail("two processes have one folder")
+
+
 def test_a_second_process_is_refused(folder, holder):
-    with pytest.raises(BlockingIOError) as caught:
-        with run_folder.locked(folder):
-            pytest.fail("two processes have one folder")
+    with pytest.raises(BlockingIOError) as caught, run_folder.locked(folder):
+        pytest.fail("two processes have one folder")
     owner = f"process {holder.pid} on {socket.gethostname()} since 20"
     assert str(caught.value).startswith(f"{folder} is in use by {owner}")
     assert json.loads((folder / run_folder.LOCK).read_text())["pid"] == holder.pid
@@ -55,8 +59,7 @@ def test_a_second_process_is_refused(folder, holder):
 def test_a_lock_without_words_is_still_a_lock(folder, holder):
     (folder / run_folder.LOCK).write_text("")
     with pytest.raises(BlockingIOError, match="in use by another process; wait"):
-        with run_folder.locked(folder):
-            pytest.fail("two processes have one folder")
+        enter(folder)
 
 
 def test_a_killed_process_leaves_no_lock(folder, holder):
@@ -73,18 +76,15 @@ def test_a_killed_process_leaves_no_lock(folder, holder):
 def test_the_same_process_is_refused_too(folder):
     with run_folder.locked(folder):
         with pytest.raises(BlockingIOError, match=f"process {os.getpid()} "):
-            with run_folder.locked(folder):
-                pytest.fail("the folder has two runs")
+            enter(folder)
         # The lock that was refused takes nothing away from the other.
-        with pytest.raises(BlockingIOError):
-            with run_folder.locked(folder):
-                pytest.fail("the folder has two runs")
+        with pytest.raises(BlockingIOError), run_folder.locked(folder):
+            pytest.fail("the folder has two runs")
 
 
 def test_an_empty_folder_goes_after_bad_input(tmp_path, folder):
-    with pytest.raises(ValueError, match="bad input"):
-        with run_folder.locked(folder):
-            raise ValueError("bad input")
+    with pytest.raises(ValueError, match="bad input"), run_folder.locked(folder):
+        raise ValueError("bad input")
     assert not list(tmp_path.iterdir())
     tmp_path.joinpath("mine").mkdir()
     with run_folder.locked(tmp_path / "mine"):
@@ -95,8 +95,7 @@ def test_an_empty_folder_goes_after_bad_input(tmp_path, folder):
 def test_a_folder_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="cannot write .*file/out: Not a directory"):
-        with run_folder.locked(tmp_path / "file" / "out"):
-            pytest.fail("a file is no folder")
+        enter(tmp_path / "file" / "out")
 
 
 def test_what_a_killed_run_left_unfinished_is_removed(folder):
@@ -149,7 +148,12 @@ def test_steps_are_those_with_numbers(folder):
     checkpoints = folder / "checkpoints"
     assert run_folder.last_step(folder) is None
     checkpoints.mkdir(parents=True)
-    for name in ("ckpt-9.json", "ckpt-10.json", "ckpt-11.index", ".ckpt-12.json.1.part"):
+    for name in (
+        "ckpt-9.json",
+        "ckpt-10.json",
+        "ckpt-11.index",
+        ".ckpt-12.json.1.part",
+    ):
         (checkpoints / name).touch()
     assert run_folder.saved_steps(checkpoints) == [9, 10]
     assert run_folder.last_step(folder) == 10
