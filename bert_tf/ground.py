@@ -1,19 +1,25 @@
 """What every part of the package stands on: settings, checks and their wording, files that
 are replaced whole, progress bars, and the rate of matrix products.
 
-Imports nothing of ours, and TensorFlow only where it is used.
+Imports nothing of ours but `disk`, and TensorFlow only where it is used.
 """
 
 import contextlib
 import dataclasses
 import difflib
+import math
+import numbers
 import os
 import pathlib
+import re
 import shutil
+import socket
 import sys
 import time
 
 import tqdm
+
+from bert_tf.disk import lives, remove, writing
 
 # Settings: fields of frozen dataclasses, which scripts turn into flags.
 
@@ -53,10 +59,60 @@ def changed(config, defaults=None):
 
 
 def require(config, *names):
-    """Checks that settings are given."""
+    """Checks that settings are given, and that paths among all of them are local ones."""
+    _check_paths(config)
     for name in names:
         if not getattr(config, name):
             raise ValueError(f"{name} is missing: pass --{name}=… with a value.")
+
+
+# TensorFlow Datasets opens addresses itself.
+_PATH = re.compile(
+    r"^(?!tfds_).*(file|files|dir)$|^(model|baseline|input|output|config)$"
+)
+# pathlib writes gs:/folder.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def _check_paths(config):
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if not _PATH.search(field.name) or not isinstance(value, (str, os.PathLike)):
+            continue
+        path = os.fspath(value)
+        if _ADDRESS.match(path):
+            raise ValueError(
+                f"{field.name} is {quote(path)}, but only files of this machine are read "
+                "and written; copy or mount it, and pass its path."
+            )
+        if any(ord(character) < 32 for character in path):
+            raise ValueError(
+                f"{field.name} is {quote(path)}, which holds a line break or a control "
+                "character; rename it."
+            )
+
+
+def check_numbers(config):
+    """Checks that settings have their types, and that numbers are finite and not huge.
+
+    Raises:
+        TypeError, ValueError: name the setting and its value.
+    """
+    kinds = {
+        int: (numbers.Integral, "a whole number"),
+        float: (numbers.Real, "a number"),
+    }
+    for field in dataclasses.fields(config):
+        name, value = field.name, getattr(config, field.name)
+        kind, noun = kinds.get(field.type, (object, ""))
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be {noun}; received {value!r:.60}.")
+        if field.type is float and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite; received {value}.")
+        if field.type is int and abs(value) >= 2**31:
+            raise ValueError(
+                f"{name} must be at most 2,147,483,647; received {quote(str(value))}."
+            )
 
 
 def at_least(config, name, least):
@@ -114,14 +170,21 @@ def did_you_mean(value, values, otherwise):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Yields a path to write a file to; it replaces `path` if no exception is raised."""
+    """Yields a path to write a file to; it replaces `path` if no exception is raised.
+
+    What a process that was killed has left of the same file is removed.
+
+    Raises:
+        OSError: the file cannot be written; see `writing`.
+    """
     path = pathlib.Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    beside = _beside(path)
+    with writing(path):
+        try:
+            yield beside
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -130,15 +193,29 @@ def replacing_folder(path):
 
     Args:
         path: must not exist, or be an empty folder.
+
+    Raises:
+        OSError: the folder cannot be written; see `writing`.
     """
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = _beside(path)
+        try:
+            yield beside
+            beside.replace(path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(path):
+    """Returns where to write a file or folder; removes those of dead processes."""
+    start = f".{path.name}.{socket.gethostname()}."
+    for part in path.parent.glob(".*.part"):
+        owner = re.fullmatch(re.escape(start) + r"(\d+)\.part", part.name)
+        if owner and not lives(int(owner[1])):
+            remove(part)
+    return path.with_name(f"{start}{os.getpid()}.part")
 
 
 def write_text(path, text):
@@ -160,6 +237,29 @@ def progress(items=None, description="", **options):
         dynamic_ncols=True,
         **{"delay": 3} | options,
     )
+
+
+def defined(value):
+    """Returns a value as JSON can hold it: numbers that are not finite become None.
+
+    Those are figures that are not defined, such as the loss of words if no word of the
+    evaluation data has a token, or a gradient norm that overflows float32.
+    """
+    if isinstance(value, dict):
+        return {name: defined(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [defined(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextlib.contextmanager
+def above(bar):
+    """Hides a bar on a terminal for a while, so that other lines do not run into it."""
+    if sys.stderr.isatty():
+        bar.clear()
+    yield
+    if sys.stderr.isatty():
+        bar.refresh()
 
 
 def reading_progress(files, description):

@@ -6,12 +6,11 @@ python scripts/finetune.py --model=minilm --train_file=train.tsv --eval_file=dev
 Prints the metrics as JSON; the model folder is --output_dir.
 """
 
-import json
-
 import flags
 
 with flags.quiet_imports():
     import bert_tf
+    from bert_tf import report
     from bert_tf.tasks import TASKS
 
 flags.define(bert_tf.FinetuneConfig)
@@ -22,7 +21,7 @@ flags.define(bert_tf.TrainConfig)
 
 def main(_):
     config = flags.parse(bert_tf.FinetuneConfig)
-    print(json.dumps(bert_tf.finetune(config, flags.parse(bert_tf.TrainConfig))))
+    print(report.as_json(bert_tf.finetune(config, flags.parse(bert_tf.TrainConfig))))
 
 
 if __name__ == "__main__":

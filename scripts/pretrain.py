@@ -7,11 +7,10 @@ python scripts/pretrain.py --demo
 Prints the metrics as JSON; the model folder is --output_dir.
 """
 
-import json
-
 import flags
 
 with flags.quiet_imports():
+    from bert_tf import report
     from bert_tf.run import demo, pretraining
     from bert_tf.tasks.pretraining import Pretraining
     from bert_tf.training.config import TrainConfig
@@ -44,7 +43,7 @@ def main(_):
     if flags.parse(demo.DemoConfig).demo:
         return show_demo(flags.FLAGS.output_dir or "pretrain_demo")
     config = flags.parse(pretraining.PretrainConfig)
-    print(json.dumps(pretraining.pretrain(config, flags.parse(TrainConfig))))
+    print(report.as_json(pretraining.pretrain(config, flags.parse(TrainConfig))))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pathlib
 import flags
 
 with flags.quiet_imports():
-    from bert_tf import FinetuneConfig, Model, TrainConfig, finetune, report
+    from bert_tf import FinetuneConfig, Model, TrainConfig, finetune
     from bert_tf.ground import setting
 
 DATA = pathlib.Path(__file__).parent / "customer_messages"
@@ -69,7 +69,6 @@ def main(_):
         ),
     )
     scores = {name.removeprefix("eval_"): value for name, value in metrics.items()}
-    print(report.format_classes(scores))
     print(f"\ntest accuracy          {scores['accuracy']:.3f}")
     print(f"TF-IDF + log. regr.    {word_count_accuracy():.3f}")
     print(f"\nsaved in {output_dir}: the model, confusion_matrix.png, loss.png\n")

@@ -40,7 +40,7 @@ def start_workers(script, flags, count=2):
 
 
 def saved_step(output_dir):
-    paths = list((output_dir / "checkpoints").glob("ckpt-*.index"))
+    paths = list((output_dir / "checkpoints").glob("ckpt-*.json"))
     return max((int(path.stem.split("-")[1]) for path in paths), default=0)
 
 

@@ -5,7 +5,6 @@ import pathlib
 import re
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
@@ -16,6 +15,7 @@ from bert_tf.models.backbone import BertBackbone
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import Options
+from bert_tf.training.run_folder import last_step
 
 # Bytes a weight: the weight, its gradient and Adam's two moments in float32.
 TRAINING_BYTES = 16
@@ -75,14 +75,13 @@ def has_head(folder):
 def check_unfinished(path):
     """Finds the training state of a run, and incomplete files."""
     findings = []
-    latest = tf.train.latest_checkpoint(str(path / "checkpoints"))
-    if latest and (path / "metrics.json").exists():
+    step = last_step(path)
+    if step is not None and (path / "metrics.json").exists():
         says = "checkpoints/ holds the training state of a finished run, which is no "
         says += "longer needed."
         fix = f"rm -r {path / 'checkpoints'}"
         findings.append(note("model/unfinished", says, fix))
-    elif latest:
-        step = latest.rpartition("-")[2]
+    elif step is not None:
         says = f"a run stopped at step {step}; its state is in {path}/checkpoints."
         flags = path / "flags.txt"
         fix = f"To continue: python scripts/finetune.py --flagfile={flags}"

@@ -1,18 +1,20 @@
-"""Reports for people: curves, confusion matrix, table of classes, model card."""
+"""Reports for people: curves, confusion matrix, table of scores, model card."""
 
 from bert_tf.report.card import write_model_card
 from bert_tf.report.pictures import (
     draw_confusion_matrix,
     draw_loss_curve,
     draw_pretraining_curves,
-    format_classes,
 )
+from bert_tf.report.scores import as_json, describe, format_scores
 
 __all__ = [
+    "as_json",
+    "describe",
     "draw_confusion_matrix",
     "draw_loss_curve",
     "draw_pretraining_curves",
-    "format_classes",
+    "format_scores",
     "write",
     "write_model_card",
     "write_pretrained",

@@ -1,4 +1,4 @@
-"""Pictures of a run: loss curves and the confusion matrix; and a table of classes."""
+"""Pictures of a run: loss curves and the confusion matrix."""
 
 import warnings
 
@@ -133,26 +133,6 @@ def draw_confusion_matrix(path, matrix, labels):
             color = "white" if fractions[row, column] > 0.5 else "black"
             axes.text(column, row, number, color=color, **style)
     _save(figure, path)
-
-
-def format_classes(scores):
-    """Returns a text table of precision, recall and F1 of each class, and their means.
-
-    Args:
-        scores: dict with `per_class`, {label: dict with `precision`, `recall`, `f1` and
-            `support`}, and `accuracy`, `macro_f1` and `mcc`.
-    """
-    width = max(len(label) for label in [*scores["per_class"], "macro F1"])
-    lines = [f"{'':{width}}  precision  recall     F1  support"]
-    for label, score in scores["per_class"].items():
-        lines.append(
-            f"{label:{width}}  {score['precision']:9.3f}  {score['recall']:6.3f}  "
-            f"{score['f1']:5.3f}  {score['support']:7d}"
-        )
-    lines.append(f"{'accuracy':{width}}  {scores['accuracy']:9.3f}")
-    lines.append(f"{'macro F1':{width}}  {scores['macro_f1']:9.3f}")
-    lines.append(f"{'MCC':{width}}  {scores['mcc']:9.3f}")
-    return "\n".join(lines)
 
 
 def _figure(width, height):

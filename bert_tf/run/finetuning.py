@@ -11,11 +11,12 @@ from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
-from bert_tf.ground import at_least, changed, count, require, setting
+from bert_tf.ground import at_least, count, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.run import seeds, session
 from bert_tf.run.needs import check_source
 from bert_tf.tasks import find_task
+from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
@@ -152,9 +153,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
             writes=writes,
         )
 
-    return session.unless_finished(
-        config.output_dir, flags, training.distribution, work
-    )
+    return session.unless_finished(config.output_dir, flags, training, work)
 
 
 def _take_data(config, train_data, eval_data):
@@ -228,6 +227,9 @@ def _finetune(config, training, flags, strategy, tables=None):
         evaluation=eval_table and task.columns(eval_table),
         fingerprint=_digest(tables),
     )
+    cuts = describe_cuts(task, job.train, folder.config.max_position_embeddings)
+    if cuts:
+        _log.info("%s", cuts)
     trained = session.train(job, training, output_dir, flags, strategy)
     metrics = {
         **trained.scores,
@@ -271,6 +273,6 @@ def _write(config, training, task, folder, settings, trained, metrics, flags):
         pipeline=task.pipeline,
         record=task.card_record,
         in_memory={name: flags[name] for name in journal.IN_MEMORY if name in flags},
-        settings=changed(config) | changed(config.task_options) | changed(training),
+        settings=session.changed_flags(config, training),
     )
     session.finish(output_dir, metrics)

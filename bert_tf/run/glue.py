@@ -1,7 +1,6 @@
 """Fine-tunes on the tasks of GLUE with the same settings (Wang et al., 2019)."""
 
 import dataclasses
-import json
 import logging
 import pathlib
 
@@ -171,8 +170,7 @@ def _scores(output_dir, task, other):
     """Returns {metric: mean over the runs of a task}."""
     folders = run_folders(str(output_dir))
     runs = [
-        json.loads(pathlib.Path(folder, "metrics.json").read_text(encoding="utf-8"))
-        for folder in folders
+        journal.read_metrics(pathlib.Path(folder, "metrics.json")) for folder in folders
     ]
     scores = {name: [_metric(run, name) for run in runs] for name in task.metrics}
     if other:

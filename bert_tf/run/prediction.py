@@ -1,10 +1,12 @@
 """Evaluates a trained model on labelled records, or predicts for others."""
 
 import dataclasses
+import logging
 import pathlib
 
 import numpy as np
 
+from bert_tf import report
 from bert_tf.data.records import tabular
 from bert_tf.data.records.options import (
     FileOptions,
@@ -15,6 +17,8 @@ from bert_tf.ground import count, replacing, require, setting
 from bert_tf.run.needs import ModelConfig, check_source
 
 _SUFFIXES = (".jsonl", *tabular.SUFFIXES, ".npz")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -56,7 +60,10 @@ def evaluate(config, *, eval_data=None):
     if eval_data is None:
         require(config, "eval_file")
         eval_data = config.eval_file
-    return config.load_model().evaluate(eval_data, **reader_arguments(config))
+    model = config.load_model()
+    scores = model.evaluate(eval_data, **reader_arguments(config))
+    _log.info("%s", report.describe(scores, model.task.metric))
+    return scores
 
 
 @dataclasses.dataclass(frozen=True, init=False)

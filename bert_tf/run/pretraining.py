@@ -7,7 +7,7 @@ from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import SIZES
 from bert_tf.data.corpus.store import Store
-from bert_tf.ground import changed, one_of, require, setting
+from bert_tf.ground import one_of, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run import session
 from bert_tf.run.health import Health
@@ -126,7 +126,7 @@ def pretrain(config, training=None):
     return session.unless_finished(
         config.output_dir,
         flags,
-        training.distribution,
+        training,
         lambda strategy: _pretrain(config, training, flags, strategy),
     )
 
@@ -180,7 +180,7 @@ def _pretrain(config, training, flags, strategy):
             metrics,
             baselines=baselines,
             start=f"`{config.model}`" if config.model else "random weights",
-            settings=changed(config) | changed(options) | changed(training, TRAINING),
+            settings=session.changed_flags(config, training, TRAINING),
         )
         session.finish(output_dir, metrics)
     return metrics

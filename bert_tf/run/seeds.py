@@ -1,12 +1,11 @@
 """Repeats a run with several seeds, which shows how much of a score is chance."""
 
 import dataclasses
-import json
 import logging
 import pathlib
 
 from bert_tf import intervals
-from bert_tf.training import journal
+from bert_tf.training import journal, run_folder
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +39,8 @@ def run(finetune, config, training, *, flags, metric, writes=True):
         )
         # After the first run, because bad input must leave nothing behind.
         if writes:
+            if training.overwrite_output_dir and not number:
+                run_folder.clear(output_dir)
             journal.write_flags(output_dir, flags)
     metrics = summarise(runs, metric)
     if writes:
@@ -73,5 +74,5 @@ def run_folders(path):
     metrics = pathlib.Path(path, "metrics.json")
     names = []
     if metrics.is_file():
-        names = json.loads(metrics.read_text(encoding="utf-8")).get("runs")
+        names = journal.read_metrics(metrics).get("runs")
     return [str(pathlib.Path(path, name)) for name in names or []] or [path]

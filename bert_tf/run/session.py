@@ -5,21 +5,22 @@ check and read (the verb) → plan → build → load → train → score → wr
 
 import dataclasses
 import logging
+import math
 import pathlib
 from collections.abc import Callable
 
 import keras
 
+from bert_tf import report
 from bert_tf.checkpoints import folder as folders
-from bert_tf.ground import matmul_rate
+from bert_tf.ground import changed, matmul_rate
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.predictor import show_progress
+from bert_tf.run.outputs import Outputs
 from bert_tf.tasks.base import Task
-from bert_tf.training import journal, loop, selection
+from bert_tf.training import divergence, journal, loop, run_folder, selection
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
-from bert_tf.training.tensorflow.evaluation import make_predictor, make_summer
 from bert_tf.training.tensorflow.workers import Workers, watched
 
 _log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ def collect_flags(config, training):
     for part in (config, config.task_options, training):
         flags |= dataclasses.asdict(part)
     del flags["options"]  # Those given; all of them are in `task_options`.
+    # A command that repeats the run, or goes on with it, must not replace it.
+    del flags["overwrite_output_dir"]
     return flags
 
 
@@ -84,31 +87,59 @@ def count_skipped(**tables):
     }
 
 
-def unless_finished(output_dir, flags, distribution, work):
+def changed_flags(config, training, defaults=None):
+    """Returns those of `collect_flags` that differ from their defaults, for a model card.
+
+    Args:
+        config, training: as in `collect_flags`.
+        defaults: {field: value} that replace those of `TrainConfig`.
+    """
+    flags = changed(config) | changed(config.task_options) | changed(training, defaults)
+    flags.pop("overwrite_output_dir", None)
+    return flags
+
+
+def unless_finished(output_dir, flags, training, work):
     """Returns what `work` returns, or the metrics of a run that has finished already.
 
     Args:
-        output_dir: folder of the run.
+        output_dir: folder of the run. No other process can run in it meanwhile.
         flags: {name: value}, all flags of the run.
-        distribution: name of a strategy, see `make_strategy`.
+        training: `TrainConfig`.
         work: function(strategy) → metrics.
 
     Raises:
         ValueError: the folder holds another run, or the strategy cannot be made.
+        BlockingIOError: another process runs in the folder.
+        WriteError: the folder cannot be written.
         ConnectionError: one of several workers is lost.
     """
     output_dir = pathlib.Path(output_dir)
-    finished = journal.finished_metrics(output_dir, flags)
+    overwrite = training.overwrite_output_dir
+
+    def find_finished():
+        finished = journal.finished_metrics(output_dir, flags, overwrite)
+        if finished is not None:
+            _log.warning(
+                "%s is finished already; choose another output_dir, or pass "
+                "--overwrite_output_dir, to train again.",
+                output_dir,
+            )
+        return finished
+
+    finished = find_finished()
     if finished is not None:
-        _log.warning(
-            "%s is finished already; choose another output_dir to train again.",
-            output_dir,
-        )
         return finished
     # Workers must meet before TensorFlow computes anything.
-    strategy = make_strategy(distribution)
+    strategy = make_strategy(training.distribution)
     with watched(output_dir):
-        return work(strategy)
+        if not Workers(strategy).chief:
+            return work(strategy)
+        with run_folder.locked(output_dir):
+            # Another process may have finished it since.
+            if (output_dir / "metrics.json").exists() and not overwrite:
+                return find_finished()
+            return work(strategy)
 
 
 def train(job, training, output_dir, flags, strategy):
@@ -138,6 +169,7 @@ def train(job, training, output_dir, flags, strategy):
     _check(job, training, plan)
     examples = task.examples(job.train)
     steps_per_epoch = task.steps_per_epoch(examples, **plan)
+    total_steps = training.total_steps(steps_per_epoch)
 
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
@@ -146,15 +178,19 @@ def train(job, training, output_dir, flags, strategy):
         model, freeze=training.freeze, adapters_only=training.lora_rank > 0
     )
     has_evaluation = job.evaluation is not None
-    evaluate = _make_evaluate(job, model, training) if has_evaluation else None
+    outputs = Outputs(job, model, training, examples)
+    evaluate = outputs.evaluate if has_evaluation else None
     matmul_share = None
     if job.operations_per_token:
         peak = matmul_rate(keras.backend.standardize_dtype(model.compute_dtype))
         per_token = job.operations_per_token / (peak * workers.count)
         matmul_share = lambda tokens_per_second: tokens_per_second * per_token
 
+    if workers.chief:
+        if training.overwrite_output_dir:
+            run_folder.clear(output_dir)
+        run_folder.check_space(output_dir, *_sizes(model, training))
     journal.begin(output_dir, flags, workers, job.fingerprint)
-    total_steps = training.total_steps(steps_per_epoch)
     lines, scores = loop.train(
         Engine(model, task, training, strategy, total_steps=total_steps),
         lambda step, share: task.training_rows(
@@ -163,12 +199,16 @@ def train(job, training, output_dir, flags, strategy):
         config=training,
         steps_per_epoch=steps_per_epoch,
         evaluate=None if training.eval_strategy == "no" else evaluate,
+        probe=outputs.probe,
         metric=task.metric,
         output_dir=output_dir,
         matmul_share=matmul_share,
     )
     if has_evaluation and not scores:
-        scores = {f"eval_{name}": value for name, value in evaluate().items()}
+        with divergence.located(lines[-1]["step"], training.learning_rate):
+            scores = {f"eval_{name}": value for name, value in evaluate().items()}
+    if scores and workers.chief:
+        _log.info("%s", report.describe(scores, task.metric))
     if training.lora_rank and workers.chief:
         # Any reader of BERT computes the adapters' outputs from the merged weights.
         model = lora.merge_adapters(model, task.build(BertBackbone(job.folder.config)))
@@ -181,6 +221,17 @@ def train(job, training, output_dir, flags, strategy):
     )
 
 
+def _sizes(model, training):
+    """Returns the bytes that all files of a run take at a time, and those of a checkpoint."""
+    trained, weights = (
+        4 * sum(math.prod(weight.shape) for weight in group)
+        for group in (model.trainable_weights, model.weights)
+    )
+    # Weights, two moments, perhaps averages; a new one is written beside the old ones.
+    checkpoint = trained * (4 if training.ema_decay else 3)
+    return checkpoint * (training.save_total_limit + 1) + trained + weights, checkpoint
+
+
 def finish(output_dir, metrics):
     """Marks a run as finished, after everything else is written."""
     journal.write_metrics(output_dir, metrics)
@@ -190,6 +241,12 @@ def finish(output_dir, metrics):
 def _check(job, training, plan):
     """Refuses settings that do not fit the task, the model or each other."""
     selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
+    width = job.folder.config.hidden_size
+    if training.lora_rank > width:
+        raise ValueError(
+            f"lora_rank must be at most {width}, the hidden size of the model; received "
+            f"{training.lora_rank}."
+        )
     if job.task.couples_examples and plan["micro_batches"] > 1:
         raise ValueError(
             "similarity_loss=negatives compares all pairs of a batch, which cannot be "
@@ -221,33 +278,3 @@ def _build(job, training):
     if training.lora_rank:
         lora.add_adapters(model, training.lora_rank, training.lora_alpha)
     return model
-
-
-def _make_evaluate(job, model, training):
-    """Returns function() → {name: value}, the scores of the model on the evaluation data."""
-    task, columns = job.task, job.evaluation
-    examples = task.examples(columns)
-    # Made once: a data set traces its functions again each time it is made.
-    rows = task.evaluation_rows(
-        examples, batch_size=training.per_device_eval_batch_size
-    )
-
-    def named(rows, training):
-        return task.named(model(rows, training=training))
-
-    if task.sums_batches:
-        add_up = make_summer(named, task.measure)
-    else:
-        predict = make_predictor(named)
-
-    def evaluate():
-        if task.sums_batches:
-            outputs = add_up(rows, show_progress)
-        else:
-            outputs = predict(rows, task.count(examples), show_progress)
-            outputs = task.collect(columns, examples, outputs)
-        scores = task.score(columns, outputs)
-        job.on_scores(scores)
-        return scores
-
-    return evaluate

@@ -3,8 +3,12 @@
 import dataclasses
 import math
 
-from bert_tf.ground import above_zero, at_least, one_of, setting
+from bert_tf.ground import above_zero, at_least, check_numbers, one_of, setting
 from bert_tf.training.selection import parse_freeze
+
+_SMALLEST = 1.2e-38
+# The update holds each micro-batch as a graph of its own.
+_MOST_MICRO_BATCHES = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,8 +130,12 @@ class TrainConfig:
         1, "Checkpoints to keep; more of them protect against a damaged one."
     )
     logging_steps: int = setting(10, "Updates between lines of metrics.jsonl.")
+    overwrite_output_dir: bool = setting(
+        False, "Replace the run that output_dir holds, finished or not."
+    )
 
     def __post_init__(self):
+        check_numbers(self)
         for name in (
             "per_device_train_batch_size",
             "per_device_eval_batch_size",
@@ -156,23 +164,32 @@ class TrainConfig:
         one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)
         for name in ("learning_rate", "lr_decay_power", "lora_alpha"):
             above_zero(self, name)
-        if not math.isfinite(self.train_minutes):
-            raise ValueError(
-                f"train_minutes must be finite; received {self.train_minutes}."
-            )
         if not (self.max_steps or self.train_minutes):
             above_zero(self, "num_train_epochs")
         if not 0 <= self.warmup_ratio <= 1:
             raise ValueError(
                 f"warmup_ratio must be in [0, 1]; received {self.warmup_ratio}."
             )
+        for name in ("adam_beta1", "adam_beta2", "ema_decay"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ValueError(f"{name} must be in [0, 1); received {value}.")
+        if not self.adam_epsilon >= _SMALLEST:
+            raise ValueError(
+                f"adam_epsilon must be > 0, and at least {_SMALLEST:g}, the smallest "
+                f"number of float32; received {self.adam_epsilon}."
+            )
+        if self.gradient_accumulation_steps > _MOST_MICRO_BATCHES:
+            raise ValueError(
+                f"gradient_accumulation_steps must be at most {_MOST_MICRO_BATCHES}; "
+                f"received {self.gradient_accumulation_steps}. Raise "
+                "per_device_train_batch_size instead."
+            )
         if not 0 < self.layerwise_lr_decay <= 1:
             raise ValueError(
                 f"layerwise_lr_decay must be in (0, 1]; received "
                 f"{self.layerwise_lr_decay}. 1 trains all layers at the same rate."
             )
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must be in [0, 1); received {self.ema_decay}.")
         parse_freeze(self.freeze)
         self._check_pairs()
 
@@ -199,8 +216,18 @@ class TrainConfig:
             )
 
     def total_steps(self, steps_per_epoch):
-        """Returns the number of updates of the run, unless `train_minutes` ends it."""
-        return self.max_steps or math.ceil(self.num_train_epochs * steps_per_epoch)
+        """Returns the number of updates of the run, unless `train_minutes` ends it.
+
+        Raises:
+            ValueError: there are more than can be counted.
+        """
+        steps = self.max_steps or self.num_train_epochs * steps_per_epoch
+        if steps >= 2**31:
+            raise ValueError(
+                f"num_train_epochs={self.num_train_epochs} makes {steps:.3g} updates; "
+                "lower it."
+            )
+        return math.ceil(steps)
 
     def warmup_steps(self, total_steps):
         """Returns the number of updates of the warm-up."""

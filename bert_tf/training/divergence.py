@@ -1,5 +1,6 @@
-"""Training that goes wrong: losses that are not finite, or that rise instead of falling."""
+"""Training that goes wrong: numbers that are not finite, losses that rise instead of falling."""
 
+import contextlib
 import math
 
 # A log line is a mean over few batches, and a single one may be high by chance.
@@ -8,13 +9,47 @@ LINES = 3
 FACTOR, RISE = 1.5, 0.1
 
 
-def check_finite(loss, step, learning_rate):
-    """Raises an ArithmeticError if the loss is infinite or NaN."""
-    if not math.isfinite(loss):
-        raise ArithmeticError(
-            f"the loss is {loss} at step {step} (learning rate {learning_rate:.2g}); "
-            "lower learning_rate, or raise warmup_ratio."
-        )
+class NotFinite(Exception):
+    """The model computes infinity or NaN; the message says where."""
+
+
+def check_loss(loss, step, learning_rate, fp16=False):
+    """Raises an ArithmeticError if the loss is infinite or NaN.
+
+    Args:
+        loss: mean over the last updates, each before its change of the weights.
+        step: number of the last update.
+        learning_rate: of this update.
+        fp16: whether the model computes in float16.
+    """
+    if math.isfinite(loss):
+        return
+    if step > 1:
+        raise ArithmeticError(explain(f"the loss is {loss}", step, learning_rate))
+    advice = " Try --bf16, or neither, since float16 ends at 65,504." if fp16 else ""
+    raise ArithmeticError(
+        f"the loss is {loss} at step 1, before the first change of a weight, so the "
+        "learning rate is not the reason: the weights of the model, or numbers in the "
+        f"data, are infinite, NaN or too large to compute with.{advice}"
+    )
+
+
+def explain(says, step, learning_rate):
+    """Returns the message of training that has diverged."""
+    return (
+        f"{says} at step {step} (learning rate {learning_rate:.2g}): training has "
+        "diverged, and the run is not finished. Lower learning_rate or raise "
+        "warmup_ratio, with another output_dir or with --overwrite_output_dir."
+    )
+
+
+@contextlib.contextmanager
+def located(step, learning_rate):
+    """Turns `NotFinite` into an ArithmeticError that names the step."""
+    try:
+        yield
+    except NotFinite as error:
+        raise ArithmeticError(explain(str(error), step, learning_rate)) from error
 
 
 def warning(lines, config, warmup_end):

@@ -26,11 +26,13 @@ class Best:
 
     def numbers(self):
         """Returns what a checkpoint must hold, so that a resumed run keeps the count."""
-        return {
-            "best_step": self.step,
-            "best_score": self.score,
-            "evaluations_without_gain": self.waited,
-        }
+        best = {"best_step": self.step, "best_score": self.score}
+        waited = {"evaluations_without_gain": self.waited}
+        return waited if self.step < 0 else best | waited
+
+    def forget(self):
+        """Forgets the best evaluation, whose weights are lost; the next one is the best."""
+        self.step, self.score, self.waited = -1, -math.inf, 0
 
     def update(self, step, score):
         """Takes an evaluation, and returns whether it is the best so far."""

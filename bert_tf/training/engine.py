@@ -49,17 +49,29 @@ class Engine(Protocol):
     def check(self, step):
         """Raises an ArithmeticError if float16 cannot represent the gradients."""
 
+    def is_finite(self):
+        """Returns whether all weights that train are finite."""
+
     def averaged(self):
         """Returns a context in which the weights are replaced with their averages, if any."""
 
     def save(self, step, numbers):
-        """Writes a checkpoint; it replaces the oldest if there are too many."""
+        """Writes a checkpoint; it replaces the oldest if there are too many.
+
+        Raises a WriteError if it cannot be written; those before it stay.
+        """
 
     def keep_best(self):
         """Writes the weights that the model holds as the best ones."""
 
+    def has_best(self):
+        """Returns whether the weights that `keep_best` wrote are whole."""
+
     def load_best(self):
-        """Loads the weights that `keep_best` wrote, on the worker that writes files."""
+        """Loads the weights that `keep_best` wrote, on the worker that writes files.
+
+        Returns whether they were whole; if not, the weights are those of the last `save`.
+        """
 
     def load_averages(self):
         """Replaces the weights with their averages, if any."""

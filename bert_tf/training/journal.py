@@ -4,14 +4,15 @@ flags.txt is there from the start, metrics.json at the very end: a folder with t
 and not the second holds a run that was interrupted.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-import pathlib
-import shutil
 import time
 
-from bert_tf.ground import write_text
+from bert_tf.disk import writing
+from bert_tf.ground import defined, write_text
+from bert_tf.training.run_folder import remove_folder
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +27,17 @@ IN_MEMORY = ("train_data", "eval_data")
 _VISIBLE_WITHIN = 90
 
 
-def finished_metrics(output_dir, flags):
+def finished_metrics(output_dir, flags, overwrite=False):
     """Returns the metrics of a finished run, None if the run is new or interrupted.
 
+    Args:
+        output_dir: `pathlib.Path`.
+        flags: {name: value}.
+        overwrite: whether the run in the folder, if any, shall be replaced.
+
     Raises:
-        ValueError: the folder belongs to a run with other flags, or to no run.
+        ValueError: the folder belongs to a run with other flags, or to no run; or a file
+            of it is damaged.
     """
     if output_dir.exists() and not output_dir.is_dir():
         raise ValueError(f"output_dir {output_dir} is a file; pass a folder.")
@@ -42,17 +49,32 @@ def finished_metrics(output_dir, flags):
                 "another output_dir."
             )
         return None
+    if overwrite:
+        _log.warning("the run in %s will be replaced.", output_dir)
+        return None
     _check_flags(flag_file, flags)
     if not metrics_file.exists():
         _log.warning("going on with the run in %s.", output_dir)
         return None
-    return json.loads(metrics_file.read_text(encoding="utf-8"))
+    return read_metrics(metrics_file)
+
+
+def read_metrics(path):
+    """Returns the dict that a metrics.json holds; a ValueError if it is damaged."""
+    with contextlib.suppress(ValueError, RecursionError):
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(metrics, dict):
+            return metrics
+    raise ValueError(
+        f"{path} is damaged: it does not hold a JSON object. Remove it to make the end of "
+        "its run again, or pass --overwrite_output_dir."
+    )
 
 
 def _check_flags(flag_file, flags):
     written = dict(
         line.removeprefix("# ").removeprefix("--").partition("=")[::2]
-        for line in flag_file.read_text(encoding="utf-8").splitlines()
+        for line in _read_flags(flag_file)
         if line.startswith(("--", "# --"))
     )
     given = {name: str(value) for name, value in flags.items()}
@@ -65,8 +87,19 @@ def _check_flags(flag_file, flags):
     if different:
         raise ValueError(
             f"{flag_file.parent} holds a run with other flags ({'; '.join(different)}); "
-            "pass the same flags, or choose another output_dir."
+            "pass the same flags, choose another output_dir, or start anew with "
+            "--overwrite_output_dir."
         )
+
+
+def _read_flags(flag_file):
+    try:
+        return flag_file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{flag_file} is damaged: it is not UTF-8. Choose another output_dir, or "
+            "start anew with --overwrite_output_dir."
+        ) from error
 
 
 def digest(texts):
@@ -78,12 +111,13 @@ def digest(texts):
 
 
 def _check_data(flag_file, data):
-    lines = flag_file.read_text(encoding="utf-8").splitlines()
+    lines = _read_flags(flag_file)
     written = [line.removeprefix(_DATA) for line in lines if line.startswith(_DATA)]
     if written not in ([], [data]):
         raise ValueError(
             f"the data have changed since the run in {flag_file.parent} began; restore "
-            "the old data, or choose another output_dir."
+            "the old data, choose another output_dir, or start anew with "
+            "--overwrite_output_dir."
         )
 
 
@@ -104,7 +138,8 @@ def begin(output_dir, flags, workers, data=""):
     if workers.chief:
         if flag_file.exists():
             _check_data(flag_file, data)
-        output_dir.mkdir(parents=True, exist_ok=True)
+        with writing(output_dir):
+            output_dir.mkdir(parents=True, exist_ok=True)
         write_flags(output_dir, flags, data)
     workers.gather(0)
     if workers.chief:
@@ -132,12 +167,13 @@ def write_flags(output_dir, flags, data=""):
 
 def write_metrics(output_dir, metrics):
     """Writes metrics.json, which marks the run as finished."""
-    write_text(output_dir / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    text = json.dumps(defined(metrics), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(output_dir / "metrics.json", text + "\n")
 
 
 def forget_state(output_dir):
     """Removes the checkpoints of a finished run."""
-    shutil.rmtree(pathlib.Path(output_dir) / "checkpoints", ignore_errors=True)
+    remove_folder(output_dir / "checkpoints")
 
 
 def training_figures(lines):
@@ -158,6 +194,43 @@ def training_figures(lines):
     }
 
 
+def _read_lines(path):
+    """Returns the lines of a metrics.jsonl; a last one that is torn is left out."""
+    lines = []
+    with open(path, "rb") as file:
+        for number, text in enumerate(file, start=1):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                line = None
+            if isinstance(line, dict) and isinstance(line.get("step"), int):
+                lines.append(line)
+            elif text.endswith(b"\n"):
+                raise ValueError(
+                    f"{path}:{number} is damaged: it is not a JSON object with a step. "
+                    "Remove this line, or start anew with --overwrite_output_dir."
+                )
+    return lines
+
+
+def _as_line(values):
+    return json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def describe_scores(scores, metric, most=5):
+    """Returns "accuracy 0.8290, loss 0.5310, …": the metric, the loss, and a few others.
+
+    Args:
+        scores: {name: value}; values that are no numbers are left out.
+        metric: name of the score that comes first.
+        most: number of scores.
+    """
+    numbers = {name: x for name, x in scores.items() if isinstance(x, float)}
+    first = {name: numbers[name] for name in (metric, "loss") if name in numbers}
+    chosen = list((first | numbers).items())[:most]
+    return ", ".join(f"{name} {value:.4f}" for name, value in chosen)
+
+
 class Log:
     """Lines of metrics.jsonl, which the chief also writes to the file and to TensorBoard.
 
@@ -171,25 +244,21 @@ class Log:
     def __init__(self, output_dir, step, board=None, writes=True):
         self._path = output_dir / "metrics.jsonl"
         self._board, self._writes = board, writes
-        self.lines = []
-        if self._path.exists():
-            with open(self._path, encoding="utf-8") as file:
-                lines = [json.loads(line) for line in file if line.endswith("\n")]
-            self.lines = [line for line in lines if line["step"] <= step]
+        lines = _read_lines(self._path) if self._path.exists() else []
+        self.lines = [line for line in lines if line["step"] <= step]
         if writes:
-            kept = "".join(json.dumps(line) + "\n" for line in self.lines)
-            write_text(self._path, kept)
+            write_text(self._path, "".join(map(_as_line, self.lines)))
 
     def write(self, step, values):
-        """Adds a line with the values of a step."""
-        line = {"step": step} | values
+        """Adds a line with the values of a step; see `defined`."""
+        line = defined({"step": step} | values)
         self.lines.append(line)
         if self._writes:
-            with open(self._path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            with writing(self._path), open(self._path, "a", encoding="utf-8") as file:
+                file.write(_as_line(line))
         if self._board:
             self._board.write(
-                step, {n: x for n, x in values.items() if isinstance(x, float)}
+                step, {n: x for n, x in line.items() if isinstance(x, float)}
             )
 
     def scores(self, step):

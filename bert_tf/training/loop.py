@@ -6,8 +6,10 @@ import pathlib
 import signal
 import threading
 
+from bert_tf.ground import above
+from bert_tf.training import divergence
 from bert_tf.training.config import TrainConfig
-from bert_tf.training.journal import Log
+from bert_tf.training.journal import Log, describe_scores
 from bert_tf.training.policy import Policy
 from bert_tf.training.recorder import Recorder
 
@@ -29,6 +31,7 @@ def train(
     evaluate,
     metric,
     output_dir,
+    probe=None,
     matmul_share=None,
 ):
     """Trains a model, or resumes the interrupted run of the same call in the same folder.
@@ -40,10 +43,13 @@ def train(
             data set of this worker's micro-batches.
         config: `TrainConfig`.
         steps_per_epoch: updates of an epoch.
-        evaluate: function() -> {name: value}, or None for no evaluation.
+        evaluate: function() -> {name: value}, or None for no evaluation. It raises
+            `divergence.NotFinite` if an output of the model is not finite.
         metric: name of the score that decides which weights are best; higher is better.
         output_dir: folder that all workers share; the first writes `checkpoints/`,
             `metrics.jsonl` and `tensorboard/` there.
+        probe: function() that raises `divergence.NotFinite`, too, called before the last
+            checkpoint of a run without evaluation; or None.
         matmul_share: function(tokens per second) -> fraction of the machine's matmul
             peak, which is logged; or None.
 
@@ -53,8 +59,10 @@ def train(
 
     Raises:
         Stopped: on SIGTERM or SIGINT, after the state is saved.
-        ArithmeticError: the loss is not finite.
+        ArithmeticError: the loss, a weight or an output is not finite. What is saved by
+            then was finite.
         ValueError: all checkpoints of the interrupted run are damaged.
+        WriteError: the disk is full or forbids to write.
     """
     output_dir = pathlib.Path(output_dir)
     numbers = engine.restore(output_dir)
@@ -62,6 +70,7 @@ def train(
     policy = Policy(config, steps_per_epoch, metric, engine.now, numbers)
     board = engine.board(output_dir / "tensorboard") if engine.chief else None
     log = Log(output_dir, step, board, writes=engine.chief)
+    _check_best(engine, policy.best, config, step)
     engine.start(rows, step)
     recorder = Recorder(engine, log, policy, matmul_share)
     ended, reason = policy.ended(step), policy.best.why_stop()
@@ -79,9 +88,19 @@ def train(
             if saves or policy.logs(step):
                 # A log file is no terminal: the text appears at the next line of the bar.
                 bar.set_postfix_str(recorder.write(step), refresh=False)
+            if saves:
+                recorder.check_weights(step)
+            if probe and ended and not evaluates:
+                with (
+                    engine.averaged(),
+                    divergence.located(step, engine.learning_rate()),
+                ):
+                    probe()
             if evaluates:
                 bar.set_description("evaluating", refresh=False)
-                _evaluate(engine, evaluate, policy.best, log, step)
+                line = _evaluate(engine, evaluate, policy.best, log, step)
+                with above(bar):
+                    _log.info("step %d%s: %s", step, policy.of_total, line)
                 # The evaluation may have used up the time.
                 ended = policy.ended(step)
                 reason = "" if ended else policy.best.why_stop()
@@ -93,29 +112,72 @@ def train(
                 engine.save(step, {"step": step} | policy.numbers())
                 recorder.restart()
             if stopped and not ended and not reason:
+                but = (
+                    " without overwrite_output_dir"
+                    if config.overwrite_output_dir
+                    else ""
+                )
                 raise Stopped(
                     f"stopped by {stopped[0]} at step {step}{policy.of_total}, state saved; "
-                    "the same command goes on from there."
+                    f"the same command{but} goes on from there."
                 )
     if reason and not ended:
         _log.info("stopped at step %d%s: %s.", step, policy.of_total, reason)
-    if config.load_best_model_at_end and policy.best.step >= 0:
+    if _load_best(engine, policy.best, config):
         step = policy.best.step
-        engine.load_best()
     else:
         engine.load_averages()
     log.close()
     return log.lines, log.scores(step)
 
 
+def _check_best(engine, best, config, step):
+    """Makes up for best weights that an interrupted run has lost."""
+    if best.step < 0 or not config.load_best_model_at_end or engine.has_best():
+        return
+    if best.step == step:
+        says = "they are written again, since the last checkpoint is of the same step"
+        with engine.averaged():
+            engine.keep_best()
+    else:
+        says = "the best of the evaluations to come counts"
+    _log.warning(
+        "the best weights (step %d) are missing or damaged: %s.", best.step, says
+    )
+    if best.step != step:
+        best.forget()
+
+
+def _load_best(engine, best, config):
+    """Loads the best weights; returns whether the model now holds them."""
+    if best.step < 0 or not config.load_best_model_at_end:
+        return False
+    if engine.load_best():
+        return True
+    _log.warning(
+        "the best weights (step %d) are lost; the model has the last ones.", best.step
+    )
+    return False
+
+
 def _evaluate(engine, evaluate, best, log, step):
-    """Scores the weights, or their averages, and keeps them if they are the best."""
+    """Scores the weights, or their averages, and keeps them if they are the best.
+
+    Returns:
+        The main scores, and whether they are the best, for a log line.
+    """
     with engine.averaged():
-        scores = evaluate()
+        with divergence.located(step, engine.learning_rate()):
+            scores = evaluate()
         log.write(step, {f"eval_{name}": value for name, value in scores.items()})
         # The first worker's score counts: machines differ in the last digits.
-        if best.update(step, engine.gather(scores[best.metric])[0]):
+        is_best = best.update(step, engine.gather(scores[best.metric])[0])
+        if is_best:
             engine.keep_best()
+    line = describe_scores(scores, best.metric)
+    if is_best:
+        return f"{line}; the best so far."
+    return f"{line}; best {best.score:.4f} at step {best.step}."
 
 
 @contextlib.contextmanager

@@ -45,6 +45,8 @@ class Recorder:
         """
         values = self._summarize()
         values["learning_rate"] = self._engine.learning_rate()
+        rate, fp16 = values["learning_rate"], self._policy.config.fp16
+        divergence.check_loss(values["loss"], step, rate, fp16)
         values["epoch"] = step / self._policy.steps_per_epoch
         speed = f"{values['examples_per_second']:.0f} examples/s"
         if self._matmul_share:
@@ -53,7 +55,6 @@ class Recorder:
             speed = f"{values['tokens_per_second']:,.0f} tokens/s, {share:.0%} of matmul peak"
         values |= self._engine.figures()
         self._log.write(step, values)
-        divergence.check_finite(values["loss"], step, values["learning_rate"])
         self._engine.check(step)
         warmup_end = self._policy.warmup_end(step)
         warning = divergence.warning(self._log.lines, self._policy.config, warmup_end)
@@ -63,6 +64,16 @@ class Recorder:
         summary = f"loss {values['loss']:.4f}, {speed}{self._policy.time_left()}"
         self.restart()
         return summary
+
+    def check_weights(self, step):
+        """Raises an ArithmeticError if a weight is not finite, as no later line would tell.
+
+        The loss of an update is computed before it changes the weights.
+        """
+        if not self._engine.is_finite():
+            says = "the weights are infinite or NaN after the update"
+            rate = self._engine.learning_rate()
+            raise ArithmeticError(divergence.explain(says, step, rate))
 
     def _summarize(self):
         """Returns the means over the window; of counts, the numbers per second."""

@@ -250,12 +250,10 @@ class TestLabels:
 class TestUnfinished:
     @pytest.fixture
     def stopped(self, path):
-        """Training state as `tf.train.CheckpointManager` leaves it."""
+        """Training state as an interrupted run leaves it."""
         (path / "checkpoints").mkdir()
-        (path / "checkpoints" / "checkpoint").write_text(
-            'model_checkpoint_path: "ckpt-40"\nall_model_checkpoint_paths: "ckpt-40"\n'
-        )
-        (path / "checkpoints" / "ckpt-40.index").write_bytes(b"")
+        for step in (30, 40):
+            (path / "checkpoints" / f"ckpt-{step}.json").write_text("{}")
         return path
 
     def test_a_run_that_can_continue(self, stopped):

@@ -16,6 +16,7 @@ import tiny_folder
 import bert_tf
 from bert_tf.checkpoints import folder, formats, names
 from bert_tf.tasks.classification import Classification
+from bert_tf.training import run_folder
 from bert_tf.training.loop import Stopped, TrainConfig
 
 TRAINING = TrainConfig(
@@ -127,7 +128,7 @@ class TestFinetune:
         names = {line.removeprefix("--").partition("=")[0] for line in lines[:-1]}
         parts = (bert_tf.FinetuneConfig, Classification.Options, TrainConfig)
         fields = {field.name for part in parts for field in dataclasses.fields(part)}
-        assert names == fields - {"options"}
+        assert names == fields - {"options", "overwrite_output_dir"}
         assert re.fullmatch("# data: [0-9a-f]{64}", lines[-1])
         assert {"--learning_rate=0.02", "--text_column=review", "--bf16=False"} <= {
             *lines
@@ -182,6 +183,53 @@ class TestFinetune:
         for name, array in uninterrupted.items():
             np.testing.assert_array_equal(received[name], array, err_msg=name)
         assert not pathlib.Path("model/checkpoints").exists()
+
+    def test_another_run_is_replaced_on_request(self, home):
+        shutil.copytree(home / "model", "model")
+        write("model/notes.txt", "mine")
+        other = dataclasses.replace(TRAINING, max_steps=1, overwrite_output_dir=True)
+        with pytest.raises(FileNotFoundError, match="dta.tsv"):
+            finetune(other, train_file="dta.tsv", output_dir="model")
+        assert pathlib.Path("model/confusion_matrix.png").exists()
+        assert finetune(other, output_dir="model")["train_steps"] == 1
+        assert {file.name for file in pathlib.Path("model").iterdir()} == (
+            tiny_folder.FINETUNED_FILES - {"confusion_matrix.png"} | {"notes.txt"}
+        )
+        for name in ("flags.txt", "README.md"):
+            assert "overwrite" not in pathlib.Path("model", name).read_text()
+        # The files of every run are known; others would stay behind.
+        assert {*run_folder.FILES} >= tiny_folder.FINETUNED_FILES
+
+    def test_one_folder_has_one_run(self):
+        says = "out is in use by process"
+        with run_folder.locked(pathlib.Path("out")), pytest.raises(OSError, match=says):
+            finetune()
+        assert not pathlib.Path("out").exists()
+
+    @pytest.mark.parametrize("evaluation", [{}, {"eval_file": "train.tsv"}])
+    def test_an_update_that_diverges_at_the_end_is_an_error(self, evaluation):
+        strategy = "no" if evaluation else "epoch"
+        training = TrainConfig(max_steps=2, learning_rate=1e20, eval_strategy=strategy)
+        with pytest.raises(ArithmeticError, match="logits at step 2 .learning rate 1e"):
+            finetune(training, **evaluation)
+        assert {file.name for file in pathlib.Path("out").iterdir()} == {
+            *("flags.txt", "metrics.jsonl", "tensorboard")
+        }
+
+    def test_the_screen_shows_cuts_and_scores(self, caplog):
+        caplog.set_level("INFO", "bert_tf")
+        training = dataclasses.replace(TRAINING, max_steps=1)
+        finetune(training, eval_file="train.tsv", max_seq_length=8)
+        assert "cuts" not in caplog.text
+        write("long.tsv", HEADED + "it was a very , very bad film\tneg\n")
+        finetune(training, train_file="long.tsv", max_seq_length=8, output_dir="long")
+        assert (
+            "max_seq_length=8 cuts 1 of 21 examples (4.8%); --max_seq_length=10 keeps "
+            "them whole." in caplog.messages
+        )
+        (table,) = [text for text in caplog.messages if "precision" in text]
+        assert table.splitlines()[0] == "          precision  recall     F1  support"
+        assert table.splitlines()[-1].startswith("MCC")
 
     def test_adapters_are_merged_and_other_weights_stay(self):
         training = dataclasses.replace(
@@ -254,6 +302,8 @@ class TestFinetune:
     def test_settings_that_do_not_fit_the_model_or_the_data(self):
         for changes, says in (
             ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),
+            ({"lora_rank": 13}, "lora_rank must be at most 12, .*; received 13"),
+            ({"num_train_epochs": 1e300}, "makes 4e.300 updates; lower it"),
             ({"early_stopping_patience": 1}, "early_stopping_patience=1 needs data"),
         ):
             with pytest.raises(ValueError, match=says):

@@ -44,7 +44,23 @@ def test_otherwise_there_is_no_warning(losses):
 
 
 def test_a_loss_that_is_not_finite():
-    divergence.check_finite(0.7, 3, 1e-3)
+    divergence.check_loss(0.7, 3, 1e-3)
     for loss in (float("nan"), float("inf")):
-        with pytest.raises(ArithmeticError, match=f"loss is {loss} at step 3"):
-            divergence.check_finite(loss, 3, 1e-3)
+        with pytest.raises(ArithmeticError) as caught:
+            divergence.check_loss(loss, 3, 1e-3)
+        assert str(caught.value).startswith(
+            f"the loss is {loss} at step 3 (learning rate 0.001): training has diverged"
+        )
+
+
+@pytest.mark.parametrize("fp16", [False, True])
+def test_the_first_loss_is_not_blamed_on_the_learning_rate(fp16):
+    with pytest.raises(ArithmeticError, match="not the reason: the weights") as caught:
+        divergence.check_loss(float("nan"), 1, 0.0, fp16)
+    assert ("bf16" in str(caught.value)) == fp16
+
+
+def test_outputs_that_are_not_finite_name_the_step():
+    says = "NaN logits at step 7 .learning rate 0.5"
+    with pytest.raises(ArithmeticError, match=says), divergence.located(7, 0.5):
+        raise divergence.NotFinite("the model computes NaN logits")

@@ -1,6 +1,7 @@
 """A run that is killed and resumed ends like an undisturbed one."""
 
 import json
+import os
 import signal
 
 import keras
@@ -13,6 +14,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.config import BertConfig
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
+from bert_tf.training import run_folder
 
 WORDS = ["red", "green", "blue", "round", "long", "flat", "##ish"]
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
@@ -41,7 +43,7 @@ def files(tmp_path):
     return tmp_path
 
 
-def start(files, name):
+def start(files, name, **changes):
     """Starts or resumes a run of 200 steps."""
     flags = {
         "model": files / "start",
@@ -57,7 +59,7 @@ def start(files, name):
         "logging_steps": 1,
         "max_seq_length": 16,
     }
-    return processes.start("finetune", flags)
+    return processes.start("finetune", flags | changes)
 
 
 def test_killed_it_ends_the_same(files):
@@ -71,9 +73,17 @@ def test_killed_it_ends_the_same(files):
     assert process.returncode == -signal.SIGKILL
     killed_at = saved_step(output_dir)
     assert 0 < killed_at < 200
+    # The next run clears away what a process that is killed has left.
+    (output_dir / ".metrics.json.host.1.part").touch()
+    assert (output_dir / run_folder.LOCK).exists()
     assert not (output_dir / "metrics.json").exists()
 
     process = start(files, "interrupted")
+    wait_for_checkpoint([process], output_dir, after=killed_at)
+    _, stderr = start(files, "interrupted").communicate()
+    assert stderr.startswith(
+        f"error: {output_dir} is in use by process {process.pid} on"
+    )
     stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr
     assert "going on with the run" in stderr
@@ -91,4 +101,30 @@ def test_killed_it_ends_the_same(files):
     assert without_speed(output_dir / "metrics.jsonl") == without_speed(
         whole / "metrics.jsonl"
     )
+    assert {*os.listdir(output_dir)} == {*os.listdir(whole)}
+    assert not [name for name in os.listdir(whole) if name.startswith(".")]
     assert not (output_dir / "checkpoints").exists()
+
+
+def test_a_run_that_is_replaced_may_be_killed(files):
+    """The folder of another run, replaced, killed, gone on with: as a new one."""
+    output_dir, flags = files / "replaced", {"learning_rate": 1e-4, "max_steps": 20}
+    process = start(files, "replaced", **flags, seed=7)
+    assert process.communicate() and process.returncode == 0
+    new = start(files, "new", **flags)
+
+    process = start(files, "replaced", **flags, overwrite_output_dir=True)
+    wait_for_checkpoint([process], output_dir)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (output_dir / "model.safetensors").exists()
+
+    process = start(files, "replaced", **flags)
+    _, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    assert "going on with the run" in stderr
+    assert new.communicate() and new.returncode == 0
+    for name in ("model.safetensors", "config.json"):
+        expected = (files / "new" / name).read_bytes()
+        assert (output_dir / name).read_bytes() == expected, name

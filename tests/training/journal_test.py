@@ -1,5 +1,7 @@
 """The files of a run, on workers that write them and on those that do not."""
 
+import json
+
 import pytest
 
 from bert_tf.training import journal
@@ -52,6 +54,48 @@ def test_another_that_sees_another_folder_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="worker 1 does not find .* all workers share"):
         journal.begin(tmp_path / "mine", {"seed": 3}, Worker(1))
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b"[" * 100_000])
+def test_damaged_metrics_are_one_line_with_the_file(tmp_path, content):
+    journal.write_flags(tmp_path, {"seed": 3})
+    (tmp_path / "metrics.json").write_bytes(content)
+    with pytest.raises(ValueError, match="metrics.json is damaged: .*Remove it"):
+        journal.finished_metrics(tmp_path, {"seed": 3})
+
+
+def test_damaged_flags_are_one_line_with_the_file(tmp_path):
+    (tmp_path / "flags.txt").write_bytes(b"--seed=\xff")
+    with pytest.raises(ValueError, match="flags.txt is damaged: it is not UTF-8"):
+        journal.finished_metrics(tmp_path, {"seed": 3})
+
+
+def test_a_run_to_be_replaced_has_no_metrics(tmp_path):
+    journal.write_flags(tmp_path, {"seed": 3})
+    (tmp_path / "metrics.json").write_text("{}")
+    assert journal.finished_metrics(tmp_path, {"seed": 3}) == {}
+    assert journal.finished_metrics(tmp_path, {"seed": 4}, overwrite=True) is None
+    (tmp_path / "flags.txt").unlink()
+    (tmp_path / "config.json").touch()
+    with pytest.raises(ValueError, match="holds a model that this command did not"):
+        journal.finished_metrics(tmp_path, {"seed": 3}, overwrite=True)
+
+
+def test_metrics_are_strict_json(tmp_path):
+    journal.write_metrics(tmp_path, {"loss": float("nan"), "rows": [float("inf"), 1.5]})
+    text = (tmp_path / "metrics.json").read_text()
+    assert json.loads(text) == {"loss": None, "rows": [None, 1.5]}
+    log = journal.Log(tmp_path, 0)
+    log.write(1, {"grad_norm": float("inf"), "loss": 0.5})
+    line = {"step": 1, "grad_norm": None, "loss": 0.5}
+    assert log.lines == [line] == [json.loads((tmp_path / "metrics.jsonl").read_text())]
+
+
+def test_the_main_scores_of_an_evaluation():
+    scores = {"accuracy": 0.5, "a": 1.0, "matrix": [[1]], "f1": 0.25, "loss": 1.5}
+    assert journal.describe_scores(scores, "f1", most=3) == (
+        "f1 0.2500, loss 1.5000, accuracy 0.5000"
+    )
 
 
 def test_a_worker_that_does_not_write_keeps_the_lines(tmp_path):

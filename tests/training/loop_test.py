@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pathlib
 import shutil
 import signal
 
@@ -13,9 +14,12 @@ import tensorflow as tf
 import tiny
 
 from bert_tf.data.rows.pipeline import steps_per_epoch, training_rows
-from bert_tf.training import loop, selection
+from bert_tf.disk import WriteError, literal
+from bert_tf.training import divergence, loop, selection
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.run_folder import last_step
+from bert_tf.training.tensorflow import state
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.workers import Workers
@@ -103,12 +107,14 @@ def train(model, rows, *, config, steps_per_epoch, **options):
 
 def saved(output_dir):
     """Every tensor and every number of the newest checkpoint."""
-    reader = tf.train.load_checkpoint(str(output_dir / "checkpoints"))
-    shapes = reader.get_variable_to_shape_map()
-    tensors = {
-        name: reader.get_tensor(name) for name in shapes if not name.startswith("_")
-    }
-    newest = tf.train.latest_checkpoint(str(output_dir / "checkpoints"))
+    newest = output_dir / f"checkpoints/ckpt-{last_step(output_dir)}"
+    with literal(newest.parent) as folder:
+        reader = tf.train.load_checkpoint(str(folder / newest.name))
+        tensors = {
+            name: reader.get_tensor(name)
+            for name in reader.get_variable_to_shape_map()
+            if not name.startswith("_")
+        }
     with open(f"{newest}.json", encoding="utf-8") as file:
         return tensors | json.load(file)
 
@@ -383,33 +389,229 @@ class TestDamage:
         assert "ckpt-6 is damaged" in caplog.text
         TestResume.assert_as_if_nothing_happened(resumed, three)
 
-    def test_a_newest_without_numbers_falls_back(self, tmp_path, three, caplog):
+    def test_a_newest_without_numbers_is_unfinished(self, tmp_path, three):
         shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
         (tmp_path / "checkpoints/ckpt-6.json").unlink()
         resumed = Run(tmp_path, self.CONFIG)
         assert resumed.start_step == 4
-        assert "ckpt-6 is damaged" in caplog.text
         TestResume.assert_as_if_nothing_happened(resumed, three)
 
-    def test_numbers_come_before_tensors(self, tmp_path, monkeypatch):
-        """A process that is killed while it saves leaves no tensors without numbers."""
+    def test_numbers_come_last(self, tmp_path, monkeypatch, whole):
+        """A process that is killed while it saves leaves no numbers without tensors."""
 
-        def kill(*_, **__):
+        def kill(path, text):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(tf.train.CheckpointManager, "save", kill)
-        with pytest.raises(KeyboardInterrupt):
-            Run(tmp_path)
-        assert (tmp_path / "checkpoints/ckpt-2.json").exists()
-        assert not list(tmp_path.glob("checkpoints/ckpt-2.index"))
-        monkeypatch.undo()
-        assert Run(tmp_path).start_step == 0
+        with monkeypatch.context() as patch:
+            patch.setattr(state, "write_text", kill)
+            with pytest.raises(KeyboardInterrupt):
+                Run(tmp_path)
+        assert list(tmp_path.glob("checkpoints/ckpt-2.index"))
+        assert last_step(tmp_path) is None
+        resumed = Run(tmp_path)
+        assert resumed.start_step == 0
+        TestResume.assert_as_if_nothing_happened(resumed, whole)
+
+    @pytest.mark.parametrize("numbers", [b"[]", b'{"step": 4}', b"[" * 100_000])
+    def test_numbers_of_another_kind_fall_back(self, tmp_path, three, caplog, numbers):
+        shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "checkpoints/ckpt-6.json").write_bytes(numbers)
+        assert Run(tmp_path, self.CONFIG).start_step == 4
+        assert "ckpt-6 is damaged (ckpt-6.json " in caplog.text
 
     def test_none_whole_is_an_error(self, tmp_path, whole):
         shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
         (tmp_path / "checkpoints/ckpt-6.data-00000-of-00001").write_bytes(b"")
-        with pytest.raises(ValueError, match="no checkpoint in .* is whole; remove"):
+        with pytest.raises(
+            ValueError,
+            match="no checkpoint in .* is whole; start anew with --overwrite",
+        ):
             Run(tmp_path)
+
+
+class TestLostBest:
+    """The best weights of `whole` are those of step 4; of step 6 are the last ones."""
+
+    @staticmethod
+    def crash(number):
+        if number == 2:
+            raise RuntimeError("power cut")
+
+    @pytest.mark.parametrize(
+        "damage", [pathlib.Path.unlink, lambda p: os.truncate(p, 99)]
+    )
+    def test_at_the_end_the_last_weights_count(
+        self, tmp_path, whole, caplog, monkeypatch, damage
+    ):
+        load_best = Engine.load_best
+
+        def lose(engine):
+            damage(tmp_path / "checkpoints/best.data-00000-of-00001")
+            return load_best(engine)
+
+        monkeypatch.setattr(Engine, "load_best", lose)
+        run = Run(tmp_path)
+        assert (
+            "the best weights (step 4) are lost; the model has the last" in caplog.text
+        )
+        assert_identical(tiny.arrays(run.model), whole.evaluations[2])
+        assert run.scores == {"eval_accuracy": 0.5, "eval_loss": 1.5}
+
+    def test_averages_are_those_of_the_end(self, tmp_path, monkeypatch):
+        config = changed(ema_decay=0.5)
+        load_best = Engine.load_best
+
+        def lose(engine):
+            (tmp_path / "checkpoints/best.index").unlink()
+            return load_best(engine)
+
+        monkeypatch.setattr(Engine, "load_best", lose)
+        run = Run(tmp_path, config)
+        assert_identical(tiny.arrays(run.model), run.evaluations[2])
+
+    def test_a_resumed_run_says_so_and_goes_on(self, tmp_path, whole, caplog):
+        config = changed(save_steps=1)
+        with pytest.raises(RuntimeError, match="power cut"):
+            Run(tmp_path, config, self.crash)  # At step 6; the best is of step 4.
+        (tmp_path / "checkpoints/best.index").unlink()
+        run = Run(tmp_path, config)
+        assert run.start_step == 5
+        assert (
+            "the best weights (step 4) are missing or damaged: the best of the "
+            "evaluations to come counts." in caplog.text
+        )
+        assert_identical(tiny.arrays(run.model), whole.evaluations[2])
+        assert run.scores == {"eval_accuracy": 0.5, "eval_loss": 1.5}
+
+    def test_the_checkpoint_of_the_same_step_has_them(self, tmp_path, whole, caplog):
+        with pytest.raises(RuntimeError, match="power cut"):
+            Run(tmp_path, at_evaluation=self.crash)
+        os.truncate(tmp_path / "checkpoints/best.data-00000-of-00001", 100)
+        run = Run(tmp_path)
+        assert run.start_step == 4
+        assert "(step 4) are missing or damaged: they are written again" in caplog.text
+        TestResume.assert_as_if_nothing_happened(run, whole)
+
+    def test_nothing_is_said_if_they_are_not_needed(self, tmp_path, caplog):
+        config = changed(load_best_model_at_end=False)
+        with pytest.raises(RuntimeError, match="power cut"):
+            Run(tmp_path, config, self.crash)
+        (tmp_path / "checkpoints/best.index").unlink()
+        assert Run(tmp_path, config).start_step == 4
+        assert "best weights" not in caplog.text
+
+
+def test_a_folder_with_the_name_of_a_pattern(tmp_path, whole):
+    name = r"run[1]\*"
+
+    def crash(number):
+        if number == 2:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        Run(tmp_path / name, at_evaluation=crash)
+    resumed = Run(tmp_path / name)
+    assert resumed.start_step == 4
+    assert_identical(tiny.arrays(resumed.model), tiny.arrays(whole.model))
+    assert resumed.scores == whole.scores
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x00garbage"])
+def test_no_state_file_of_tensorflow_is_needed(tmp_path, whole, content):
+    shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
+    if content is not None:
+        (tmp_path / "checkpoints/checkpoint").write_bytes(content)
+    again = Run(tmp_path)
+    assert again.start_step == 6
+    TestResume.assert_as_if_nothing_happened(again, whole)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, whole, monkeypatch):
+    write, calls = tf.train.Checkpoint.write, []
+
+    def fail(checkpoint, path):
+        if path.endswith("ckpt-4"):
+            calls.append(path)
+            raise tf.errors.ResourceExhaustedError(
+                None, None, "No space left on device"
+            )
+        return write(checkpoint, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", fail)
+        with pytest.raises(WriteError, match="ckpt-4: No space left .* MB are needed"):
+            Run(tmp_path)
+    assert calls
+    assert last_step(tmp_path) == 3
+    resumed = Run(tmp_path)
+    assert resumed.start_step == 3
+    TestResume.assert_as_if_nothing_happened(resumed, whole)
+
+
+class TestLines:
+    def test_damage_is_an_error_with_file_and_line(self, tmp_path, whole):
+        shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
+        path = tmp_path / "metrics.jsonl"
+        path.write_text("[1]\n" + path.read_text())
+        with pytest.raises(ValueError, match="metrics.jsonl:1 is damaged: it is not"):
+            Run(tmp_path)
+
+    def test_an_evaluation_is_one_line_on_the_screen(self, tmp_path, caplog):
+        caplog.set_level("INFO", "bert_tf")
+        Run(tmp_path)
+        assert [x for x in caplog.messages if "accuracy" in x] == [
+            "step 2 of 6: accuracy 0.2500, loss 1.5000; the best so far.",
+            "step 4 of 6: accuracy 0.7500, loss 1.5000; the best so far.",
+            "step 6 of 6: accuracy 0.5000, loss 1.5000; best 0.7500 at step 4.",
+        ]
+
+
+class TestDivergence:
+    """The last update diverges, which no loss of training shows."""
+
+    CONFIG = changed(max_steps=3, eval_strategy="no", save_steps=2)
+
+    def test_weights_that_are_not_finite(self, tmp_path, monkeypatch):
+        def diverge(engine):
+            diverged = engine.learning_rate() < 6e-3  # At the last step.
+            return not diverged
+
+        monkeypatch.setattr(Engine, "is_finite", diverge)
+        with pytest.raises(ArithmeticError, match="weights are .* update at step 3 "):
+            Run(tmp_path, self.CONFIG)
+        assert last_step(tmp_path) == 2
+
+    def test_is_finite(self):
+        model = tiny.classifier()
+        strategy = make_strategy("one_device")
+        engine = Engine(model, tiny.task(), CONFIG, strategy, total_steps=3)
+        assert engine.is_finite()
+        for value in (np.nan, np.inf):
+            model.classifier.bias.assign(np.full(tiny.LABELS, value))
+            assert not engine.is_finite()
+
+    def test_outputs_that_are_not_finite(self, tmp_path):
+        def diverge():
+            raise divergence.NotFinite("the model computes NaN logits")
+
+        for number, functions in enumerate(
+            ({"evaluate": None, "probe": diverge}, {"evaluate": diverge})
+        ):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            config = changed(max_steps=2, save_steps=1, eval_strategy="steps")
+            with pytest.raises(ArithmeticError, match="NaN logits at step 2 "):
+                train(
+                    tiny.classifier(),
+                    lambda *_: training_rows(
+                        tiny.columns(5), tiny.features, batch_size=5
+                    ),
+                    config=config,
+                    steps_per_epoch=1,
+                    output_dir=folder,
+                    **functions,
+                )
+            assert last_step(folder) == 1
 
 
 def test_frozen_weights_stay_and_have_no_state(tmp_path, whole):
@@ -439,7 +641,9 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path):
     model = tiny.classifier()
     model.classifier.bias.assign(np.full(tiny.LABELS, np.nan))
     rows = training_rows(tiny.columns(5), tiny.features, batch_size=5)
-    with pytest.raises(ArithmeticError, match="loss is nan at step 1 .*learning_rate"):
+    with pytest.raises(
+        ArithmeticError, match="loss is nan at step 1, before the first change"
+    ):
         train(
             model,
             lambda *_: rows,
@@ -530,7 +734,21 @@ class TestConfig:
                 "polynomial, cosine, constant; received 'sine'",
             ),
             ("learning_rate", 0.0, "must be > 0; received 0.0"),
-            ("learning_rate", float("nan"), "must be > 0; received nan"),
+            ("learning_rate", float("nan"), "must be finite; received nan"),
+            ("learning_rate", float("inf"), "must be finite; received inf"),
+            ("num_train_epochs", float("inf"), "must be finite; received inf"),
+            ("max_grad_norm", float("inf"), "must be finite; received inf"),
+            ("weight_decay", float("nan"), "must be finite; received nan"),
+            ("warmup_ratio", -0.1, r"in \[0, 1\]; received -0.1"),
+            ("max_warmup_steps", -1, "at least 0; received -1"),
+            ("adam_beta1", 1.0, r"in \[0, 1\); received 1.0"),
+            ("adam_beta2", -1.0, r"in \[0, 1\); received -1.0"),
+            ("ema_decay", 1.0, r"in \[0, 1\); received 1.0"),
+            ("adam_epsilon", 0.0, "must be > 0, .*; received 0.0"),
+            ("adam_epsilon", 1e-60, "smallest number of float32; received 1e-60"),
+            ("max_steps", 10**30, "at most 2,147,483,647; received '10000"),
+            ("seed", 2**31, "at most 2,147,483,647; received '2147483648'"),
+            ("gradient_accumulation_steps", 5000, "at most 4096; received 5000"),
             ("num_train_epochs", 0.0, "must be > 0; received 0.0"),
             ("warmup_ratio", 1.5, r"in \[0, 1\]; received 1.5"),
             ("save_total_limit", 0, "at least 1; received 0"),
@@ -545,6 +763,26 @@ class TestConfig:
     def test_a_value_out_of_range(self, name, value, message):
         with pytest.raises(ValueError, match=f"{name} .*{message}"):
             TrainConfig(**{name: value})
+
+    @pytest.mark.parametrize(
+        ("name", "value", "noun"),
+        [
+            ("learning_rate", "1e-3", "a number; received '1e-3'"),
+            ("max_steps", 10.0, "a whole number; received 10.0"),
+            ("seed", None, "a whole number; received None"),
+        ],
+    )
+    def test_a_value_of_another_type(self, name, value, noun):
+        with pytest.raises(TypeError, match=f"{name} must be {noun}"):
+            TrainConfig(**{name: value})
+
+    def test_numpy_numbers_are_numbers(self):
+        config = TrainConfig(max_steps=np.int64(3), learning_rate=np.float32(0.5))
+        assert config.total_steps(7) == 3
+
+    def test_more_updates_than_can_be_counted(self):
+        with pytest.raises(ValueError, match=r"epochs=1e\+300 makes 7e\+300 updates"):
+            TrainConfig(num_train_epochs=1e300).total_steps(7)
 
     @pytest.mark.parametrize(
         ("changes", "message"),

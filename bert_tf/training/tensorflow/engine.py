@@ -85,6 +85,12 @@ class Engine:
         if self._loss_scale:
             self._loss_scale.check(step)
 
+    def is_finite(self):
+        weights = self._optimizer.variables.values()
+        return bool(
+            tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights])
+        )
+
     def save(self, step, numbers):
         if self.chief:
             self._checkpoints.save(step, numbers)
@@ -93,9 +99,12 @@ class Engine:
         if self.chief:
             self._checkpoints.keep_best()
 
+    def has_best(self):
+        # Workers that disagree would count evaluations differently.
+        return min(self.gather(self._checkpoints.has_best())) == 1.0
+
     def load_best(self):
-        if self.chief:
-            self._checkpoints.load_best()
+        return not self.chief or self._checkpoints.load_best()
 
 
 def _make_optimizer(model, config, total_steps, seconds):

@@ -9,12 +9,13 @@ import functools
 import json
 import logging
 import os
-import pathlib
 import re
 import time
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from bert_tf.training.run_folder import last_step
 
 _log = logging.getLogger(__name__)
 
@@ -235,5 +236,5 @@ def _name_lost_worker(text):
 
 
 def _name_saved_step(output_dir):
-    path = tf.train.latest_checkpoint(str(pathlib.Path(output_dir) / "checkpoints"))
-    return f"step {path.rpartition('-')[2]}" if path else "the beginning"
+    step = last_step(output_dir)
+    return "the beginning" if step is None else f"step {step}"
