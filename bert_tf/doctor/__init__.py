@@ -24,10 +24,24 @@ class DoctorConfig(TableOptions):
         "", "evaluation file, in the same formats as train_file; empty: none"
     )
     task: str = setting(
-        "", "task of the files; empty: the task of the model, or classification"
+        "",
+        "Task of the files. Empty: with a training file as finetune has it, else that of "
+        "the model.",
     )
     max_seq_length: int = setting(
-        0, "longest example in tokens; 0: as in the model's training, or 128"
+        0,
+        "Longest example in tokens. 0: with a training file as finetune has it, else as "
+        "the model was trained.",
+    )
+    long_text: str = setting(
+        "",
+        "How longer texts are read: truncate, head_tail or windows. Empty: as above.",
+    )
+    label_separator: str = setting(
+        "", "What separates the labels of a record in multi_label. Empty: detect it."
+    )
+    similarity_loss: str = setting(
+        "", "For similarity: cosine, or negatives for pairs without labels."
     )
 
 
@@ -43,7 +57,7 @@ def examine(config=DoctorConfig()):
         level is "ok").
 
     Raises:
-        ValueError: the task does not exist.
+        ValueError: the task does not exist; an option of another task.
 
     Example:
         >>> findings = examine(DoctorConfig(model="minilm"))  # doctest: +SKIP
@@ -56,31 +70,46 @@ def examine(config=DoctorConfig()):
     if imported["level"] == "ok":
         findings += _module("devices").check()
         if config.model:
-            of_model, folder, tokenizer = _module("model").check(
-                config.model, config.max_seq_length
-            )
+            of_model, folder, tokenizer = _module("model").check(config.model)
             findings += of_model
-    task = config.task or (folder and folder.settings.get("task")) or "classification"
     # Without TensorFlow there are no tasks: the files are read as texts with a class.
-    read, options, label_type = read_table, {}, str
+    kind, read, arguments, label_type = None, read_table, {}, str
     if imported["level"] == "ok":
-        kind = importlib.import_module("bert_tf.tasks").find_task(task)
+        kind, options = _module("plan").choose(config, folder)
         read, label_type = kind.read, kind.label_type
-        options = kind.read_options(folder.settings if folder else {})
-    of_files, train, evaluation = _read_tables(config, folder, read, options)
+        arguments = kind.read_options(dataclasses.asdict(options))
+        if folder:
+            findings += _module("model").check_positions(
+                options.max_seq_length, folder.config
+            )
+    of_files, train, evaluation = _read_tables(config, folder, read, arguments)
     findings += of_files
     table = train or evaluation
-    if table and tokenizer and "text" in table.records[0]:
-        length = _module("model").choose_length(config.max_seq_length, folder)
-        findings += _module("texts").check(
-            table.records, tokenizer, folder.config, length
-        )
+    if table and kind and tokenizer:
+        findings += _check_texts(kind, options, table, folder, tokenizer, bool(train))
     if label_type is None:  # The readers of such tasks check their labels.
         return findings
     known = None
     if folder and not train and _module("model").has_head(folder):
         known = set((folder.config.extra.get("id2label") or {}).values())
     return findings + labels.check(train, evaluation, known, classes=label_type is str)
+
+
+def _check_texts(kind, options, table, folder, tokenizer, learns):
+    """Returns the findings on the tokens of texts, and on the lengths of examples."""
+    texts, findings = _module("texts"), []
+    if "text" in table.records[0]:
+        findings += texts.check(table.records, tokenizer)
+    try:
+        lengths = _module("plan").count_tokens(
+            kind, options, table, folder, tokenizer, learns=learns
+        )
+    except ValueError as error:
+        if kind.label_type is str:  # The checks of labels say it.
+            return findings
+        fix = "Correct it in the file."
+        return [*findings, from_error("texts/labels", error, fix)]
+    return findings + texts.check_lengths(lengths, options, folder.config)
 
 
 def _module(name):

@@ -14,19 +14,17 @@ from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.tasks import find_task, task_of
-from bert_tf.tasks.options import Options
 from bert_tf.training.run_folder import last_step
 
 # Bytes a weight: the weight, its gradient and Adam's two moments in float32.
 TRAINING_BYTES = 16
 
 
-def check(name, max_seq_length):
+def check(name):
     """Checks a model.
 
     Args:
         name: folder or published name, as `--model` takes it.
-        max_seq_length: longest example in tokens, see `choose_length`.
 
     Returns:
         (findings, `ModelFolder`, `BertTokenizer`); the last two are None if the folder
@@ -48,11 +46,6 @@ def check(name, max_seq_length):
     says = f"{name}: {count(config.num_hidden_layers, 'layer')}, hidden size "
     says += f"{config.hidden_size}, {config.max_position_embeddings} positions"
     findings.append(ok("model/folder", says))
-    try:
-        check_length(choose_length(max_seq_length, folder), config)
-    except ValueError as error:
-        fix = f"--max_seq_length={config.max_position_embeddings}"
-        findings.append(problem("model/positions", str(error), fix))
     findings += check_weights(path, folder, tokenizer)
     if has_head(folder):
         findings += check_labels(path, config.extra)
@@ -60,10 +53,14 @@ def check(name, max_seq_length):
     return findings, folder, tokenizer
 
 
-def choose_length(max_seq_length, folder):
-    """Returns max_seq_length; if it is 0, that of the model's training or the default."""
-    trained = folder.settings.get("max_seq_length")
-    return max_seq_length or trained or Options.max_seq_length
+def check_positions(max_seq_length, config):
+    """Checks that the model can read examples of so many tokens."""
+    try:
+        check_length(max_seq_length, config)
+    except ValueError as error:
+        fix = f"--max_seq_length={config.max_position_embeddings}"
+        return [problem("model/positions", str(error), fix)]
+    return []
 
 
 def has_head(folder):

@@ -13,23 +13,17 @@ FRAGMENTED = 2.5  # Tokens a word; more means single letters. English text has 1
 TRUNCATED = 0.01  # Fraction of truncated examples that is no note yet.
 
 
-def check(records, tokenizer, config, max_seq_length):
-    """Returns the findings on the texts of a table.
+def check(records, tokenizer):
+    """Returns the findings on the tokens of the texts of a table.
 
     Args:
         records: dicts with `text` and perhaps `text_pair`, as `read_table` gives.
-        tokenizer, config: `BertTokenizer` and `BertConfig` of the model.
-        max_seq_length: longest example in tokens, with [CLS] and [SEP].
+        tokenizer: `BertTokenizer` of the model.
     """
     fields = [field for field in ("text", "text_pair") if field in records[0]]
     texts = [record[field] for field in fields for record in records]
     counts, words, unknown, unread = measure(texts, tokenizer)
-    lengths = counts.reshape(len(fields), -1).sum(axis=0)
-    lengths += 1 + len(fields)  # [CLS], and [SEP] after each text.
-    return [
-        *check_tokens(int(counts.sum()), words, unknown, unread),
-        *check_lengths(lengths, max_seq_length, config),
-    ]
+    return check_tokens(int(counts.sum()), words, unknown, unread)
 
 
 def measure(texts, tokenizer):
@@ -91,23 +85,27 @@ def check_tokens(tokens, words, unknown, unread):
     return findings
 
 
-def check_lengths(lengths, max_seq_length, config):
+def check_lengths(lengths, options, config):
     """Compares the lengths of examples with the longest that the model will read.
 
     Args:
         lengths: int [examples], tokens with [CLS] and [SEP].
-        max_seq_length: longer examples are truncated to it.
+        options: of the task; longer examples than `max_seq_length` are read as
+            `long_text` says.
         config: `BertConfig`.
     """
     quantiles = np.quantile(lengths, (0.5, 0.9, 0.99, 1), method="higher")
     says = "tokens an example: median {}, 90% have up to {}, 99% up to {}, all up to {}"
     says = says.format(*quantiles)
     positions = config.max_position_embeddings
-    max_seq_length = min(max_seq_length, positions)  # `model.check` reports the excess.
+    # `model.check_positions` reports the excess.
+    max_seq_length = min(options.max_seq_length, positions)
     long = lengths[lengths > max_seq_length]
     if not long.size:
         return [ok("texts/lengths", f"{says}; none is truncated at {max_seq_length}")]
     says += f"; {long.size} of {len(lengths)} ({long.size / len(lengths):.1%}) are "
+    if options.long_text == "windows":
+        return [ok("texts/lengths", f"{says}read in windows of {max_seq_length}")]
     says += f"truncated at {max_seq_length} and lose "
     says += f"{(long - max_seq_length).mean():.0f} tokens on average"
     if long.size <= TRUNCATED * len(lengths):

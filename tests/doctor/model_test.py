@@ -33,9 +33,9 @@ def edit(path):
     return edit
 
 
-def check(path, max_seq_length=16):
+def check(path):
     """Returns {check: finding}, the last one if there are several."""
-    findings, _, _ = model.check(str(path), max_seq_length)
+    findings, _, _ = model.check(str(path))
     return {finding["check"].removeprefix("model/"): finding for finding in findings}
 
 
@@ -68,13 +68,13 @@ def test_a_complete_folder(path):
 
 
 def test_folder_and_tokenizer_are_returned(path):
-    _, folder, tokenizer = model.check(str(path), 16)
+    _, folder, tokenizer = model.check(str(path))
     assert folder.vocab == tiny_folder.VOCAB
     assert tokenizer.lower_case
 
 
 def test_no_such_folder(path):
-    findings, folder, tokenizer = model.check(str(path) + "x", 16)
+    findings, folder, tokenizer = model.check(str(path) + "x")
     assert (folder, tokenizer) == (None, None)
     assert findings == [
         problem(
@@ -85,22 +85,15 @@ def test_no_such_folder(path):
     ]
 
 
-def test_longer_than_the_positions(path):
-    assert check(path, 25)["positions"] == problem(
-        "model/positions",
-        "max_seq_length is 25, but the model has only 24 positions; lower it.",
-        "--max_seq_length=24",
-    )
-
-
-def test_the_length_of_training_is_the_default(path, edit):
-    edit(bert_tf={"max_seq_length": 24})
-    assert "positions" not in check(path, 0)
-    _, folder, _ = model.check(str(path), 0)
-    assert model.choose_length(0, folder) == 24
-    assert model.choose_length(8, folder) == 8
-    edit(bert_tf=None)
-    assert "max_seq_length is 128" in check(path, 0)["positions"]["says"]
+def test_longer_than_the_positions():
+    assert model.check_positions(24, tiny_folder.CONFIG) == []
+    assert model.check_positions(25, tiny_folder.CONFIG) == [
+        problem(
+            "model/positions",
+            "max_seq_length is 25, but the model has only 24 positions; lower it.",
+            "--max_seq_length=24",
+        )
+    ]
 
 
 class TestFiles:

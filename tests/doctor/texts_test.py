@@ -5,16 +5,26 @@ import dataclasses
 import numpy as np
 import tiny_folder
 
+from bert_tf.data.records.tables import Table
 from bert_tf.doctor import texts
 from bert_tf.doctor.findings import note, ok
+from bert_tf.tasks import Regression
+from bert_tf.tasks.lengths import example_lengths
+from bert_tf.tasks.options import TextOptions
+from bert_tf.tasks.texts import text_columns
 from bert_tf.tokenization import BertTokenizer
 
 TOKENIZER = BertTokenizer([*tiny_folder.VOCAB, "##s", "##ly", "b", "##a", "##d"])
 CONFIG = tiny_folder.CONFIG  # 24 positions.
 
 
-def check(records, max_seq_length=16):
-    findings = texts.check(records, TOKENIZER, CONFIG, max_seq_length)
+def check(records, max_seq_length=16, long_text="truncate"):
+    options = TextOptions(max_seq_length, long_text)
+    task = Regression(TOKENIZER, options)
+    columns = text_columns(Table("a.csv", records, [1] * len(records), {}, ""))
+    lengths, _ = example_lengths(task, columns)
+    findings = texts.check(records, TOKENIZER)
+    findings += texts.check_lengths(lengths, options, CONFIG)
     return {finding["check"].removeprefix("texts/"): finding for finding in findings}
 
 
@@ -102,6 +112,11 @@ class TestLengths:
         says = "1 of 100 (1.0%) are truncated at 16 and lose 6 tokens on average"
         assert says in found["says"]
 
+    def test_windows_read_everything(self):
+        found = check(texts_of(3, 20), long_text="windows")["lengths"]
+        assert found["level"] == "ok"
+        assert found["says"].endswith("; 1 of 2 (50.0%) are read in windows of 16")
+
     def test_longer_than_the_positions(self):
         found = check(texts_of(3, 30, 30))["lengths"]
         assert found["says"].endswith("; the model has 24 positions.")
@@ -114,5 +129,5 @@ class TestLengths:
 
     def test_a_model_with_more_positions(self):
         config = dataclasses.replace(CONFIG, max_position_embeddings=512)
-        (found,) = texts.check_lengths(np.array([5, 32, 32]), 16, config)
+        (found,) = texts.check_lengths(np.array([5, 32, 32]), TextOptions(16), config)
         assert found["fix"] == "--max_seq_length=32 keeps 99% of the examples whole"
