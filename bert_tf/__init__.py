@@ -34,6 +34,10 @@ _PUBLIC = {
 __all__ = list(_PUBLIC)
 
 
+def __dir__():
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
+
 def __getattr__(name):
     # Imported on first use: `import bert_tf` alone does not wait for TensorFlow.
     if name not in _PUBLIC:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
 from bert_tf.data.rows.packing import frame
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import one_of, replacing_folder, require, setting
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
@@ -28,6 +29,7 @@ _TEXTS = (
 )
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True)
 class ConvertConfig:
     """Which model to convert, and to which layout.

@@ -11,6 +11,7 @@ from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, count, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
 from bert_tf.run import seeds, session
@@ -25,6 +26,7 @@ from bert_tf.training.tensorflow.workers import Workers
 _log = logging.getLogger(__name__)
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True, init=False)
 class FinetuneConfig(TakesOptions, TableOptions):
     """What to fine-tune, on which data, and where to write it.

@@ -13,6 +13,7 @@ from bert_tf.data.records.options import (
     TableOptions,
     reader_arguments,
 )
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import count, replacing, require, setting
 from bert_tf.run.needs import ModelConfig, check_source
 
@@ -21,6 +22,7 @@ _SUFFIXES = (".jsonl", *tabular.SUFFIXES, ".npz")
 _log = logging.getLogger(__name__)
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True, init=False)
 class EvaluateConfig(ModelConfig, TableOptions):
     """Which model to evaluate, on which records.
@@ -66,6 +68,7 @@ def evaluate(config, *, eval_data=None):
     return scores
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True, init=False)
 class PredictConfig(ModelConfig, FileOptions):
     """Which model predicts, for which records.

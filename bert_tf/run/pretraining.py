@@ -7,6 +7,7 @@ from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import SIZES
 from bert_tf.data.corpus.store import Store
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import one_of, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run import session
@@ -34,6 +35,7 @@ TRAINING = {
 }
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True, init=False)
 class PretrainConfig(TakesOptions):
     """What to pretrain, on which data, and where to write it.

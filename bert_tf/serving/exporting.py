@@ -7,6 +7,7 @@ import pathlib
 import tempfile
 
 from bert_tf.checkpoints import folder as folders
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import one_of, replacing_folder, require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving import parity
@@ -19,6 +20,7 @@ FORMATS = ("saved_model", "tflite", "onnx")
 DTYPES = ("float32", "bfloat16")
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True, init=False)
 class ExportConfig(TakesOptions):
     """Which model folder to export, in which format, and to which folder.

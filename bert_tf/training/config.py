@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from bert_tf.docstrings import list_settings
 from bert_tf.ground import above_zero, at_least, check_numbers, one_of, setting
 from bert_tf.training.selection import parse_freeze
 
@@ -11,6 +12,7 @@ _SMALLEST = 1.2e-38
 _MOST_MICRO_BATCHES = 4096
 
 
+@list_settings
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How to train; names and meanings are those of Hugging Face's TrainingArguments.
