@@ -15,9 +15,8 @@ PACKAGE = ROOT / "bert_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 300  # Lines; a file that needs a table of contents is two files.
 
-# Part of bert_tf: the other parts it may import; all may import ground, disk and docstrings.
-# Leaves may import
-# all parts but each other.
+# Part of bert_tf: the other parts it may import; all may import ground, disk and
+# docstrings. Leaves may import all parts but each other.
 MAY_IMPORT = {
     "__init__": set(),
     "ground": set(),
