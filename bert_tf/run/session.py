@@ -139,6 +139,9 @@ def unless_finished(output_dir, flags, training, work):
             # Another process may have finished it since.
             if (output_dir / "metrics.json").exists() and not overwrite:
                 return find_finished()
+            if (output_dir / "flags.txt").exists():
+                does = "replacing" if overwrite else "going on with"
+                _log.warning("%s the run in %s.", does, output_dir)
             return work(strategy)
 
 

@@ -50,13 +50,9 @@ def finished_metrics(output_dir, flags, overwrite=False):
             )
         return None
     if overwrite:
-        _log.warning("the run in %s will be replaced.", output_dir)
         return None
     _check_flags(flag_file, flags)
-    if not metrics_file.exists():
-        _log.warning("going on with the run in %s.", output_dir)
-        return None
-    return read_metrics(metrics_file)
+    return read_metrics(metrics_file) if metrics_file.exists() else None
 
 
 def read_metrics(path):
