@@ -50,7 +50,7 @@ class PretrainConfig(TakesOptions):
     """
 
     data_dir: str = setting(
-        "", "Store that create_pretraining_data.py wrote.", section="data"
+        "", "Store that create-pretraining-data wrote.", section="data"
     )
     eval_data_dir: str = setting(
         "", "Store of held-out text to evaluate on. Empty: no evaluation."

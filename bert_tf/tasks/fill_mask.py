@@ -1,6 +1,6 @@
 """Predictions for the [MASK] tokens of a text, by the heads of pretraining.
 
-The task predicts only; scripts/pretrain.py trains and scores these heads.
+The task predicts only; `bert-tf pretrain` trains and scores these heads.
 
 Shapes: N records, B examples of a batch, P the most masks of a text, K predictions.
 """
