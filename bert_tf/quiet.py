@@ -1,9 +1,11 @@
 """Hides what TensorFlow prints while it starts, wherever its import comes from.
 
 TF_CPP_MIN_LOG_LEVEL=0 in the environment shows it all.
+
+Imports at its top only what Python itself has loaded: `python -m bert_tf` has not left the
+working folder yet, and a file there could take the place of another module.
 """
 
-import contextlib
 import os
 import sys
 from importlib.machinery import PathFinder
@@ -39,33 +41,37 @@ def hide_start():
     sys.meta_path.insert(0, _Finder)
 
 
-@contextlib.contextmanager
-def hidden():
-    """Hides what is printed on standard error, unless an exception is raised.
+class hidden:
+    """Hides what is printed on standard error in a block, unless it raises an exception.
 
     TensorFlow prints from C++ before it reads its own log level. So the file descriptor
     of standard error is replaced.
     """
-    # Imported late: `python -m bert_tf` has not yet left the working folder.
-    import tempfile
 
+    def __enter__(self):
+        import tempfile
+
+        _flush()
+        try:
+            self._terminal = os.dup(2)
+        except OSError:  # Standard error is closed, so there is nothing to hide.
+            self._terminal = None
+            return
+        self._printed = tempfile.TemporaryFile()
+        os.dup2(self._printed.fileno(), 2)
+
+    def __exit__(self, kind, error, traceback):
+        if self._terminal is None:
+            return
+        _flush()
+        os.dup2(self._terminal, 2)
+        with self._printed:
+            if kind and issubclass(kind, Exception):  # Not if the user interrupts it.
+                self._printed.seek(0)
+                os.write(2, self._printed.read())
+        os.close(self._terminal)
+
+
+def _flush():
     if sys.stderr:
         sys.stderr.flush()
-    try:
-        terminal = os.dup(2)
-    except OSError:  # Standard error is closed, so there is nothing to hide.
-        yield
-        return
-    with tempfile.TemporaryFile() as printed:
-        os.dup2(printed.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            printed.seek(0)
-            os.write(terminal, printed.read())
-            raise
-        finally:
-            if sys.stderr:
-                sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)

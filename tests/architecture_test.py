@@ -74,6 +74,8 @@ def imports(path):
             assert not node.level, f"{path}: relative import"
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "lazy":
+            yield node.args[0].value
 
 
 def own_parts(path):
@@ -160,12 +162,7 @@ def test_scripts_only_name_a_command():
         assert {*imports(path)} == {"bert_tf.commands", "bert_tf.commands.main"}
 
 
-def test_importing_the_package_waits_for_nothing():
-    heavy = ("tensorflow", "keras", "numpy", "sklearn", "matplotlib")
-    program = (
-        "import sys, bert_tf; bert_tf.__version__; "
-        f"print([name for name in {heavy} if name in sys.modules])"
-    )
+def run(program):
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
@@ -173,7 +170,44 @@ def test_importing_the_package_waits_for_nothing():
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
+
+
+def test_importing_the_package_waits_for_nothing():
+    heavy = {"tensorflow", "keras", "numpy", "sklearn", "matplotlib"}
+    program = "import sys, bert_tf; bert_tf.__version__; print(*sys.modules)"
+    assert not heavy & set(run(program))
+
+
+# Parts and modules that TensorFlow or Keras are the substance of.
+HEAVY = (
+    *("layers/", "models/", "serving/", "training/tensorflow/", "run/session.py"),
+    *("tokenization/tokenizer.py", "tokenization/learning.py"),
+    *("doctor/devices.py", "doctor/model.py"),
+)
+
+
+def test_other_modules_are_imported_without_tensorflow():
+    light = [
+        path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+        for path in MODULES
+        if not place(path).startswith(HEAVY) or place(path).endswith("__init__.py")
+    ]
+    light += ["bert_tf.serving.exporting", "bert_tf.serving.trial"]
+    assert "bert_tf.tasks.classification" in light
+    heavy = {
+        *("tensorflow", "tensorflow_text", "tensorflow_datasets", "keras", "keras_nlp"),
+        *("scipy", "sklearn", "matplotlib"),
+    }
+    program = f"""
+import importlib, sys
+for name in {light}:
+    importlib.import_module(name.removesuffix(".__init__"))
+    found = {heavy} & set(sys.modules)
+    if found:
+        sys.exit(print(name, "imports", *found))
+"""
+    assert run(program) == []
 
 
 def test_other_names_are_refused():

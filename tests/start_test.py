@@ -147,11 +147,45 @@ class TestOptions:
         path.write_text("--icing=pink\n# --oven_steam\n--bakery_name=new\n")
         assert parse(f"--flagfile={path}") == {"icing": "pink"}
 
+    @pytest.mark.parametrize(
+        "content, problem",
+        [
+            (b"\xff\xfe\x00", "flagfile: not utf-8 text at byte 0; name a text file"),
+            (b"--flagfile=bake.flags", "flagfile 'bake.flags' names itself; drop that"),
+            (b"\0\0", "'\\x00\\x00' is not a flag; write --name=value"),
+            (None, "Unable to open flagfile: [Errno 2] No such file"),
+            ("folder", "Unable to open flagfile: [Errno 21] Is a directory"),
+        ],
+    )
+    def test_a_flagfile_that_is_none(
+        self, run, capfd, tmp_path, monkeypatch, content, problem
+    ):
+        monkeypatch.chdir(tmp_path)
+        if content == "folder":
+            (tmp_path / "bake.flags").mkdir()
+        elif content:
+            (tmp_path / "bake.flags").write_bytes(content)
+        assert run(lambda _: None, "--flagfile=bake.flags") == 1
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert err.startswith(f"error: {problem}") and err.count("\n") == 1
+
     def test_a_field_of_the_configuration_wins(self, run):
         received = []
         run(lambda _: received.append(flags.parse(Bakery)), "--bakery_seats=5")
         assert received[0].bakery_seats == 5
         assert received[0].options == {}
+
+    def test_a_wrong_flag_is_one_line(self, run, capfd):
+        assert run(lambda _: None, "--bread_gram=3") == 1
+        assert capfd.readouterr() == (
+            "",
+            "error: there is no flag 'bread_gram'. Did you mean 'bread_grams'?\n",
+        )
+        assert run(lambda _: None, f"--bread_grams={'9' * 5000}") == 1
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.endswith("9…. bert-tf bake --help lists the flags.\n")
 
     def test_options_of_another_use_are_no_flags(self, defined):
         assert "eaten_with" not in flags.FLAGS

@@ -9,6 +9,7 @@ import sys
 from absl import flags
 
 from bert_tf.commands import flag_help
+from bert_tf.ground import did_you_mean, quote
 
 FLAGS = flags.FLAGS
 _DEFINE = {
@@ -90,6 +91,9 @@ def read_command_line(arguments):
     try:
         with contextlib.redirect_stderr(warnings):
             others = FLAGS(arguments)
+    except flags.UnrecognizedFlagError as error:
+        hint = did_you_mean(error.flagname, list(FLAGS), _see_help(arguments))
+        raise ValueError(f"there is no flag {quote(error.flagname)}. {hint}") from None
     except UnicodeDecodeError as error:
         raise ValueError(
             f"flagfile: not {error.encoding} text at byte {error.start}; name a text "
@@ -97,9 +101,12 @@ def read_command_line(arguments):
         ) from None
     # Whatever stands there, the user has written it.
     except Exception as error:  # noqa: BLE001
-        raise ValueError(f"{_on_one_line(error)} See {arguments[0]} --help.") from None
-    if warnings.getvalue():  # absl only warns of a flagfile that names itself.
-        raise ValueError(_on_one_line(warnings.getvalue()))
+        line = " ".join(str(error).removeprefix("ERROR:: ").split())
+        shown = line if len(line) < 200 else line[:199] + "…"
+        raise ValueError(f"{shown.rstrip('.')}. {_see_help(arguments)}") from None
+    if warnings.getvalue():  # absl warns of this, and goes on.
+        name = warnings.getvalue().strip().rpartition(" ")[2]
+        raise ValueError(f"flagfile {name!r} names itself; drop that line of it.")
     return others
 
 
@@ -109,6 +116,5 @@ def format_help(description):
     return flag_help.format_help(description, _sections, width)
 
 
-def _on_one_line(text):
-    line = " ".join(str(text).split()).rstrip(" .")
-    return f"{line if len(line) < 300 else line[:299] + '…'}."
+def _see_help(arguments):
+    return f"{arguments[0]} --help lists the flags."

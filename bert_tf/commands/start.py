@@ -42,11 +42,9 @@ def start(verb, arguments):
     program, arguments = _program(verb, arguments[0]), arguments[1:]
     if not verb:
         if not arguments or arguments[0] in _HELP:
-            print(_list_verbs(program))
-            return 0
+            return _status(lambda: print(_list_verbs(program)))
         if arguments[0] == "--version":
-            print(f"bert_tf {bert_tf.__version__}")
-            return 0
+            return _status(lambda: print(f"bert_tf {bert_tf.__version__}"))
         verb, arguments = arguments[0].replace("_", "-"), arguments[1:]
         if verb not in VERBS:
             hint = did_you_mean(verb, VERBS, f"{program} --help lists them.")
@@ -78,13 +76,22 @@ def run(main, arguments, *, description="", takes_texts=False):
     program = arguments[0]
     before_texts = itertools.takewhile(lambda argument: argument != "--", arguments)
     if _HELP & set(before_texts):
-        print(flags.format_help(as_typed(description, program)))
-        sys.exit()
-    app.run(
-        lambda others: _guarded(main, others[1:], takes_texts),
-        argv=arguments,
-        flags_parser=_parse,
-    )
+        text = flags.format_help(as_typed(description, program))
+        sys.exit(_status(lambda: print(text)))
+
+    def work(others):
+        # Other packages log warnings only.
+        absl_logging.set_verbosity(absl_logging.WARNING)
+        logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
+        logging.getLogger("bert_tf").setLevel(logging.INFO)
+        if others[1:] and not takes_texts:
+            return _refuse(
+                f"{quote(others[1])} is not a flag; write --name=value, or --name and "
+                "--noname to turn a setting on and off."
+            )
+        return _status(lambda: main(others[1:]))
+
+    app.run(work, argv=arguments, flags_parser=_parse)
 
 
 def as_typed(text, program):
@@ -103,18 +110,10 @@ def as_typed(text, program):
     return text.replace("bert-tf ", program.rpartition(" ")[0] + " ")
 
 
-def _guarded(main, others, takes_texts):
-    # Other packages log warnings only.
-    absl_logging.set_verbosity(absl_logging.WARNING)
-    logging.basicConfig(format="%(message)s", stream=sys.stderr, force=True)
-    logging.getLogger("bert_tf").setLevel(logging.INFO)
+def _status(work):
+    """Returns the exit status of a function; an error of the user is printed."""
     try:
-        if others and not takes_texts:
-            raise ValueError(
-                f"{quote(others[0])} is not a flag; write --name=value, or --name and "
-                "--noname to turn a setting on and off."
-            )
-        status = main(others)
+        status = work() or 0
         sys.stdout.flush()
         return status
     except BrokenPipeError:
