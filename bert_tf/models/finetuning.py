@@ -11,8 +11,6 @@ from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.windows import mean_of_windows
 
-POOLINGS = ("mean", "cls")  # How the states of a text become one vector.
-
 
 class Classifier(keras.Model):
     """Dropout and one dense layer over the pooled first token.
