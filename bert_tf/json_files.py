@@ -3,6 +3,7 @@
 Any part of the package may import this module, as `ground`.
 """
 
+import collections
 import json
 import math
 import re
@@ -105,8 +106,8 @@ def json_value(values, key, kind, source, default=_REQUIRED):
 def _without_repeats(pairs):
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
+        keys = collections.Counter(key for key, _ in pairs)
+        repeated = keys.most_common(1)[0][0]
         raise ValueError(f"the key {quote(repeated)} occurs more than once.")
     return values
 

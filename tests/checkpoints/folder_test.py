@@ -210,7 +210,7 @@ class TestRead:
     def test_tokenizer_json_of_another_model(self, saved):
         (saved / "vocab.txt").unlink()
         (saved / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-        with pytest.raises(ValueError, match="holds a BPE model"):
+        with pytest.raises(ValueError, match="holds a 'BPE' model"):
             folder.read(saved)
 
     def test_no_vocabulary(self, saved):

@@ -97,9 +97,9 @@ def test_file_of_another_size(tmp_path):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        (b"\xff\xfe", "not a JSON object"),
-        (b"{", "not a JSON object"),
-        (b"[]", "not a JSON object"),
+        (b"\xff\xfe", "not a safetensors file: its header is not UTF-8"),
+        (b"{", "its header is not JSON"),
+        (b"[]", r"its header must hold a JSON object, {…}; received \[\]"),
         ({"w": 3}, "entry w of its header"),
         ({"w": {"dtype": "F32"}}, "entry w of its header"),
         ({"w": entry(shape=[-2])}, "entry w of its header"),
@@ -156,7 +156,9 @@ class TestSharded:
     def test_invalid_index(self, tmp_path):
         path = tmp_path / "model.safetensors.index.json"
         path.write_text("[]")
-        with pytest.raises(ValueError, match="not an index of shards"):
+        with pytest.raises(
+            ValueError, match=r"index.json must hold a JSON object.* received \[\]"
+        ):
             formats.read_sharded(path)
 
 
