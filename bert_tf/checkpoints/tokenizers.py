@@ -81,7 +81,10 @@ def _read_options(path, fast):
     known = {ours: normalizer[key] for key, ours in _NORMALIZER if key in normalizer}
     options = known | formats.read_json(file)
     for key, kind in _TYPES.items():
-        if json_value(options, key, kind, file, None) is None:
+        value = json_value(options, key, kind, file, None)
+        if (
+            value is None and key != "strip_accents"
+        ):  # Its null means: as do_lower_case.
             options.pop(key, None)
     name = options.get("tokenizer_class", "BertTokenizer")
     if "Japanese" in name or options.get("do_basic_tokenize") is False:
