@@ -110,6 +110,12 @@ def quote(value, width=60):
     return repr(value if len(value) <= width else value[: width - 1] + "…")
 
 
+def show(value, width=60):
+    """Returns any value as Python writes it, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def quote_all(values, most=12):
     """Returns the first `most` values in quotes, and how many there are in all."""
     values = list(values)
@@ -131,6 +137,18 @@ def did_you_mean(value, values, otherwise):
 
 
 # Files: a reader sees the old one or the whole new one, whenever the writer stops.
+
+
+def check_file(path):
+    """Returns the path of a file that ends; a folder, device or pipe is refused."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but must be a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a device, a pipe or a socket, but must be a file.")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}.")
+    return path
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from bert_tf.data.rows.packing import frame
 from bert_tf.ground import at_least, lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
-from bert_tf.tasks.options import WindowOptions, option
+from bert_tf.tasks.options import WindowOptions, option, remembered
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
@@ -88,8 +88,8 @@ class QuestionAnswering(Task):
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
-        task.unanswerable = settings.get("unanswerable", False)
-        task.null_threshold = settings.get("null_threshold")
+        task.unanswerable = remembered(settings, "unanswerable", bool, False)
+        task.null_threshold = remembered(settings, "null_threshold", float, None)
         return task
 
     def settings(self, scores):
