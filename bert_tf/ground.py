@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import time
 
 import tqdm
@@ -178,6 +179,23 @@ def replacing_folder(path):
         beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def path_without_pattern(folder):
+    """Yields a path of an existing folder that TensorFlow does not read as a pattern.
+
+    TensorFlow takes `*`, `?`, brackets and backslashes in some paths for patterns of
+    names. If the folder's path has one of them, a temporary link to it is yielded.
+    """
+    folder = pathlib.Path(folder).absolute()
+    if not set("*?[]\\") & set(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as beside:
+        link = pathlib.Path(beside) / "folder"
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
 
 
 def write_text(path, text):
