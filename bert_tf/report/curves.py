@@ -107,8 +107,8 @@ def draw_curves(path, curves, levels, *, xlabel, ylabel="loss (nats)"):
                 # A line of one point is invisible.
                 marker = {"marker": "o"} if len(points) == 1 else {}
                 axes.plot(*zip(*points), **(marker | style))
+        axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
         _draw_levels(axes, levels, height - 1)
-        axes.set(xlabel=xlabel, ylabel=ylabel)
         _finish(axes)
 
 

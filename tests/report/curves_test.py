@@ -212,6 +212,8 @@ def test_curves_with_styles(draw):
     )
     assert legend(axes) == ["a"]
     assert line(axes, "a") == [(0.5, 3.0), (1.5, 2.0)]
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > 4
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("minutes", "loss (nats)")
 
 
