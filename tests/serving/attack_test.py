@@ -116,7 +116,7 @@ def run(path):
         f"config = trial.ServeConfig(model={str(path)!r}, name='model')\n"
         "limits = Limits(request_timeout=600.0)\n"
         "app = trial.make_app(config, limits)\n"
-        "server = connections.make_server(app, limits, host='127.0.0.1', port=0)\n"
+        "server = connections.make_server(app, limits)\n"
         "import asyncio\n"
         "async def main():\n"
         "    task = asyncio.create_task(server.serve())\n"
