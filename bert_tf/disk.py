@@ -31,6 +31,18 @@ def remove(path):
         path.unlink(missing_ok=True)
 
 
+def check_file(path):
+    """Returns the path of a file that ends; a folder, device or pipe is refused."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but must be a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a device, a pipe or a socket, but must be a file.")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}.")
+    return path
+
+
 class WriteError(OSError):
     """A file that cannot be written; the message is one line."""
 

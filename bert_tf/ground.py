@@ -1,5 +1,5 @@
-"""What every part of the package stands on: settings, checks and their wording, files that
-are replaced whole, progress bars, and the rate of matrix products.
+"""What every part of the package stands on: late imports, settings, checks and their
+wording, files that are replaced whole, and progress bars.
 
 Imports nothing of ours but `disk`, and TensorFlow only where it is used.
 """
@@ -7,6 +7,7 @@ Imports nothing of ours but `disk`, and TensorFlow only where it is used.
 import contextlib
 import dataclasses
 import difflib
+import importlib
 import math
 import numbers
 import os
@@ -15,11 +16,30 @@ import re
 import shutil
 import socket
 import sys
-import time
 
 import tqdm
 
 from bert_tf.disk import lives, remove, writing
+
+# Imports: TensorFlow alone takes seconds, so `--help` and a wrong flag do not wait for it.
+
+
+class _Lazy:
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self._module), name)
+
+
+def lazy(module):
+    """Returns a module that is imported when something of it is first used.
+
+    Args:
+        module: full name, such as "keras.ops".
+    """
+    return _Lazy(module)
+
 
 # Settings: fields of frozen dataclasses, which scripts turn into flags.
 
@@ -145,6 +165,12 @@ def quote(value, width=60):
     return repr(value if len(value) <= width else value[: width - 1] + "…")
 
 
+def show(value, width=60):
+    """Returns any value as Python writes it, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def quote_all(values, most=12):
     """Returns the first `most` values in quotes, and how many there are in all."""
     values = list(values)
@@ -266,24 +292,3 @@ def reading_progress(files, description):
     """Returns a bar over the bytes of files."""
     total = sum(map(os.path.getsize, files))
     return progress(description=description, total=total, unit="B", unit_scale=True)
-
-
-def matmul_rate(dtype, size=2048, repeats=3):
-    """Returns the floating point operations a second of a large TensorFlow matmul.
-
-    Args:
-        dtype: "float32", "bfloat16" or "float16".
-        size: rows and columns of the two square matrices.
-        repeats: the fastest of so many products counts, after one to warm up.
-    """
-    import tensorflow as tf
-
-    matrix = tf.cast(tf.random.stateless_uniform([size, size], [1, 2]), dtype)
-    # Reading one number waits until the product is computed.
-    product = tf.function(lambda: tf.linalg.matmul(matrix, matrix)[0, 0])
-    seconds = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        product().numpy()
-        seconds.append(time.perf_counter() - start)
-    return 2.0 * size**3 / min(seconds[1:])

@@ -5,7 +5,8 @@ import pathlib
 import tensorflow as tf
 
 from bert_tf.doctor.findings import note, ok
-from bert_tf.ground import count, matmul_rate
+from bert_tf.ground import count
+from bert_tf.training.tensorflow.matmul import matmul_rate
 
 NVIDIA = pathlib.Path("/proc/driver/nvidia/version")  # Exists if the driver is loaded.
 SIZE = 768  # Rows and columns of the matrices: hidden_size of a base BERT.

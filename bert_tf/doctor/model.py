@@ -4,8 +4,6 @@ import hashlib
 import pathlib
 import re
 
-import numpy as np
-
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
 from bert_tf.doctor import machine, vocabulary
@@ -39,6 +37,7 @@ def check(name):
     try:
         folder = folders.read(path)
         tokenizer = make_tokenizer(folder)
+        find_task(task_of(folder.config, folder.settings))
     except (OSError, ValueError) as error:
         fix = f"Copy the whole folder {path} again."
         return [*findings, from_error("model/folder", error, fix)], None, None
@@ -81,7 +80,7 @@ def check_unfinished(path):
     elif step is not None:
         says = f"a run stopped at step {step}; its state is in {path}/checkpoints."
         flags = path / "flags.txt"
-        fix = f"To continue: python scripts/finetune.py --flagfile={flags}"
+        fix = f"To continue: bert-tf finetune --flagfile={flags}"
         findings.append(note("model/unfinished", says, fix))
     partial = sorted(file.name for file in path.glob(".*.part"))
     if partial:
@@ -110,12 +109,6 @@ def check_weights(path, folder, tokenizer):
         for name, array in weights.read_model(model).items()
         if name in report.loaded
     }
-    infinite = [name for name in loaded if not np.isfinite(loaded[name]).all()]
-    if infinite:
-        says = f"NaN or infinite numbers in {weights.first_few(infinite)}, so all "
-        says += "outputs are NaN."
-        fix = "Use an earlier copy, or train again with a lower --learning_rate."
-        return [problem("model/weights", says, fix)]
     # Training never ends in such kernels, but an interrupted copy does.
     zeros = [
         name for name in loaded if name.endswith("/kernel") and not loaded[name].any()

@@ -12,16 +12,18 @@ from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import at_least, count, require, setting
+from bert_tf.ground import at_least, count, lazy, require, setting
 from bert_tf.predictor import check_length, make_tokenizer
-from bert_tf.run import seeds, session
+from bert_tf.run import seeds
 from bert_tf.run.needs import check_source
 from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
-from bert_tf.training.tensorflow.workers import Workers
+
+session = lazy("bert_tf.run.session")
+workers = lazy("bert_tf.training.tensorflow.workers")
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +147,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
         if config.seeds == 1:
             return _finetune(config, training, flags, strategy, tables)
         metric = f"eval_{find_task(config.task).metric_of(flags)}"
-        writes = Workers(strategy).chief
+        writes = workers.Workers(strategy).chief
         return seeds.run(
             functools.partial(finetune, **data),
             config,
@@ -239,7 +241,7 @@ def _finetune(config, training, flags, strategy, tables=None):
         "train_examples": len(train_table.records),
         **session.count_skipped(train=train_table, eval=eval_table),
     }
-    if Workers(strategy).chief:
+    if workers.Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
         _write(config, training, task, folder, settings, trained, metrics, flags)
@@ -270,7 +272,8 @@ def _write(config, training, task, folder, settings, trained, metrics, flags):
         trained.lines,
         metrics,
         labels=task.labels,
-        start="random weights" if config.from_scratch else f"`{config.model}`",
+        metric=task.metric,
+        start="" if config.from_scratch else config.model,
         task=task.name,
         pipeline=task.pipeline,
         record=task.card_record,

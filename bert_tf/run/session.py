@@ -13,7 +13,7 @@ import keras
 
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
-from bert_tf.ground import changed, matmul_rate
+from bert_tf.ground import changed
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run.outputs import Outputs
@@ -21,6 +21,7 @@ from bert_tf.tasks.base import Task
 from bert_tf.training import divergence, journal, loop, run_folder, selection
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
+from bert_tf.training.tensorflow.matmul import matmul_rate
 from bert_tf.training.tensorflow.workers import Workers, watched
 
 _log = logging.getLogger(__name__)

@@ -8,11 +8,12 @@ import tempfile
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import one_of, replacing_folder, require, setting
+from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.predictor import Model
-from bert_tf.serving import parity
-from bert_tf.serving.saved_model import write_saved_model
 from bert_tf.tasks.options import TakesOptions
+
+parity = lazy("bert_tf.serving.parity")
+saved_model = lazy("bert_tf.serving.saved_model")
 
 _log = logging.getLogger(__name__)
 _SERVING_VERSION = "2.20"  # The first that has the operations of the tokenizer.
@@ -117,7 +118,7 @@ def _write_saved_model(path, model, inputs, config):
     if config.dtype != "float32":
         exported = model.build(config.dtype)
     with tempfile.TemporaryDirectory() as folder:
-        custom_ops = write_saved_model(
+        custom_ops = saved_model.write_saved_model(
             path,
             model.task,
             exported,
@@ -150,7 +151,9 @@ def _write_tflite(path, model, inputs, config):
         labels=files[1] if files[1:] else None,
         text_input=config.text_input,
     )
-    ids, expected = padded.expected(model, inputs, config.dynamic_length)
+    ids, expected = padded.expected(
+        model, inputs, padded.TASK_LIBRARY, config.dynamic_length
+    )
     features = inputs if config.text_input else ids
     report = parity.compare_arrays(path, "tflite", model.task, features, expected)
     report = _describe(config) | report
@@ -164,7 +167,9 @@ def _write_onnx(path, model, inputs, config):
     path.mkdir()
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
-    ids, expected = padded.expected(model, inputs, dynamic_length=True)
+    ids, expected = padded.expected(
+        model, inputs, padded.TRANSFORMERS, dynamic_length=True
+    )
     report = _describe(config) | parity.compare_arrays(
         path, "onnx", model.task, ids, expected
     )

@@ -4,6 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
+from bert_tf.disk import literal
 from bert_tf.ground import one_of
 from bert_tf.serving import protobuf as messages
 from bert_tf.serving.signatures import make_signatures
@@ -69,12 +70,14 @@ def write_functions(path, model, functions, *, files):
         {signature: concrete function}.
     """
     concrete = {name: f.get_concrete_function() for name, f in functions.items()}
-    tf.saved_model.save(
-        _Served(model, files),
-        str(path),
-        signatures=concrete,
-        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
+    pathlib.Path(path).mkdir(exist_ok=True)
+    with literal(path) as plain:
+        tf.saved_model.save(
+            _Served(model, files),
+            str(plain),
+            signatures=concrete,
+            options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
     return concrete
 
 

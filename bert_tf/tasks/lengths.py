@@ -4,9 +4,10 @@ import copy
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
-from bert_tf.ground import count
+from bert_tf.ground import count, lazy
+
+tf = lazy("tensorflow")
 
 # More text takes longer than a user wants to wait for one line.
 CHARACTERS = 10_000_000

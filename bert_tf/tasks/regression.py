@@ -7,16 +7,18 @@ Shapes: N records, B examples of a batch.
 """
 
 import numpy as np
-from keras import ops
-from scipy import stats
 
 from bert_tf.data.records.faults import Faults
 from bert_tf.data.records.labels import parse_number
-from bert_tf.models.finetuning import Classifier
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import describe_labels
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+ops = lazy("keras.ops")
+stats = lazy("scipy.stats")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class Regression(Task):
@@ -64,7 +66,7 @@ class Regression(Task):
         return columns
 
     def build(self, backbone):
-        return Classifier(backbone, 1)
+        return finetuning.Classifier(backbone, 1)
 
     def weights(self, rows):
         return {"regression": example_weights(rows)}

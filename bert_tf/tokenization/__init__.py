@@ -16,7 +16,16 @@ BERT was trained with google-research/bert's tokenization.py, which differs from
   * it strips white space from the lines of vocab.txt, which are kept unchanged here.
 """
 
-from bert_tf.tokenization.tokenizer import BertTokenizer, tflite_ops
+from bert_tf.ground import lazy
 from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
 
 __all__ = ["BertTokenizer", "read_vocab", "tflite_ops", "write_vocab"]
+
+_tokenizer = lazy("bert_tf.tokenization.tokenizer")
+
+
+def __getattr__(name):
+    # Vocabularies are read without TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_tokenizer, name)

@@ -2,8 +2,8 @@
 
 import tiny
 
-from bert_tf.ground import matmul_rate
 from bert_tf.run.peak import operations_per_token
+from bert_tf.training.tensorflow.matmul import matmul_rate
 
 
 def test_operations_by_hand():
