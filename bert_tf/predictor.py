@@ -9,7 +9,7 @@ from bert_tf.ground import progress
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
-from bert_tf.tokenization import BertTokenizer
+from bert_tf.tokenization import make_tokenizer
 from bert_tf.training.tensorflow.evaluation import make_predictor
 
 _log = logging.getLogger(__name__)
@@ -74,8 +74,10 @@ class Model:
             self.task.features, reduce_retracing=True, autograph=False
         )
 
-    def _compute(self, rows, training):
-        return self.task.named(self.keras_model(rows, training=training))
+    @classmethod
+    def from_pretrained(cls, path, **options):
+        """Returns `Model(path, **options)`, under the name that transformers uses."""
+        return cls(path, **options)
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
@@ -172,25 +174,6 @@ def task_name(path):
     """Returns the task that a model folder was trained for, without reading its weights."""
     folder = folders.read(folders.resolve(path))
     return task_of(folder.config, folder.settings)
-
-
-def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the `BertTokenizer` of a model folder.
-
-    Args:
-        folder: `ModelFolder`.
-        keep_special_tokens: True to keep them, whatever the folder says.
-    """
-    options = folder.tokenizer
-    return BertTokenizer(
-        folder.vocab,
-        lower_case=options["do_lower_case"],
-        strip_accents=options.get("strip_accents"),
-        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
-        # As transformers reads the same folder.
-        keep_special_tokens=keep_special_tokens
-        or not options.get("split_special_tokens", False),
-    )
 
 
 def check_length(max_seq_length, config):

@@ -20,9 +20,9 @@ from bert_tf.checkpoints import (
     weights,
 )
 from bert_tf.checkpoints.names import resolve
+from bert_tf.checkpoints.vocabulary import read_vocab, write_vocab
 from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
 from bert_tf.ground import replacing, write_text
-from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
 

@@ -8,8 +8,8 @@ import logging
 import pathlib
 
 from bert_tf.checkpoints import dialects, formats
+from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
-from bert_tf.tokenization.vocabulary import read_vocab
 
 _log = logging.getLogger(__name__)
 

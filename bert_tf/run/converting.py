@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
-from bert_tf.data.rows.packing import frame
 from bert_tf.ground import one_of, replacing_folder, require, setting
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.models.pretraining import BertPretrainer
-from bert_tf.predictor import make_tokenizer
 from bert_tf.run.extending import extend, read_words
+from bert_tf.tokenization import make_tokenizer
+from bert_tf.tokenization.framing import frame
 
 FORMATS = ("huggingface", "google")
 

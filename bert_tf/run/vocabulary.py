@@ -5,11 +5,11 @@ import dataclasses
 import logging
 import pathlib
 
+from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.records.sources import is_held_out
 from bert_tf.ground import at_least, reading_progress, require, setting
 from bert_tf.tokenization import BertTokenizer, learning
-from bert_tf.tokenization.vocabulary import write_vocab
 
 _log = logging.getLogger(__name__)
 _MAX_HELD_OUT = 20_000  # Held-out lines that are kept in memory.

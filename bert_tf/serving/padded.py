@@ -6,8 +6,8 @@ interprets the outputs.
 
 import tensorflow as tf
 
-from bert_tf.data.rows.packing import frame
 from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.tokenization.framing import frame
 
 # Model Maker's names, which the Task Library expects.
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")

@@ -11,12 +11,12 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.windows import cut, take
 from bert_tf.models.features import TokenStates
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, kept, option
 from bert_tf.tasks.texts import objects, row_arrays, text_columns
+from bert_tf.tokenization.framing import frame
 
 NO_TOKEN = -1  # Padding of `places`.
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP].

@@ -12,7 +12,6 @@ import tensorflow as tf
 from scipy import special
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
-from bert_tf.data.rows.packing import frame
 from bert_tf.ground import at_least
 from bert_tf.models.finetuning import SpanPredictor
 from bert_tf.tasks.base import Task
@@ -21,6 +20,7 @@ from bert_tf.tasks.options import WindowOptions, option
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
+from bert_tf.tokenization.framing import frame
 
 NO_TOKEN = -1  # Padding of `places`.
 

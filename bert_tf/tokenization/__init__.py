@@ -16,7 +16,7 @@ BERT was trained with google-research/bert's tokenization.py, which differs from
   * it strips white space from the lines of vocab.txt, which are kept unchanged here.
 """
 
-from bert_tf.tokenization.tokenizer import BertTokenizer, tflite_ops
-from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
+from bert_tf.checkpoints.vocabulary import read_vocab, write_vocab
+from bert_tf.tokenization.tokenizer import BertTokenizer, make_tokenizer, tflite_ops
 
-__all__ = ["BertTokenizer", "read_vocab", "tflite_ops", "write_vocab"]
+__all__ = ["BertTokenizer", "make_tokenizer", "read_vocab", "tflite_ops", "write_vocab"]

@@ -7,8 +7,8 @@ Shapes: B records, W windows of all records, L tokens of a text.
 
 import tensorflow as tf
 
-from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.windows import cut, take
+from bert_tf.tokenization.framing import frame
 
 LONG_TEXTS = ("truncate", "head_tail", "windows")
 

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.data.corpus.masking import NOT_MASKED
-from bert_tf.data.rows.packing import pack, places_of
+from bert_tf.data.rows.packing import pack
 from bert_tf.data.rows.pipeline import micro_batch_numbers
+from bert_tf.tokenization.framing import places_of
 
 
 def row_maker(features):
