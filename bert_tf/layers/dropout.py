@@ -58,3 +58,14 @@ class Dropout(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}
+
+    # Keras' files leave out the states of generators: training would go on with masks
+    # that it has drawn before.
+
+    def save_own_variables(self, store):
+        if self.generator:
+            store["generator"] = self.generator.state
+
+    def load_own_variables(self, store):
+        if self.generator and "generator" in store:
+            self.generator.state.assign(store["generator"])

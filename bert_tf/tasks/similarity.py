@@ -13,8 +13,8 @@ from scipy import stats
 
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.ground import one_of
-from bert_tf.models.finetuning import POOLINGS, Embedder
-from bert_tf.models.finetuning import unit_length as scale_in_graph
+from bert_tf.models.embedding import POOLINGS, Embedder
+from bert_tf.models.embedding import unit_length as scale_in_graph
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, option
 from bert_tf.tasks.regression import correlation, read_numbers

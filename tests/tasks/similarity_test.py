@@ -11,7 +11,7 @@ from bert_tf.checkpoints import sentence_transformers
 from bert_tf.config import BertConfig
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
-from bert_tf.models.finetuning import Embedder
+from bert_tf.models.embedding import Embedder
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.similarity import Similarity
 
