@@ -42,7 +42,8 @@ setuptools.setup(
     ],
     extras_require={
         "hub": ["huggingface_hub"],  # Fetches published models by name.
-        "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
+        # Jupyter, and what runs notebooks in a test.
+        "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
