@@ -15,6 +15,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers, weights
 from bert_tf.ground import quote, quote_all, replacing_folder
 from bert_tf.models import lora
+from bert_tf.models.labels import describe_labels
 
 PROBLEM_TYPES = (  # What transformers calls what a classifier learns.
     "single_label_classification",
@@ -29,14 +30,6 @@ _FILES = {
     *("modules.json", "sentence_bert_config.json", "1_Pooling", "2_Normalize"),
     "config_sentence_transformers.json",
 }
-
-
-def describe_labels(labels):
-    """Returns the keys of config.json that hold the names of labels."""
-    return {
-        "id2label": {str(number): name for number, name in enumerate(labels)},
-        "label2id": {name: number for number, name in enumerate(labels)},
-    }
 
 
 def without_head(folder, settings):

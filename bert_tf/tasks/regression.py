@@ -14,7 +14,7 @@ from scipy import stats
 
 from bert_tf.ground import quote
 from bert_tf.models.finetuning import Classifier
-from bert_tf.models.saving import describe_labels
+from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
