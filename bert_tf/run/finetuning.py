@@ -10,10 +10,11 @@ from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.ground import at_least, changed, lazy, require, setting
-from bert_tf.predictor import check_length, make_tokenizer
+from bert_tf.predictor import check_length
 from bert_tf.run import seeds
 from bert_tf.tasks import find_task
 from bert_tf.tasks.options import TakesOptions
+from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
 
