@@ -34,7 +34,7 @@ class Running:
         return cls(trial.make_app(trial.ServeConfig(**options), limits), limits)
 
     def __init__(self, app, limits):
-        self.server = make_server(app, limits, host="127.0.0.1", port=0)
+        self.server = make_server(app, limits)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
         while not self.server.started:

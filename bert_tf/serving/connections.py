@@ -9,13 +9,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 MOST = 512  # Connections at a time.
 
 
-def make_server(app, limits, *, host, port):
+def make_server(app, limits, *, host="127.0.0.1", port=0):
     """Returns the `uvicorn.Server` of an ASGI application.
 
     Args:
         app: ASGI application.
         limits: `Limits`.
-        host, port: address to listen on; port 0 chooses a free one.
+        host, port: address to listen on if `run` gets no sockets; port 0 chooses a
+            free one.
     """
 
     class LimitedConnection(Connection):

@@ -23,7 +23,8 @@ class Limits:
         "tokens in several windows or choices count each time.",
     )
     max_record_tokens: int = setting(
-        16_384, "Most tokens of a record, which is computed at once; as max_tokens."
+        32_768,
+        "Most tokens of a record, counted as for max_tokens; it is computed at once.",
     )
     max_masks: int = setting(4_096, "Most [MASK] of a request.")
     max_values: int = setting(

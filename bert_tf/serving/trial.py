@@ -1,7 +1,9 @@
 """Serves a model folder with the trial server."""
 
+import contextlib
 import dataclasses
 import pathlib
+import socket
 
 from bert_tf.ground import lazy, require, setting
 from bert_tf.predictor import Model
@@ -115,9 +117,25 @@ def serve(config, limits=None):
     Args:
         config: `ServeConfig`.
         limits: `Limits`; the defaults if None.
+
+    Raises:
+        ValueError, FileNotFoundError: the model folder is wrong; packages are missing.
+        OSError: the address is in use, or not of this machine.
     """
     limits = limits or Limits()
-    app = make_app(config, limits)
-    from bert_tf.serving.connections import make_server
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    # Before the model is loaded, which takes longer.
+    try:
+        listening = socket.create_server((config.host, config.port), family=family)
+    except OSError as error:
+        reason = error.strerror.split(" (")[0]  # Python repeats the address there.
+        raise OSError(
+            f"cannot listen on {config.host}, port {config.port}: {reason}. "
+            "Pass another --port or --host."
+        ) from error
+    with listening:
+        app = make_app(config, limits)
+        from bert_tf.serving.connections import make_server
 
-    make_server(app, limits, host=config.host, port=config.port).run()
+        with contextlib.suppress(KeyboardInterrupt):
+            make_server(app, limits).run(sockets=[listening])

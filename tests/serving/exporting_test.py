@@ -109,20 +109,15 @@ def test_a_folder_with_odd_characters(folders, tmp_path, format):
         assert {"model.tflite", "vocab.txt", "parity.json"} <= names
 
 
-@pytest.mark.parametrize("start", ["script", "module", "empty path"])
-def test_modules_of_the_current_folder_are_not_run(
-    folders, tmp_path, monkeypatch, start
-):
+def test_modules_of_the_current_folder_are_not_run(folders, tmp_path, monkeypatch):
     """The user's folder has files with names of modules that the probe imports."""
     for name in ("statistics", "numpy", "sitecustomize", "bert_tf", "json"):
         program = f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(1)\n"
         (tmp_path / f"{name}.py").write_text(program)
     monkeypatch.chdir(tmp_path)
-    if start == "module":  # As `python -c` and notebooks have it.
-        monkeypatch.syspath_prepend("")
-    elif start == "empty path":
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.setenv("PYTHONPATH", f":{tmp_path}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend("")  # As `python -c` and notebooks have it.
+    monkeypatch.setenv("PYTHONPATH", f":{tmp_path}")
     model = Model(folders["classification"])
     path = tmp_path / "export"
     write_saved_model(

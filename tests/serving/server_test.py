@@ -5,12 +5,14 @@ import concurrent.futures
 import hashlib
 import json
 import re
+import socket
 import urllib.request
 
 import numpy as np
 import pytest
 
 from bert_tf import Model
+from bert_tf.serving import trial
 from bert_tf.serving.client import Client, ServingError
 from bert_tf.serving.examples import TEXTS as TEXTS_TO_TRY
 
@@ -244,3 +246,19 @@ class TestClient:
     def test_an_address_without_a_scheme_is_an_error(self):
         with pytest.raises(ValueError, match="received 'localhost:8501'"):
             Client("localhost:8501", "model")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [("127.0.0.1", None, "in use"), ("192.0.2.1", 8501, "assign requested address")],
+)
+def test_an_address_that_is_not_free(tmp_path, host, port, reason):
+    """It is refused before the model is loaded."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = trial.ServeConfig(
+            model=str(tmp_path), host=host, port=port or taken.getsockname()[1]
+        )
+        with pytest.raises(
+            OSError, match=f"cannot listen on {host}, .*{reason}.*--port"
+        ):
+            trial.serve(config)
