@@ -47,7 +47,8 @@ setuptools.setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],  # With NVIDIA's libraries; for Linux.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
-        "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
+        # Jupyter, and what runs notebooks in a test.
+        "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.

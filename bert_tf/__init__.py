@@ -14,7 +14,7 @@ _PUBLIC = {
     "ChoiceScorer": "models.finetuning",
     "Classifier": "models.finetuning",
     "ConvertConfig": "run.converting",
-    "Embedder": "models.finetuning",
+    "Embedder": "models.embedding",
     "EvaluateConfig": "run.prediction",
     "ExportConfig": "serving.exporting",
     "FinetuneConfig": "run.finetuning",

@@ -61,7 +61,7 @@ class Model:
         settings = {"max_seq_length": config.max_position_embeddings} | settings
         settings |= {name: given[name] for name in given if name in allowed}
         check_length(settings["max_seq_length"], config)
-        tokenizer = make_tokenizer(
+        tokenizer = tokenization.make_tokenizer(
             self.folder, keep_special_tokens=kind.keeps_special_tokens
         )
         self.task = kind.restore(tokenizer, config, settings)
@@ -79,6 +79,11 @@ class Model:
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
         )
+
+    @classmethod
+    def from_pretrained(cls, path, **options):
+        """Returns `Model(path, **options)`, under the name that transformers uses."""
+        return cls(path, **options)
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
@@ -223,25 +228,6 @@ def task_name(path):
     """Returns the task that a model folder was trained for, without reading its weights."""
     folder = folders.read(folders.resolve(path))
     return task_of(folder.config, folder.settings)
-
-
-def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the `BertTokenizer` of a model folder.
-
-    Args:
-        folder: `ModelFolder`.
-        keep_special_tokens: True to keep them, whatever the folder says.
-    """
-    options = folder.tokenizer
-    return tokenization.BertTokenizer(
-        folder.vocab,
-        lower_case=options["do_lower_case"],
-        strip_accents=options.get("strip_accents"),
-        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
-        # As transformers reads the same folder.
-        keep_special_tokens=keep_special_tokens
-        or not options.get("split_special_tokens", False),
-    )
 
 
 def check_length(max_seq_length, config):

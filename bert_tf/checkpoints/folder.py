@@ -22,10 +22,10 @@ from bert_tf.checkpoints import (
     weights,
 )
 from bert_tf.checkpoints.names import resolve
+from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
 from bert_tf.ground import replacing, write_text
 from bert_tf.json_files import json_value
-from bert_tf.tokenization.vocabulary import write_vocab
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
 

@@ -8,10 +8,10 @@ import logging
 import pathlib
 
 from bert_tf.checkpoints import dialects, formats
+from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
 from bert_tf.ground import show
 from bert_tf.json_files import json_value
-from bert_tf.tokenization.vocabulary import read_vocab
 
 _log = logging.getLogger(__name__)
 

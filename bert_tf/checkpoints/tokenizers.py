@@ -1,9 +1,9 @@
 """The tokenizer of a model folder: vocab.txt, tokenizer_config.json, tokenizer.json."""
 
 from bert_tf.checkpoints import formats
+from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.ground import show
 from bert_tf.json_files import json_value
-from bert_tf.tokenization.vocabulary import read_vocab
 
 # Options that may stand in tokenizer.json alone: (its key, that of tokenizer_config.json).
 _NORMALIZER = (

@@ -10,8 +10,9 @@ from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import from_error, note, ok, problem
 from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.predictor import check_length, make_tokenizer
+from bert_tf.predictor import check_length
 from bert_tf.tasks import find_task, task_of
+from bert_tf.tokenization import make_tokenizer
 from bert_tf.training.run_folder import last_step
 
 # Bytes a weight: the weight, its gradient and Adam's two moments in float32.

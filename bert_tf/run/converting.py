@@ -10,8 +10,9 @@ from bert_tf.checkpoints import layouts
 from bert_tf.data.rows.packing import frame
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
-from bert_tf.predictor import make_tokenizer
 from bert_tf.run.extending import extend, read_words
+from bert_tf.tokenization import make_tokenizer
+from bert_tf.tokenization.framing import frame
 
 tf = lazy("tensorflow")
 backbones = lazy("bert_tf.models.backbone")

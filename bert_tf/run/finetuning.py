@@ -13,12 +13,13 @@ from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, count, lazy, require, setting
-from bert_tf.predictor import check_length, make_tokenizer
+from bert_tf.predictor import check_length
 from bert_tf.run import seeds
 from bert_tf.run.needs import check_source
 from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
+from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
 

@@ -5,11 +5,11 @@ import dataclasses
 import logging
 import pathlib
 
+from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, read_corpus
 from bert_tf.data.corpus.files import find_files
 from bert_tf.data.records.sources import is_held_out
 from bert_tf.ground import at_least, lazy, reading_progress, require, setting
-from bert_tf.tokenization.vocabulary import write_vocab
 
 tokenization = lazy("bert_tf.tokenization")
 learning = lazy("bert_tf.tokenization.learning")

@@ -10,12 +10,12 @@ import dataclasses
 
 import numpy as np
 
-from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.windows import cut, take
 from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, kept, option
 from bert_tf.tasks.texts import objects, row_arrays, text_columns
+from bert_tf.tokenization.framing import frame
 
 tf = lazy("tensorflow")
 models = lazy("bert_tf.models.features")

@@ -11,14 +11,6 @@ def in_order(labels):
     return sorted(labels, key=_rank)
 
 
-def describe_labels(labels):
-    """Returns the keys of config.json that hold the names of labels."""
-    return {
-        "id2label": {str(number): name for number, name in enumerate(labels)},
-        "label2id": {name: number for number, name in enumerate(labels)},
-    }
-
-
 def restore_labels(config):
     """Returns the names that config.json holds (`id2label`), in the order of ids."""
     names = config.extra.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}

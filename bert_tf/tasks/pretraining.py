@@ -8,12 +8,12 @@ import functools
 
 from bert_tf.data.corpus.masking import UNITS, Masking
 from bert_tf.data.corpus.pairs import Examples
-from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.pipeline import steps_per_epoch
 from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
 from bert_tf.ground import at_least, lazy, one_of
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import option
+from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
 ops = lazy("keras.ops")

@@ -9,7 +9,6 @@ import dataclasses
 import numpy as np
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
-from bert_tf.data.rows.packing import frame
 from bert_tf.ground import at_least, lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
@@ -17,6 +16,7 @@ from bert_tf.tasks.options import WindowOptions, option, remembered
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
+from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
 tf = lazy("tensorflow")

@@ -5,11 +5,11 @@ Shapes: N questions, B of a batch, W windows of their contexts, L tokens.
 
 import numpy as np
 
-from bert_tf.data.rows.packing import truncate
 from bert_tf.data.rows.windows import cut, take
 from bert_tf.ground import lazy
 from bert_tf.tasks.spans import tokens_of
 from bert_tf.tasks.texts import in_parts, objects, row_arrays
+from bert_tf.tokenization.framing import truncate
 
 tf = lazy("tensorflow")
 

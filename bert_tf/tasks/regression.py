@@ -11,8 +11,8 @@ import numpy as np
 from bert_tf.data.records.faults import Faults
 from bert_tf.data.records.labels import parse_number
 from bert_tf.ground import lazy
+from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.base import Task
-from bert_tf.tasks.labels import describe_labels
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 

@@ -19,7 +19,7 @@ from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 tf = lazy("tensorflow")
 ops = lazy("keras.ops")
 stats = lazy("scipy.stats")
-finetuning = lazy("bert_tf.models.finetuning")
+embedding = lazy("bert_tf.models.embedding")
 
 LOSSES = ("cosine", "negatives")
 SCALE = 20.0  # Of cosines before the softmax, as in sentence-transformers.
@@ -156,7 +156,7 @@ class Similarity(Task):
 
     def build(self, backbone):
         pooling = self.options.pooling
-        return finetuning.Embedder(backbone, pooling=pooling, normalize=self.normalize)
+        return embedding.Embedder(backbone, pooling=pooling, normalize=self.normalize)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}
@@ -164,7 +164,7 @@ class Similarity(Task):
     def losses(self, rows, outputs):
         embeddings = outputs["embeddings"]
         first, second = (
-            finetuning.unit_length(embeddings[:, side]) for side in range(2)
+            embedding.unit_length(embeddings[:, side]) for side in range(2)
         )
         if self.options.similarity_loss == "cosine":
             cosines = ops.sum(first * second, axis=-1)

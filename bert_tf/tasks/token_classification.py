@@ -8,7 +8,6 @@ import numpy as np
 
 from bert_tf.data.records.tagged import read_tagged, read_tagged_lines
 from bert_tf.data.records.tagged_objects import OUTSIDE
-from bert_tf.data.rows.packing import frame
 from bert_tf.data.rows.windows import cut_words
 from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
@@ -16,6 +15,7 @@ from bert_tf.tasks.labels import label_ids
 from bert_tf.tasks.metrics.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.options import WindowOptions
 from bert_tf.tasks.texts import in_parts, object_columns, objects, ragged
+from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
 tf = lazy("tensorflow")

@@ -8,7 +8,7 @@ import tiny
 from bert_tf.config import BertConfig
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
-from bert_tf.models.finetuning import Embedder
+from bert_tf.models.embedding import Embedder
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.similarity import Similarity
 
