@@ -3,6 +3,7 @@
 check and read (the verb) → plan → build → load → train → score → write (the verb).
 """
 
+import contextlib
 import dataclasses
 import logging
 import math
@@ -126,6 +127,9 @@ def unless_finished(output_dir, flags, training, work):
                 "--overwrite_output_dir, to train again.",
                 output_dir,
             )
+            # A process that was killed at the very end has left its state.
+            with contextlib.suppress(OSError), run_folder.locked(output_dir):
+                journal.forget_state(output_dir)
         return finished
 
     finished = find_finished()
@@ -138,8 +142,9 @@ def unless_finished(output_dir, flags, training, work):
             return work(strategy)
         with run_folder.locked(output_dir):
             # Another process may have finished it since.
-            if (output_dir / "metrics.json").exists() and not overwrite:
-                return find_finished()
+            finished = find_finished()
+            if finished is not None:
+                return finished
             if (output_dir / "flags.txt").exists():
                 does = "replacing" if overwrite else "going on with"
                 _log.warning("%s the run in %s.", does, output_dir)

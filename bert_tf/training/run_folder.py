@@ -136,7 +136,8 @@ def remove_folder(path):
     """Removes a folder that nobody sees half removed."""
     if path.is_dir():
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        path.rename(beside)
+        with contextlib.suppress(FileNotFoundError):  # Another process was faster.
+            path.rename(beside)
         remove(beside)
 
 

@@ -137,6 +137,9 @@ class TestFinetune:
     def test_a_finished_run_returns_its_metrics_and_writes_nothing(self, home, caplog):
         shutil.copytree(home / "model", "model")
         before = files("model")
+        # What a process that is killed at the very end has left.
+        write("model/.loss.png.host.7.part", "")
+        pathlib.Path("model/checkpoints").mkdir()
         again = finetune(eval_file="train.tsv", output_dir="model")
         assert again == json.loads(pathlib.Path("model/metrics.json").read_text())
         assert "model is finished already" in caplog.text
