@@ -20,10 +20,13 @@ setuptools.setup(
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
     package_data={
+        "bert_tf.commands": ["customer_messages/*"],
         "bert_tf.serving": ["page.html"],
         "bert_tf.serving.deploy": ["*.config", "*.yaml"],
     },
-    python_requires=">=3.11",
+    entry_points={"console_scripts": ["bert-tf = bert_tf.commands:main"]},
+    # tensorflow-text has no wheel for Python 3.14.
+    python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "keras>=3.13,<3.16",
@@ -32,6 +35,7 @@ setuptools.setup(
         "tensorflow-datasets",
         "importlib_resources",  # tensorflow-datasets imports it, but does not say so.
         "absl-py",
+        "charset-normalizer",  # Names the likely encoding of a file that is not UTF-8.
         "matplotlib",
         "numpy",
         "packaging",
@@ -41,13 +45,18 @@ setuptools.setup(
         "tqdm",
     ],
     extras_require={
+        "gpu": ["tensorflow[and-cuda]"],  # With NVIDIA's libraries; for Linux.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
-        "notebook": ["ipykernel", "nbclient", "nbformat"],  # Runs notebooks in a test.
-        "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
+        # Jupyter, and what runs notebooks in a test.
+        "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
+        "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
+        "parquet": ["pyarrow"],  # Reads .parquet.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
+        "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
+            *("openpyxl", "pyarrow"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
         ],

@@ -1,5 +1,5 @@
-"""What every part of the package stands on: settings, checks and their wording, files that
-are replaced whole, progress bars, and the rate of matrix products.
+"""What every part of the package stands on: late imports, settings, checks and their
+wording, files that are replaced whole, progress bars, and the rate of matrix products.
 
 Imports nothing of ours, and TensorFlow only where it is used.
 """
@@ -7,6 +7,7 @@ Imports nothing of ours, and TensorFlow only where it is used.
 import contextlib
 import dataclasses
 import difflib
+import importlib
 import os
 import pathlib
 import shutil
@@ -15,6 +16,26 @@ import tempfile
 import time
 
 import tqdm
+
+# Imports: TensorFlow alone takes seconds, so `--help` and a wrong flag do not wait for it.
+
+
+class _Lazy:
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self._module), name)
+
+
+def lazy(module):
+    """Returns a module that is imported when something of it is first used.
+
+    Args:
+        module: full name, such as "keras.ops".
+    """
+    return _Lazy(module)
+
 
 # Settings: fields of frozen dataclasses, which scripts turn into flags.
 
@@ -90,6 +111,12 @@ def quote(value, width=60):
     return repr(value if len(value) <= width else value[: width - 1] + "…")
 
 
+def show(value, width=60):
+    """Returns any value as Python writes it, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def quote_all(values, most=12):
     """Returns the first `most` values in quotes, and how many there are in all."""
     values = list(values)
@@ -111,6 +138,18 @@ def did_you_mean(value, values, otherwise):
 
 
 # Files: a reader sees the old one or the whole new one, whenever the writer stops.
+
+
+def check_file(path):
+    """Returns the path of a file that ends; a folder, device or pipe is refused."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but must be a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a device, a pipe or a socket, but must be a file.")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}.")
+    return path
 
 
 @contextlib.contextmanager

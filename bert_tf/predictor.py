@@ -2,15 +2,15 @@
 
 import logging
 
-import tensorflow as tf
-
 from bert_tf.checkpoints import folder as folders
-from bert_tf.ground import progress
-from bert_tf.models.backbone import BertBackbone
+from bert_tf.ground import lazy, progress
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
-from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.tensorflow.evaluation import make_predictor
+
+tf = lazy("tensorflow")
+backbone = lazy("bert_tf.models.backbone")
+tokenization = lazy("bert_tf.tokenization")
+evaluation = lazy("bert_tf.training.tensorflow.evaluation")
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Model:
         settings = {"max_seq_length": config.max_position_embeddings} | settings
         settings |= {name: given[name] for name in given if name in allowed}
         check_length(settings["max_seq_length"], config)
-        tokenizer = make_tokenizer(
+        tokenizer = tokenization.make_tokenizer(
             self.folder, keep_special_tokens=kind.keeps_special_tokens
         )
         self.task = kind.restore(tokenizer, config, settings)
@@ -68,46 +68,55 @@ class Model:
                     f"{value!r}. Drop it; the options are {', '.join(allowed)}."
                 )
         self.batch_size = batch_size
-        self._predictor = make_predictor(self._compute)
+        self._predictor = evaluation.make_predictor(self._compute)
         # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
         )
 
-    def _compute(self, rows, training):
-        return self.task.named(self.keras_model(rows, training=training))
+    @classmethod
+    def from_pretrained(cls, path, **options):
+        """Returns `Model(path, **options)`, under the name that transformers uses."""
+        return cls(path, **options)
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
-        model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
+        model = self.task.build(backbone.BertBackbone(self.folder.config, dtype=dtype))
         folders.load_weights(self._path, model)
         return model
 
     def _compute(self, rows, training):
         return self.task.named(self.keras_model(rows, training=training))
 
-    def evaluate(self, eval_file, **columns):
-        """Returns {"eval_…": value} on a labelled file; columns as in `read_table`."""
-        data, outputs = self.outputs(eval_file, **columns)
+    def evaluate(self, eval_file, **options):
+        """Returns {"eval_…": value} on a labelled file; options as in `read_table`."""
+        table = self._read_labelled(eval_file, options)
+        data, outputs = self.outputs_of(table)
         scores = self.task.score(data, outputs)
+        if table.skipped:
+            scores["skipped_rows"] = table.skipped
         return {f"eval_{name}": value for name, value in scores.items()}
 
-    def outputs(self, eval_file, **columns):
+    def outputs(self, eval_file, **options):
         """Returns a labelled file's columns and the model's outputs, as `Task.score` takes them.
 
         Raises:
             ValueError: the task has no labels; or what is wrong with the file.
         """
+        return self.outputs_of(self._read_labelled(eval_file, options))
+
+    def _read_labelled(self, eval_file, options):
+        """Returns the `Table` of a labelled file."""
         if not self.task.scored:
             raise ValueError(
                 f"the model's task is {self.task.name}, which has no labels to score "
                 "predictions with. Fine-tune the model first; masked tokens are scored "
                 "by pretrain.py with eval_data_dir."
             )
-        options = self.task.read_options(self.folder.settings)
-        table = self.task.read(eval_file, columns=self.columns, **columns, **options)
+        options = options | self.task.read_options(self.folder.settings)
+        table = self.task.read(eval_file, columns=self.columns, **options)
         _log.info("%s", table.description)
-        return self.outputs_of(table)
+        return table
 
     def outputs_of(self, table):
         """Returns the columns of a `Table` and the model's outputs for its records."""
@@ -149,9 +158,11 @@ class Model:
         table = self.task.read_lines(lines, columns=self.columns, source=source)
         return self.predict_table(table)
 
-    def predict_file(self, input_file):
-        """Predicts for the records of a TSV, CSV, JSONL or plain text file."""
-        table = self.task.read(input_file, with_labels=False, columns=self.columns)
+    def predict_file(self, input_file, **options):
+        """Predicts for the records of a file; options as in `read_table`."""
+        table = self.task.read(
+            input_file, with_labels=False, columns=self.columns, **options
+        )
         _log.info("%s", table.description)
         return self.predict_table(table)
 
@@ -172,25 +183,6 @@ def task_name(path):
     """Returns the task that a model folder was trained for, without reading its weights."""
     folder = folders.read(folders.resolve(path))
     return task_of(folder.config, folder.settings)
-
-
-def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the `BertTokenizer` of a model folder.
-
-    Args:
-        folder: `ModelFolder`.
-        keep_special_tokens: True to keep them, whatever the folder says.
-    """
-    options = folder.tokenizer
-    return BertTokenizer(
-        folder.vocab,
-        lower_case=options["do_lower_case"],
-        strip_accents=options.get("strip_accents"),
-        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
-        # As transformers reads the same folder.
-        keep_special_tokens=keep_special_tokens
-        or not options.get("split_special_tokens", False),
-    )
 
 
 def check_length(max_seq_length, config):

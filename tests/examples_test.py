@@ -1,6 +1,7 @@
 """Every public name has an example in its docstring, and the examples run."""
 
 import doctest
+import operator
 import pathlib
 
 import pytest
@@ -55,9 +56,17 @@ def home(tmp_path_factory):
         yield
 
 
-@pytest.mark.parametrize("name", bert_tf.__all__)
+# Methods whose docstrings have an example, too.
+METHODS = [
+    "BertBackbone.from_pretrained",
+    "Classifier.from_pretrained",
+    "Classifier.save_pretrained",
+]
+
+
+@pytest.mark.parametrize("name", [*bert_tf.__all__, *METHODS])
 def test_the_example_runs(name):
-    public = getattr(bert_tf, name)
+    public = operator.attrgetter(name)(bert_tf)
     (example,) = doctest.DocTestFinder(recurse=False).find(public, name, globs={})
     assert example.examples, f"the docstring of {name} has no example"
     assert "doctest: +SKIP" not in example.docstring

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import BertConfig
-from bert_tf.data.rows.packing import frame
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.classification import Classification
+from bert_tf.tokenization.framing import frame
 
 CLS, SEP, LABELS = 2, 3, 5
 CONFIG = BertConfig(
@@ -89,6 +89,13 @@ def columns(count, seed=3, longest=40):
         "text": np.array([" ".join(map(str, text)) for text in texts], dtype=object),
         "label": np.array([text[0] % LABELS for text in texts], dtype=np.int32),
     }
+
+
+def ragged(rows):
+    """Returns an int32 ragged tensor [B, (L)] of lists of ids."""
+    flat = [piece for row in rows for piece in row]
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return tf.RaggedTensor.from_row_lengths(np.array(flat, np.int32), lengths)
 
 
 def pieces(columns):

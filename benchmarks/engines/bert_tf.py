@@ -17,8 +17,8 @@ from benchmarks.engines import contract
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.predictor import make_tokenizer
 from bert_tf.tasks.classification import Classification
+from bert_tf.tokenization import make_tokenizer
 from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate_schedule
 from bert_tf.training.tensorflow.update import make_update
 

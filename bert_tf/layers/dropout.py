@@ -30,6 +30,7 @@ def fold_in(seed, number):
     return seed + ops.convert_to_tensor([spread, 0], dtype="int32")
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class Dropout(keras.layers.Layer):
     """Sets random values to 0 in training and scales the others (Srivastava, 2014).
 
@@ -54,3 +55,17 @@ class Dropout(keras.layers.Layer):
             seed = self.generator.next()
         # A product, unlike a selection, has a gradient of one multiplication.
         return values * dropout_mask(ops.shape(values), self.rate, seed, values.dtype)
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate}
+
+    # Keras' files leave out the states of generators: training would go on with masks
+    # that it has drawn before.
+
+    def save_own_variables(self, store):
+        if self.generator:
+            store["generator"] = self.generator.state
+
+    def load_own_variables(self, store):
+        if self.generator and "generator" in store:
+            self.generator.state.assign(store["generator"])

@@ -10,6 +10,7 @@ from bert_tf.layers.dropout import Dropout
 from bert_tf.layers.normalization import LayerNorm
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class Embeddings(keras.layers.Layer):
     """Word + position + segment embedding, LayerNorm, dropout (Devlin et al., 2019, 3).
 
@@ -76,3 +77,15 @@ class Embeddings(keras.layers.Layer):
         )
         normed = self.layer_norm(embedded)
         return self.dropout(normed, seed=seed, training=training)
+
+    def get_config(self):
+        words, positions, segments = self.table_sizes.values()
+        return super().get_config() | {
+            "vocab_size": words,
+            "hidden_size": self.hidden_size,
+            "max_position_embeddings": positions,
+            "type_vocab_size": segments,
+            "dropout": self.dropout.rate,
+            "epsilon": self.layer_norm.epsilon,
+            "initializer_range": self.initializer_range,
+        }

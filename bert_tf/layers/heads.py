@@ -11,6 +11,7 @@ from bert_tf.layers.normalization import LayerNorm
 from bert_tf.layers.transformer import ACTIVATIONS
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class Pooler(keras.layers.Layer):
     """A dense layer and tanh over the state of [CLS] (Devlin et al., 2019, 3.1).
 
@@ -24,6 +25,7 @@ class Pooler(keras.layers.Layer):
     def __init__(self, hidden_size, *, initializer_range, **kwargs):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
         self.dense = dense(
             hidden_size,
             initializer_range,
@@ -38,7 +40,14 @@ class Pooler(keras.layers.Layer):
     def call(self, first_states):
         return self.dense(first_states)
 
+    def get_config(self):
+        return super().get_config() | {
+            "hidden_size": self.hidden_size,
+            "initializer_range": self.initializer_range,
+        }
 
+
+@keras.saving.register_keras_serializable(package="bert_tf")
 class MaskedLMHead(keras.layers.Layer):
     """Predicts masked tokens: dense, activation, LayerNorm, product with the word table.
 
@@ -73,7 +82,8 @@ class MaskedLMHead(keras.layers.Layer):
         super().__init__(name=name, **kwargs)
         self.vocab_size = vocab_size
         self.hidden_size = hidden_size
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
+        self.initializer_range = initializer_range
         self.dense = dense(
             hidden_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
@@ -93,12 +103,22 @@ class MaskedLMHead(keras.layers.Layer):
         )
 
     def call(self, states, word_table):
-        transformed = self.layer_norm(self.activation(self.dense(states)))
+        transformed = self.layer_norm(ACTIVATIONS[self.activation](self.dense(states)))
         table = ops.cast(word_table, self.compute_dtype)
         logits = ops.matmul(transformed, ops.transpose(table))  # [M, V]
         return ops.cast(logits, "float32") + ops.cast(self.output_bias, "float32")
 
+    def get_config(self):
+        return super().get_config() | {
+            "vocab_size": self.vocab_size,
+            "hidden_size": self.hidden_size,
+            "activation": self.activation,
+            "epsilon": self.layer_norm.epsilon,
+            "initializer_range": self.initializer_range,
+        }
 
+
+@keras.saving.register_keras_serializable(package="bert_tf")
 class NextSentenceHead(keras.layers.Layer):
     """Predicts whether text B follows text A (class 0) or does not (class 1).
 
@@ -134,3 +154,9 @@ class NextSentenceHead(keras.layers.Layer):
     def call(self, pooled):
         logits = ops.matmul(pooled, ops.transpose(self.output_weights))
         return ops.cast(logits + self.output_bias, "float32")
+
+    def get_config(self):
+        return super().get_config() | {
+            "hidden_size": self.hidden_size,
+            "initializer_range": self.initializer_range,
+        }

@@ -45,6 +45,7 @@ def layer_norm(values, gamma, beta, epsilon):
     return apply(values, gamma, beta)
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class LayerNorm(keras.layers.Layer):
     """Layer normalisation over the last axis (Ba et al., 2016), in float32.
 
@@ -75,3 +76,7 @@ class LayerNorm(keras.layers.Layer):
         )
         normed = layer_norm(values, gamma, beta, self.epsilon)
         return ops.cast(normed, self.compute_dtype)
+
+    def get_config(self):
+        own = {"hidden_size": self.hidden_size, "epsilon": self.epsilon}
+        return super().get_config() | own

@@ -28,6 +28,7 @@ ACTIVATIONS = {
 }
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class Output(keras.layers.Layer):
     """Dense, dropout, residual and LayerNorm, the end of both halves of a layer.
 
@@ -45,6 +46,7 @@ class Output(keras.layers.Layer):
         super().__init__(**kwargs)
         self.input_size = input_size
         self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
         self.dense = dense(
             hidden_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
@@ -61,7 +63,17 @@ class Output(keras.layers.Layer):
         values = self.dropout(self.dense(values), seed=seed, training=training)
         return self.layer_norm(values + residual)
 
+    def get_config(self):
+        return super().get_config() | {
+            "hidden_size": self.hidden_size,
+            "input_size": self.input_size,
+            "dropout": self.dropout.rate,
+            "epsilon": self.layer_norm.epsilon,
+            "initializer_range": self.initializer_range,
+        }
 
+
+@keras.saving.register_keras_serializable(package="bert_tf")
 class EncoderLayer(keras.layers.Layer):
     """Self-attention and a feed-forward network, each with residual and LayerNorm.
 
@@ -101,7 +113,7 @@ class EncoderLayer(keras.layers.Layer):
         # Without autocast the attention bias stays float32.
         super().__init__(autocast=False, **kwargs)
         self.hidden_size = hidden_size
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
 
         def output(input_size):
             return Output(
@@ -151,8 +163,20 @@ class EncoderLayer(keras.layers.Layer):
         attended = self.attention_output(
             context, hidden, seed=fold_in(seed, 2), training=training
         )
-        expanded = self.activation(self.intermediate(attended))  # [T, I]
+        expanded = ACTIVATIONS[self.activation](self.intermediate(attended))  # [T, I]
         hidden = self.feed_forward_output(
             expanded, attended, seed=fold_in(seed, 3), training=training
         )
         return hidden, probabilities
+
+    def get_config(self):
+        return super().get_config() | {
+            "hidden_size": self.hidden_size,
+            "num_heads": self.self_attention.num_heads,
+            "intermediate_size": self.intermediate.units,
+            "activation": self.activation,
+            "hidden_dropout": self.attention_output.dropout.rate,
+            "attention_dropout": self.self_attention.dropout.rate,
+            "epsilon": self.attention_output.layer_norm.epsilon,
+            "initializer_range": self.self_attention.initializer_range,
+        }

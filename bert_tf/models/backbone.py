@@ -5,15 +5,21 @@ A row holds one or more examples. Tokens attend only within their example, so th
 equal those of one example a row.
 """
 
+import pathlib
+
 import keras
 from keras import ops
 
+from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints import formats
+from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.embeddings import Embeddings
 from bert_tf.layers.heads import Pooler
 from bert_tf.layers.transformer import EncoderLayer
+from bert_tf.models import saving
 
 
 def as_rows(batch):
@@ -48,6 +54,7 @@ def as_rows(batch):
     }
 
 
+@keras.saving.register_keras_serializable(package="bert_tf")
 class BertBackbone(keras.Model):
     """Computes a state for every token, the encoder of BERT without a task head.
 
@@ -86,6 +93,7 @@ class BertBackbone(keras.Model):
     ):
         super().__init__(dtype=dtype, name=name)
         self.config = config
+        self.folder = None  # `ModelFolder` that it came from, if any.
         self.gradient_checkpointing = gradient_checkpointing
         common = {
             "initializer_range": config.initializer_range,
@@ -118,6 +126,39 @@ class BertBackbone(keras.Model):
         self.pooler = Pooler(config.hidden_size, name="pooler", **common)
         # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
+
+    @classmethod
+    def from_pretrained(cls, name, *, dtype=None, gradient_checkpointing=False):
+        """Returns an encoder with the weights of a model folder.
+
+        Args:
+            name: model folder, "minilm", or a published name such as
+                "bert-base-uncased".
+            dtype, gradient_checkpointing: as of the class.
+
+        Raises:
+            FileNotFoundError, ValueError: there is no such folder, or it is invalid.
+
+        Example:
+            >>> import bert_tf
+            >>> backbone = bert_tf.BertBackbone.from_pretrained("bert")
+            >>> tokenizer = bert_tf.BertTokenizer.from_pretrained("bert")
+            >>> backbone(tokenizer(["It is a film."]))["pooled_output"].shape
+            TensorShape([1, 12])
+        """
+        path = folders.resolve(name)
+        folder = saving.without_head(folders.read(path), {})
+        backbone = cls(
+            folder.config, dtype=dtype, gradient_checkpointing=gradient_checkpointing
+        )
+        folders.load_weights(path, backbone)
+        backbone.folder = folder
+        return backbone
+
+    def save_pretrained(self, path, *, tokenizer=None):
+        """Writes a model folder without a head; see `ModelWithHead.save_pretrained`."""
+        folder = saving.folder_of(self, tokenizer)
+        saving.save(path, self, folder, "BertModel", folder.settings)
 
     def build(self, _):
         self.embeddings.build(None)
@@ -197,11 +238,27 @@ class BertBackbone(keras.Model):
             "dtype": self.dtype_policy.name,
             "gradient_checkpointing": self.gradient_checkpointing,
             "name": self.name,
+            "frozen": saving.frozen(self),
         }
 
     @classmethod
-    def from_config(cls, config):
-        return cls(**config | {"config": BertConfig.from_dict(config["config"])})
+    def from_config(cls, config, custom_objects=None):
+        given = config | {"config": BertConfig.from_dict(config["config"])}
+        frozen = given.pop("frozen", ())
+        return saving.freeze(cls(**given), frozen)
+
+    def save_assets(self, path):
+        """Keeps the vocabulary in a .keras file; called by `model.save`."""
+        if self.folder:
+            folders.write_tokenizer(pathlib.Path(path), self.folder)
+
+    def load_assets(self, path):
+        """Restores what `save_assets` kept."""
+        path = pathlib.Path(path)
+        if (path / "vocab.txt").is_file():
+            vocab = read_vocab(path / "vocab.txt")
+            tokenizer = formats.read_json(path / "tokenizer_config.json")
+            self.folder = folders.ModelFolder(self.config, vocab, tokenizer)
 
 
 def _recompute(layer, arguments):

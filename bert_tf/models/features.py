@@ -5,9 +5,11 @@ from keras import ops
 
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.finetuning import at_places
+from bert_tf.models.with_head import ModelWithHead
 
 
-class TokenStates(keras.Model):
+@keras.saving.register_keras_serializable(package="bert_tf")
+class TokenStates(ModelWithHead):
     """The states of the tokens of each example (Devlin et al., 2019, 5.3).
 
     Args:
@@ -31,12 +33,12 @@ class TokenStates(keras.Model):
         TensorShape([1, 1, 2, 128])
     """
 
+    has_head = False
     # Only pooled outputs pass through the pooler.
     unused_scopes = ("bert/pooler/",)
 
     def __init__(self, backbone, layers, *, name="features"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
+        super().__init__(backbone, name=name)
         # Keras keeps the name `layers` for sublayers.
         self.layer_numbers = list(layers)
         self.built = True
@@ -47,3 +49,10 @@ class TokenStates(keras.Model):
         chosen = ops.stack([states[number] for number in self.layer_numbers], axis=2)
         tokens = ops.reshape(chosen, (-1, *chosen.shape[2:]))
         return {"hidden_states": at_places(tokens, rows)}
+
+    def _arguments(self):
+        return {"layers": self.layer_numbers}
+
+    @classmethod
+    def _complete(cls, arguments, folder, arrays, name):
+        return {"layers": [-1]} | arguments

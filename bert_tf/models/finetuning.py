@@ -10,11 +10,11 @@ from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.windows import mean_of_windows
+from bert_tf.models.with_head import ModelWithHead
 
-POOLINGS = ("mean", "cls")  # How the states of a text become one vector.
 
-
-class Classifier(keras.Model):
+@keras.saving.register_keras_serializable(package="bert_tf")
+class Classifier(ModelWithHead):
     """Dropout and one dense layer over the pooled first token.
 
     Args:
@@ -36,9 +36,11 @@ class Classifier(keras.Model):
         TensorShape([1, 3])
     """
 
+    architectures = ("BertForSequenceClassification",)
+
     def __init__(self, backbone, num_labels, *, name="classification"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
+        super().__init__(backbone, name=name)
+        self.num_labels = num_labels
         rate = backbone.config.head_dropout_prob
         self.dropout = Dropout(rate, dtype=self.dtype_policy, name="dropout")
         self.classifier = _head(backbone, num_labels, "classifier")
@@ -50,7 +52,22 @@ class Classifier(keras.Model):
         logits = self.classifier(self.dropout(pooled, seed=seed, training=training))
         return mean_of_windows(ops.cast(logits, "float32"), batch)
 
+    def _arguments(self):
+        return {"num_labels": self.num_labels}
 
+    @classmethod
+    def _complete(cls, arguments, folder, arrays, name):
+        if arguments.get("num_labels") is not None:
+            return arguments
+        if "classifier/bias" not in arrays:
+            raise ValueError(
+                f"{name} has no head for {cls.__name__}: pass num_labels=…, the number "
+                "of labels to learn."
+            )
+        return arguments | {"num_labels": len(arrays["classifier/bias"])}
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
 class ChoiceScorer(Classifier):
     """Dropout and one number over the pooled first token of each choice.
 
@@ -74,14 +91,25 @@ class ChoiceScorer(Classifier):
         TensorShape([1, 2])
     """
 
+    architectures = ("BertForMultipleChoice",)
+
     def __init__(self, backbone, *, name="multiple_choice"):
         super().__init__(backbone, 1, name=name)
+        self.num_labels = None  # Choices have no names.
 
     def call(self, batch, training=None):
         scores = super().call(batch, training=training)
         return {"logits": ops.reshape(scores, (-1, batch["num_choices"]))}
 
+    def _arguments(self):
+        return {}
 
+    @classmethod
+    def _complete(cls, arguments, folder, arrays, name):
+        return arguments
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
 class TokenClassifier(Classifier):
     """Dropout and one dense layer over the state of each token.
 
@@ -106,6 +134,7 @@ class TokenClassifier(Classifier):
         TensorShape([1, 1, 5])
     """
 
+    architectures = ("BertForTokenClassification",)
     # BertForTokenClassification of transformers has no pooler.
     unused_scopes = ("bert/pooler/",)
 
@@ -114,13 +143,14 @@ class TokenClassifier(Classifier):
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        states = _token_states(self.backbone, rows, training)
+        states = token_states(self.backbone, rows, training)
         seed = fold_in(rows.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(states, seed=seed, training=training))
         return {"logits": at_places(logits, rows)}
 
 
-class SpanPredictor(keras.Model):
+@keras.saving.register_keras_serializable(package="bert_tf")
+class SpanPredictor(ModelWithHead):
     """Two numbers for each token: does the answer begin here, does it end here.
 
     Args:
@@ -143,73 +173,22 @@ class SpanPredictor(keras.Model):
         TensorShape([1, 3])
     """
 
+    architectures = ("BertForQuestionAnswering",)
     # BertForQuestionAnswering of transformers has no pooler.
     unused_scopes = ("bert/pooler/",)
 
     def __init__(self, backbone, *, name="question_answering"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
+        super().__init__(backbone, name=name)
         self.qa_outputs = _head(backbone, 2, "qa_outputs")
         self.built = True
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        states = _token_states(self.backbone, rows, training)
+        states = token_states(self.backbone, rows, training)
         logits = at_places(self.qa_outputs(states), rows)
         real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
         logits = ops.where(real, logits, -1e9)
         return {"start_logits": logits[:, :, 0], "end_logits": logits[:, :, 1]}
-
-
-class Embedder(keras.Model):
-    """One vector for each text: the mean of its tokens' states, or the first one's.
-
-    Args:
-        backbone: `BertBackbone`.
-        pooling: "mean" or "cls".
-        normalize: whether vectors have length 1.
-
-    Call arguments:
-        batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
-            and `num_texts`, P, int32 scalar: the texts of a record, 1 if absent.
-
-    Returns:
-        dict with `embeddings`, float32 [records, P, H].
-
-    Example:
-        >>> import numpy as np
-        >>> from bert_tf import BertBackbone, BertConfig, Embedder
-        >>> model = Embedder(BertBackbone(BertConfig.from_size("tiny")))
-        >>> model({"input_ids": np.array([[101, 7592, 102]])})["embeddings"].shape
-        TensorShape([1, 1, 128])
-    """
-
-    def __init__(self, backbone, *, pooling="mean", normalize=True, name="similarity"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
-        self.backbone = backbone
-        self.pooling = pooling
-        self.normalize = normalize
-        self.built = True
-
-    def call(self, batch, training=None):
-        rows, size = as_rows(batch), self.backbone.config.hidden_size
-        if self.pooling == "cls":
-            first_token = ops.convert_to_tensor(rows["first_token"])
-            at = self.backbone.compute(rows, training=training, at=first_token)
-            vectors = ops.cast(at["output_at"], "float32")
-        else:
-            vectors = _means(_token_states(self.backbone, rows, training), rows)
-        vectors = mean_of_windows(vectors, rows)
-        if self.normalize:
-            vectors = unit_length(vectors)
-        shape = (-1, rows.get("num_texts", 1), size)
-        return {"embeddings": ops.reshape(vectors, shape)}
-
-
-def unit_length(vectors):
-    """Scales vectors, float [..., H], to length 1."""
-    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(length, 1e-12)
 
 
 def at_places(outputs, rows):
@@ -223,19 +202,7 @@ def at_places(outputs, rows):
     return ops.cast(ops.take(outputs, tokens, axis=0), "float32")
 
 
-def _means(states, rows):
-    """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
-    examples = ops.shape(rows["first_token"])[0]
-    # Sequence ids are the numbers of the examples, from 1; padding has 0.
-    numbers = ops.reshape(ops.convert_to_tensor(rows["sequence_ids"]), (-1,))
-    states = ops.cast(states, "float32")
-    sums = ops.segment_sum(states, numbers, num_segments=examples + 1)[1:]
-    ones = ops.ones_like(states[:, :1])
-    counts = ops.segment_sum(ones, numbers, num_segments=examples + 1)[1:]
-    return sums / counts
-
-
-def _token_states(backbone, rows, training):
+def token_states(backbone, rows, training):
     """Returns the state of each token, float [R·S, H]."""
     states = backbone(rows, training=training)["sequence_output"]
     return ops.reshape(states, (-1, backbone.config.hidden_size))

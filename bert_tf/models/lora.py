@@ -40,7 +40,21 @@ def merge_adapters(model, plain):
     return plain
 
 
+def has_adapters(model):
+    """Returns whether a model has adapters."""
+    return any(layer.lora_enabled for layer in _adapted_layers(model))
+
+
+def adapted_kernels(model):
+    """Returns the paths of the kernels that have adapters, and so do not train."""
+    return {
+        layer.lora_kernel_a.path.removesuffix("lora_kernel_a") + "kernel"
+        for layer in _adapted_layers(model)
+        if layer.lora_enabled
+    }
+
+
 def _adapted_layers(model):
-    for layer in model.backbone.encoder_layers:
+    for layer in getattr(model, "backbone", model).encoder_layers:
         yield layer.self_attention.query
         yield layer.self_attention.value

@@ -9,9 +9,11 @@ from keras import ops
 
 from bert_tf.layers.heads import MaskedLMHead, NextSentenceHead
 from bert_tf.models.backbone import as_rows
+from bert_tf.models.with_head import ModelWithHead
 
 
-class BertPretrainer(keras.Model):
+@keras.saving.register_keras_serializable(package="bert_tf")
+class BertPretrainer(ModelWithHead):
     """The encoder with both heads of pretraining: masked tokens and next sentence.
 
     Args:
@@ -39,10 +41,11 @@ class BertPretrainer(keras.Model):
         TensorShape([1, 30522])
     """
 
+    architectures = ("BertForPreTraining", "BertForMaskedLM")
+
     def __init__(self, backbone, *, name="pretraining"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
+        super().__init__(backbone, name=name)
         config = backbone.config
-        self.backbone = backbone
         self.predictions = MaskedLMHead(
             config.vocab_size,
             config.hidden_size,
@@ -88,7 +91,8 @@ class BertPretrainer(keras.Model):
         }
 
 
-class MaskFiller(keras.Model):
+@keras.saving.register_keras_serializable(package="bert_tf")
+class MaskFiller(ModelWithHead):
     """The most probable tokens for each [MASK], by the pretrained masked-LM head.
 
     Only the K best of the V logits of a masked token leave the device.
@@ -117,8 +121,10 @@ class MaskFiller(keras.Model):
         TensorShape([1, 1, 2])
     """
 
+    architectures = BertPretrainer.architectures
+
     def __init__(self, backbone, vocab_size, top_k, *, name="fill_mask"):
-        super().__init__(dtype=backbone.dtype_policy, name=name)
+        super().__init__(backbone, name=name)
         self.vocab_size = vocab_size
         self.top_k = top_k
         self.pretrainer = BertPretrainer(backbone)
@@ -150,3 +156,10 @@ class MaskFiller(keras.Model):
             "ids": spread(ops.cast(ids, "int32")),
             "probabilities": spread(probabilities),
         }
+
+    def _arguments(self):
+        return {"vocab_size": self.vocab_size, "top_k": self.top_k}
+
+    @classmethod
+    def _complete(cls, arguments, folder, arrays, name):
+        return {"vocab_size": len(folder.vocab), "top_k": 5} | arguments

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from bert_tf.ground import quote
-from bert_tf.predictor import make_tokenizer
+from bert_tf.tokenization import make_tokenizer
 
 _log = logging.getLogger(__name__)
 _TABLE = "bert/embeddings/word_embeddings"

@@ -8,13 +8,22 @@ import itertools
 import multiprocessing
 import os
 import resource
+import signal
+import threading
 import time
 
-from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
+from bert_tf.data.corpus.documents import (
+    DOCUMENT_END,
+    MOST_CHARACTERS,
+    Found,
+    read_corpus,
+)
+from bert_tf.data.corpus.files import find_files
 from bert_tf.data.corpus.sentences import split_sentences
 from bert_tf.data.corpus.store import StoreWriter, piece_type
-from bert_tf.ground import at_least, reading_progress, require, setting
-from bert_tf.tokenization import BertTokenizer, read_vocab
+from bert_tf.ground import at_least, lazy, reading_progress, require, setting
+
+tokenization = lazy("bert_tf.tokenization")
 
 _JOB_SIZE = 2**20  # Characters that a process tokenises at once.
 _SAMPLE_JOBS = 4  # Jobs from which a plan is made.
@@ -37,6 +46,10 @@ class PretrainingDataConfig:
     documents: str = setting(
         "auto", "Where documents of plain text end: auto (at blank lines) or file."
     )
+    max_document_characters: int = setting(
+        MOST_CHARACTERS,
+        "Longest document in characters: longer ones become several. Memory depends on it.",
+    )
     split_sentences: bool = setting(
         True, "Split lines into sentences; otherwise each line is one sentence."
     )
@@ -48,6 +61,7 @@ class PretrainingDataConfig:
     def __post_init__(self):
         require(self, "input_files", "vocab_file", "output_dir")
         at_least(self, "num_workers", 0)
+        at_least(self, "max_document_characters", 1000)
 
 
 def create_pretraining_data(config):
@@ -59,15 +73,15 @@ def create_pretraining_data(config):
     Returns:
         dict with `documents`, `sentences`, `pieces` (tokens), `shards`, `unk_rate`
         (fraction of tokens that are [UNK]), `bytes` on disk and `bytes_per_byte` of
-        text; and counts of the input (`files`, `lines`, `bad_bytes`,
-        `control_characters`). With `plan`, see `_plan`.
+        text; and counts of the input (`files`, `lines`, `split_documents`,
+        `bad_bytes`, `bad_characters`, `control_characters`). With `plan`, see `_plan`.
 
     Raises:
         ValueError, FileNotFoundError: bad input. An unfinished store cannot be opened;
             the same call makes it again.
     """
     files = find_files(config.input_files)
-    vocab = read_vocab(config.vocab_file)
+    vocab = tokenization.read_vocab(config.vocab_file)
     if "[MASK]" not in vocab:
         raise ValueError(
             f"{config.vocab_file}: [MASK] is missing, so pretraining cannot hide "
@@ -79,9 +93,7 @@ def create_pretraining_data(config):
     writer = StoreWriter(config.output_dir, vocab, options)
     read, unknown = Found(), 0
     with reading_progress(files, "tokenising") as bar:
-        lines = read_corpus(
-            files, documents=config.documents, found=read, progress=bar.update
-        )
+        lines = _read(config, files, found=read, progress=bar.update)
         jobs = _jobs(lines, config.split_sentences)
         with _pool(config, vocab) as run:
             for pieces, lengths, documents, job_unknown in run(jobs):
@@ -110,7 +122,7 @@ def _plan(config, files, vocab):
     _start_worker(vocab, config.do_lower_case)
     _tokenize([["Warm up."]])
     sizes, start, pieces, sentences = [], time.perf_counter(), 0, 0
-    lines = read_corpus(files, documents=config.documents, progress=sizes.append)
+    lines = _read(config, files, progress=sizes.append)
     jobs = _jobs(lines, config.split_sentences)
     for ids, lengths, _, _ in map(_tokenize, itertools.islice(jobs, _SAMPLE_JOBS)):
         pieces += len(ids)
@@ -129,6 +141,15 @@ def _plan(config, files, vocab):
         "seconds": scale * seconds / workers,
         "memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # In KiB.
     }
+
+
+def _read(config, files, **options):
+    return read_corpus(
+        files,
+        documents=config.documents,
+        max_document_characters=config.max_document_characters,
+        **options,
+    )
 
 
 def _jobs(lines, split):
@@ -159,8 +180,29 @@ def _pool(config, vocab):
         return
     # A forked process would not have TensorFlow's threads.
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(workers, _start_worker, arguments) as pool:
+    with _starting_processes():
+        pool = spawn.Pool(workers, _start_worker, arguments)
+    with pool:
         yield functools.partial(_run_ahead, pool, 2 * workers)
+
+
+@contextlib.contextmanager
+def _starting_processes():
+    """Lets new processes ignore Ctrl-C, and import nothing of the working folder.
+
+    The process that started them ends them.
+    """
+    before = os.environ.get("PYTHONSAFEPATH", "")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    handler = None
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        if handler:
+            signal.signal(signal.SIGINT, handler)
+        os.environ["PYTHONSAFEPATH"] = before  # Empty: off.
 
 
 def _run_ahead(pool, most, jobs):
@@ -179,7 +221,7 @@ _worker = {}
 
 
 def _start_worker(vocab, lower_case):
-    _worker["tokenizer"] = BertTokenizer(vocab, lower_case=lower_case)
+    _worker["tokenizer"] = tokenization.BertTokenizer(vocab, lower_case=lower_case)
 
 
 def _tokenize(job):

@@ -6,8 +6,8 @@ interprets the outputs.
 
 import tensorflow as tf
 
-from bert_tf.data.rows.packing import frame
 from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.tokenization.framing import frame
 
 # Names of ids, mask and segments: Model Maker's, which the Task Library expects of TFLite
 # files, and those that the tokenizers of transformers return.

@@ -5,15 +5,15 @@ import dataclasses
 import pathlib
 import socket
 
-import tensorflow as tf
-
-from bert_tf.ground import require, setting
+from bert_tf.ground import lazy, require, setting
 from bert_tf.predictor import Model
-from bert_tf.serving import work
-from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.limits import Limits
-from bert_tf.serving.signatures import make_signatures
 from bert_tf.tasks.options import TakesOptions
+
+tf = lazy("tensorflow")
+adapters = lazy("bert_tf.serving.adapters")
+signatures = lazy("bert_tf.serving.signatures")
+work = lazy("bert_tf.serving.work")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -74,7 +74,7 @@ def make_app(config, limits=None):
     limits = limits or Limits()
     served = Served(model, limits)
     hosts = [config.host, *config.allowed_hosts.split(",")]
-    examples = ADAPTERS[model.task.name].examples
+    examples = adapters.ADAPTERS[model.task.name].examples
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         served,
@@ -96,8 +96,8 @@ class Served:
     def __init__(self, model, limits):
         self.task, self.limits = model.task, limits
         pairs = "text_pair" in (model.columns or {})
-        signatures = make_signatures(model.task, model.keras_model, pairs=pairs)
-        self.function = signatures["serving_default"]
+        made = signatures.make_signatures(model.task, model.keras_model, pairs=pairs)
+        self.function = made["serving_default"]
         self.fields = [spec.name for spec in self.function.input_signature]
         self.outputs = list(self.function.get_concrete_function().structured_outputs)
 

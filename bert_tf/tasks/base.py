@@ -7,7 +7,8 @@ dict of strings and labels. An **example** is what the model reads: token ids wi
 
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.rows import pipeline
-from bert_tf.tasks.labels import describe_labels, restore_labels
+from bert_tf.models.labels import describe_labels
+from bert_tf.tasks.labels import restore_labels
 from bert_tf.tasks.options import Options, kept, names_of
 from bert_tf.tasks.texts import frame_texts
 

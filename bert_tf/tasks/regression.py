@@ -6,18 +6,19 @@ BertForSequenceClassification with one output.
 Shapes: N records, B examples of a batch.
 """
 
-import math
-
 import numpy as np
-from keras import ops
-from scipy import stats
 
-from bert_tf.ground import quote
-from bert_tf.models.finetuning import Classifier
+from bert_tf.data.records.faults import Faults
+from bert_tf.data.records.labels import parse_number
+from bert_tf.ground import lazy
+from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.base import Task
-from bert_tf.tasks.labels import describe_labels
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+ops = lazy("keras.ops")
+stats = lazy("scipy.stats")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class Regression(Task):
@@ -28,6 +29,10 @@ class Regression(Task):
     problem_type = "regression"
     metric = "pearson"  # GLUE ranks STS-B by it; unlike mse, higher is better.
     Options = TextOptions
+
+    @classmethod
+    def read_options(cls, options):
+        return {"number_labels": True}
 
     @classmethod
     def learn(cls, tokenizer, table, options):
@@ -61,7 +66,7 @@ class Regression(Task):
         return columns
 
     def build(self, backbone):
-        return Classifier(backbone, 1)
+        return finetuning.Classifier(backbone, 1)
 
     def weights(self, rows):
         return {"regression": example_weights(rows)}
@@ -97,24 +102,12 @@ class Regression(Task):
 
 
 def read_numbers(table):
-    """Returns the labels of a table as numbers; an error names file and line."""
-    return [
-        _number(table.where(number), record["label"])
-        for number, record in enumerate(table.records)
-    ]
-
-
-def _number(where, text):
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(
-            f"{where}: the label must be a number, for regression; received "
-            f"{quote(text)}."
-        )
-    return number
+    """Returns the labels of a table as numbers; an error names file and lines."""
+    faults = Faults(table.path, table.unit)
+    labels = [record["label"] for record in table.records]
+    numbers, _ = faults.read(parse_number, labels, table.lines)
+    faults.settle(len(numbers))
+    return numbers
 
 
 def correlation(function, truth, predicted):

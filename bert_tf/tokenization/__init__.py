@@ -16,7 +16,39 @@ BERT was trained with google-research/bert's tokenization.py, which differs from
   * it strips white space from the lines of vocab.txt, which are kept unchanged here.
 """
 
-from bert_tf.tokenization.tokenizer import BertTokenizer, tflite_ops
-from bert_tf.tokenization.vocabulary import read_vocab, write_vocab
+from bert_tf.checkpoints.vocabulary import read_vocab, write_vocab
+from bert_tf.ground import lazy
 
-__all__ = ["BertTokenizer", "read_vocab", "tflite_ops", "write_vocab"]
+__all__ = ["BertTokenizer", "make_tokenizer", "read_vocab", "tflite_ops", "write_vocab"]
+
+_tokenizer = lazy("bert_tf.tokenization.tokenizer")
+
+
+def make_tokenizer(folder, *, keep_special_tokens=False):
+    """Returns the `BertTokenizer` of a model folder.
+
+    Args:
+        folder: `ModelFolder`.
+        keep_special_tokens: True to keep them, whatever the folder says.
+    """
+    options, positions = folder.tokenizer, folder.config.max_position_embeddings
+    return _tokenizer.BertTokenizer(
+        folder.vocab,
+        lower_case=options["do_lower_case"],
+        strip_accents=options.get("strip_accents"),
+        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
+        # As transformers reads the same folder.
+        keep_special_tokens=keep_special_tokens
+        or not options.get("split_special_tokens", False),
+        # transformers writes 1e30 for an unknown length.
+        model_max_length=int(
+            min(options.get("model_max_length") or positions, positions)
+        ),
+    )
+
+
+def __getattr__(name):
+    # Vocabularies are read without TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_tokenizer, name)

@@ -6,8 +6,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from bert_tf import tokenization
+from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints.vocabulary import check_vocab
 from bert_tf.tokenization import kernels
-from bert_tf.tokenization.vocabulary import check_vocab
+from bert_tf.tokenization.batches import make_batch, strings
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -27,6 +30,8 @@ class BertTokenizer:
         keep_special_tokens: True reads "[MASK]" and other special pieces in the text as
             one piece each, as Hugging Face does by default; False reads them as a
             bracket, a word and a bracket.
+        model_max_length: most tokens of an example, if a call gives no `max_length`;
+            None for no limit.
 
     Raises:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
@@ -36,6 +41,10 @@ class BertTokenizer:
         >>> tokenizer = BertTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "##b"])
         >>> tokenizer.tokenize(["Ab a", ""]).to_list()
         [[4, 5, 4], []]
+        >>> tokenizer(["Ab a", "a"])["input_ids"].numpy().tolist()
+        [[2, 4, 5, 4, 3], [2, 4, 3, 0, 0]]
+        >>> BertTokenizer.from_pretrained("bert")("It is good.")["input_ids"].shape
+        TensorShape([1, 6])
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class BertTokenizer:
         strip_accents=None,
         tokenize_chinese_chars=True,
         keep_special_tokens=False,
+        model_max_length=None,
     ):
         check_vocab(vocab)
         self.vocab = list(vocab)
@@ -55,6 +65,7 @@ class BertTokenizer:
         )
         self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
         self.keep_special_tokens = bool(keep_special_tokens)
+        self.model_max_length = model_max_length
         self.token_to_id = {piece: number for number, piece in enumerate(self.vocab)}
         self.vocab_size = len(self.vocab)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
@@ -87,9 +98,47 @@ class BertTokenizer:
                 [p[2:] if p.startswith("##") else " " + p for p in self.vocab]
             )
 
+    @classmethod
+    def from_pretrained(cls, name):
+        """Returns the tokenizer of a model.
+
+        Args:
+            name: model folder, "minilm", or a published name, as in `checkpoints.names`.
+
+        Raises:
+            FileNotFoundError, ValueError: no such model, or it has no vocabulary.
+        """
+        return tokenization.make_tokenizer(folders.read(folders.resolve(name)))
+
+    def __call__(
+        self, texts, pairs=None, *, max_length=None, padding="longest", truncation=True
+    ):
+        """Returns texts, or pairs of texts, as BERT reads them: `[CLS] A [SEP] B [SEP]`.
+
+        The ids are those of transformers' BertTokenizerFast for the same arguments.
+
+        Args:
+            texts: a string, or a list, array or tensor [B] of strings.
+            pairs: the second texts of pairs, likewise.
+            max_length: most tokens of an example; None for `model_max_length`. Of a
+                pair, the longer text is cut first.
+            padding: "longest" pads to the longest example, "max_length" to `max_length`;
+                False returns ragged tensors.
+            truncation: whether to cut longer texts.
+
+        Returns:
+            dict with `input_ids`, `input_mask` (1 for tokens, 0 for padding) and
+            `segment_ids` (1 for the second text), int32 [B, S].
+
+        Raises:
+            TypeError: something is not a string.
+            ValueError: unequal numbers of texts and pairs; an argument out of range.
+        """
+        return make_batch(self, texts, pairs, max_length, padding, truncation)
+
     def tokenize(self, texts):
         """Returns ids of strings [B], int32 ragged [B, (pieces)], without [CLS] and [SEP]."""
-        normal = self._normalizer.normalize(self._mark(_strings(texts)))
+        normal = self._normalizer.normalize(self._mark(strings(texts)))
         return self._map_kept(self._split(normal)[0])
 
     def tokenize_with_kernels(self, texts):
@@ -98,7 +147,7 @@ class BertTokenizer:
         Two things are missing: a word of more than 100 characters is cut into pieces
         instead of being unknown, and special pieces in the text are always split.
         """
-        normal = self._normalizer.normalize(_strings(texts))
+        normal = self._normalizer.normalize(strings(texts))
         return self._wordpiece.tokenize(normal)
 
     def tokenize_with_offsets(self, texts):
@@ -107,7 +156,7 @@ class BertTokenizer:
         A piece is `text[start:end]` of the original string, in code points. (If bytes are
         not UTF-8, those from 0x80 to 0xBF are not counted.)
         """
-        texts = _strings(texts)
+        texts = strings(texts)
         normal, source = self._normalizer.normalize_with_offsets(self._mark(texts))
         ids, starts, ends = self._split(normal)
         # From bytes of the normalized text to bytes, then characters, of the original.
@@ -211,16 +260,6 @@ class BertTokenizer:
 def tflite_ops():
     """Returns what registers TensorFlow Text's operations in a TFLite interpreter."""
     return tf_text.tflite_registrar.SELECT_TFTEXT_OPS
-
-
-def _strings(texts):
-    texts = tf.convert_to_tensor(texts, tf.string)
-    if texts.shape.rank != 1:
-        raise ValueError(
-            f"texts must be a batch of strings of shape [B]; received {texts.shape}. "
-            "Put a single text in a list, or flatten the texts."
-        )
-    return texts
 
 
 def _count_characters(texts):

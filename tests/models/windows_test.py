@@ -7,7 +7,7 @@ import tiny
 
 from bert_tf.data.rows.long_texts import frame_long
 from bert_tf.data.rows.packing import pack
-from bert_tf.models.finetuning import Embedder
+from bert_tf.models.embedding import Embedder
 from bert_tf.models.windows import mean_of_windows
 
 OUTPUTS = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 1.0], [0.0, 8.0]], np.float32)

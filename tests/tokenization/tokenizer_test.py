@@ -84,9 +84,8 @@ class TestIds:
         assert keep.tokenize(texts).to_list() == [[15], [15], [2, 15]]
 
     def test_other_shapes_than_a_batch_are_refused(self):
-        for texts in ("a", [["a"]]):
-            with pytest.raises(ValueError, match=r"of shape \[B\]; received"):
-                BertTokenizer(VOCAB).tokenize(texts)
+        with pytest.raises(ValueError, match=r"of shape \[B\]; received \(1, 1\)"):
+            BertTokenizer(VOCAB).tokenize(tf.constant([["a"]]))
 
     def test_pieces_that_cannot_occur_never_match(self):
         impossible = [

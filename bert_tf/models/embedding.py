@@ -1,0 +1,104 @@
+"""A vector for each text, such that similar texts have similar vectors (Reimers and Gurevych, 2019).
+
+Shapes: B texts, R rows, S tokens a row, P texts of a record, H hidden size.
+"""
+
+import keras
+from keras import ops
+
+from bert_tf.ground import one_of
+from bert_tf.models import POOLINGS
+from bert_tf.models.backbone import as_rows
+from bert_tf.models.finetuning import token_states
+from bert_tf.models.windows import mean_of_windows
+from bert_tf.models.with_head import ModelWithHead
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class Embedder(ModelWithHead):
+    """One vector for each text: the mean of its tokens' states, the first, or the maxima.
+
+    Args:
+        backbone: `BertBackbone`.
+        pooling: "mean"; "cls", the first token's state; or "max", the largest of each value.
+        normalize: whether vectors have length 1.
+
+    Call arguments:
+        batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
+            and `num_texts`, P, int32 scalar: the texts of a record, 1 if absent.
+
+    Returns:
+        dict with `embeddings`, float32 [records, P, H].
+
+    Example:
+        >>> import numpy as np
+        >>> from bert_tf import BertBackbone, BertConfig, Embedder
+        >>> model = Embedder(BertBackbone(BertConfig.from_size("tiny")))
+        >>> model({"input_ids": np.array([[101, 7592, 102]])})["embeddings"].shape
+        TensorShape([1, 1, 128])
+    """
+
+    has_head = False
+
+    def __init__(self, backbone, *, pooling="mean", normalize=True, name="similarity"):
+        super().__init__(backbone, name=name)
+        self.pooling = one_of("pooling", pooling, POOLINGS)
+        self.normalize = normalize
+        self.built = True
+
+    def call(self, batch, training=None):
+        rows, size = as_rows(batch), self.backbone.config.hidden_size
+        if self.pooling == "cls":
+            first_token = ops.convert_to_tensor(rows["first_token"])
+            at = self.backbone.compute(rows, training=training, at=first_token)
+            vectors = ops.cast(at["output_at"], "float32")
+        else:
+            pool = _means if self.pooling == "mean" else _maxima
+            vectors = pool(token_states(self.backbone, rows, training), rows)
+        vectors = mean_of_windows(vectors, rows)
+        if self.normalize:
+            vectors = unit_length(vectors)
+        shape = (-1, rows.get("num_texts", 1), size)
+        return {"embeddings": ops.reshape(vectors, shape)}
+
+    def _arguments(self):
+        return {"pooling": self.pooling, "normalize": self.normalize}
+
+    def _settings(self, folder):
+        longest = {"max_seq_length": folder.config.max_position_embeddings}
+        return longest | folder.settings | self._arguments()
+
+    @classmethod
+    def _complete(cls, arguments, folder, arrays, name):
+        names = folder.settings.keys() & {"pooling", "normalize"}
+        return {name: folder.settings[name] for name in names} | arguments
+
+    @classmethod
+    def _kept(cls, settings):
+        return settings if "pooling" in settings else {}
+
+
+def unit_length(vectors):
+    """Scales vectors, float [..., H], to length 1."""
+    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
+    return vectors / ops.maximum(length, 1e-12)
+
+
+def _means(states, rows):
+    """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
+    states = ops.cast(states, "float32")
+    sums = _reduce(ops.segment_sum, states, rows)
+    return sums / _reduce(ops.segment_sum, ops.ones_like(states[:, :1]), rows)
+
+
+def _maxima(states, rows):
+    """Returns the largest of each value of an example's states, float32 [B, H]."""
+    return _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+
+
+def _reduce(reduce, states, rows):
+    """Reduces the states of each example's tokens, [R·S, …], to [B, …]."""
+    examples = ops.shape(rows["first_token"])[0]
+    # Sequence ids are the numbers of the examples, from 1; padding has 0.
+    numbers = ops.reshape(ops.convert_to_tensor(rows["sequence_ids"]), (-1,))
+    return reduce(states, numbers, num_segments=examples + 1)[1:]

@@ -1,0 +1,122 @@
+"""Batches of texts as BERT reads them: token ids with [CLS] and [SEP], masks, segments.
+
+Shapes: B texts, S tokens of the longest text, or `max_length`.
+"""
+
+import collections.abc
+
+from bert_tf.ground import count, lazy, quote
+from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
+
+PADDINGS = ("longest", "max_length", False)
+
+
+def make_batch(tokenizer, texts, pairs, max_length, padding, truncation):
+    """Returns the batch that `BertTokenizer.__call__` describes."""
+    padding = "longest" if padding is True else padding
+    if padding not in PADDINGS:
+        raise ValueError(
+            f"padding must be 'longest', 'max_length' or False; received {padding!r}."
+        )
+    if truncation not in (True, False):
+        raise ValueError(
+            "truncation must be True, which cuts the longer text first, or False; "
+            f"received {truncation!r}."
+        )
+    length = max_length or tokenizer.model_max_length
+    _check_length(length, padding, 2 if pairs is None else 3)
+    texts = strings(texts)
+    if pairs is not None:
+        pairs = strings(pairs, "pairs")
+        _check_same_count(texts, pairs)
+    framed = frame(
+        tokenizer.tokenize(texts),
+        None if pairs is None else tokenizer.tokenize(pairs),
+        cls_id=tokenizer.cls_id,
+        sep_id=tokenizer.sep_id,
+        max_seq_length=length if truncation and length else tf.int32.max,
+    )
+    input_ids, segment_ids = framed["input_ids"], framed["segment_ids"]
+    batch = {
+        "input_ids": input_ids,
+        "input_mask": tf.ones_like(input_ids),
+        "segment_ids": segment_ids,
+    }
+    if not padding:
+        return batch
+    width = length if padding == "max_length" else None
+    if width and not truncation:
+        _check_fits(input_ids, width)
+    pad_ids = {"input_ids": tokenizer.pad_id}
+    return {
+        name: ids.to_tensor(pad_ids.get(name, 0), shape=[None, width])
+        for name, ids in batch.items()
+    }
+
+
+def strings(texts, name="texts"):
+    """Returns the strings [B] of a text, or of a list, array or tensor of texts.
+
+    Raises:
+        TypeError: something is not a string.
+        ValueError: an array or a tensor of more than one axis.
+    """
+    if isinstance(texts, str | bytes):
+        return tf.constant([texts])
+    rank = texts.shape.rank if tf.is_tensor(texts) else getattr(texts, "ndim", 1)
+    if rank not in (0, 1):
+        raise ValueError(
+            f"{name} must be a batch of strings of shape [B]; received "
+            f"{tuple(texts.shape)}. Pass one column of texts, or flatten them."
+        )
+    if tf.is_tensor(texts):
+        if texts.dtype != tf.string:
+            raise TypeError(
+                f"{name} must be strings; received a tensor of {texts.dtype.name}."
+            )
+        return tf.reshape(texts, [-1])
+    if isinstance(texts, collections.abc.Mapping) or not isinstance(
+        texts, collections.abc.Iterable
+    ):
+        raise TypeError(
+            f"{name} must be a string or a list of strings; received "
+            f"{quote(repr(texts))}."
+        )
+    values = [texts.item()] if rank == 0 else list(texts)
+    for number, text in enumerate(values):
+        if not isinstance(text, str | bytes):
+            hint = " Pass second texts as pairs." if isinstance(text, tuple) else ""
+            raise TypeError(
+                f"{name}[{number}] must be a string; received {quote(repr(text))}.{hint}"
+            )
+    return tf.constant(values, tf.string)
+
+
+def _check_length(length, padding, special_tokens):
+    """Checks that an example has room for its special tokens."""
+    if length is None and padding == "max_length":
+        raise ValueError("padding='max_length' needs a length: pass max_length=128.")
+    if length is not None and length < special_tokens:
+        raise ValueError(
+            f"max_length is {length}, but the special tokens alone take "
+            f"{special_tokens}; raise it."
+        )
+
+
+def _check_same_count(texts, pairs):
+    if not texts.shape.is_compatible_with(pairs.shape):
+        raise ValueError(
+            f"there are {count(texts.shape[0], 'text')} and "
+            f"{count(pairs.shape[0], 'pair')}; pass as many second texts as first ones."
+        )
+
+
+def _check_fits(input_ids, width):
+    """Checks that no example is longer than the padding; padding would cut it."""
+    longest = tf.reduce_max(tf.pad(input_ids.row_lengths(), [[0, 1]]))
+    message = f"is longer than max_length={width}; pass truncation=True"
+    if tf.executing_eagerly() and longest > width:
+        raise ValueError(f"a text of {longest} tokens {message}.")
+    tf.debugging.assert_less_equal(longest, tf.cast(width, tf.int64), message)
