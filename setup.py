@@ -20,10 +20,13 @@ setuptools.setup(
     license_files=["LICENSE"],
     packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
     package_data={
+        "bert_tf.commands": ["customer_messages/*"],
         "bert_tf.serving": ["page.html"],
         "bert_tf.serving.deploy": ["*.config", "*.yaml"],
     },
-    python_requires=">=3.11",
+    entry_points={"console_scripts": ["bert-tf = bert_tf.commands:main"]},
+    # tensorflow-text has no wheel for Python 3.14.
+    python_requires=">=3.11,<3.14",
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "keras>=3.13,<3.16",
@@ -41,10 +44,11 @@ setuptools.setup(
         "tqdm",
     ],
     extras_require={
+        "gpu": ["tensorflow[and-cuda]"],  # With NVIDIA's libraries; for Linux.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         # Jupyter, and what runs notebooks in a test.
         "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
-        "onnx": ["onnxruntime", "tf2onnx"],  # export.py --format=onnx.
+        "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "test": [

@@ -2,6 +2,8 @@
 
 import importlib
 
+from bert_tf import quiet
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -32,6 +34,8 @@ _PUBLIC = {
     "pretrain": "run.pretraining",
 }
 __all__ = list(_PUBLIC)
+
+quiet.hide_start()
 
 
 def __getattr__(name):

@@ -1,5 +1,5 @@
-"""What every part of the package stands on: settings, checks and their wording, files that
-are replaced whole, progress bars, and the rate of matrix products.
+"""What every part of the package stands on: late imports, settings, checks and their
+wording, files that are replaced whole, progress bars, and the rate of matrix products.
 
 Imports nothing of ours, and TensorFlow only where it is used.
 """
@@ -7,6 +7,7 @@ Imports nothing of ours, and TensorFlow only where it is used.
 import contextlib
 import dataclasses
 import difflib
+import importlib
 import os
 import pathlib
 import shutil
@@ -14,6 +15,26 @@ import sys
 import time
 
 import tqdm
+
+# Imports: TensorFlow alone takes seconds, so `--help` and a wrong flag do not wait for it.
+
+
+class _Lazy:
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self._module), name)
+
+
+def lazy(module):
+    """Returns a module that is imported when something of it is first used.
+
+    Args:
+        module: full name, such as "keras.ops".
+    """
+    return _Lazy(module)
+
 
 # Settings: fields of frozen dataclasses, which scripts turn into flags.
 

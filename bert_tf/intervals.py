@@ -3,7 +3,10 @@
 import warnings
 
 import numpy as np
-from scipy import stats
+
+from bert_tf.ground import lazy
+
+stats = lazy("scipy.stats")
 
 LEVEL = 0.95
 

@@ -2,15 +2,15 @@
 
 import logging
 
-import tensorflow as tf
-
 from bert_tf.checkpoints import folder as folders
-from bert_tf.ground import progress
-from bert_tf.models.backbone import BertBackbone
+from bert_tf.ground import lazy, progress
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
 from bert_tf.tokenization import make_tokenizer
-from bert_tf.training.tensorflow.evaluation import make_predictor
+
+tf = lazy("tensorflow")
+backbone = lazy("bert_tf.models.backbone")
+evaluation = lazy("bert_tf.training.tensorflow.evaluation")
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Model:
                     f"{value!r}. Drop it; the options are {', '.join(allowed)}."
                 )
         self.batch_size = batch_size
-        self._predictor = make_predictor(self._compute)
+        self._predictor = evaluation.make_predictor(self._compute)
         # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = tf.function(
             self.task.features, reduce_retracing=True, autograph=False
@@ -81,7 +81,7 @@ class Model:
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
-        model = self.task.build(BertBackbone(self.folder.config, dtype=dtype))
+        model = self.task.build(backbone.BertBackbone(self.folder.config, dtype=dtype))
         folders.load_weights(self._path, model)
         return model
 

@@ -1,25 +1,6 @@
-"""Evaluates a fine-tuned model on labelled text.
+"""The command `bert-tf evaluate`, from a checkout."""
 
-python scripts/evaluate.py --model=model --eval_file=test.tsv
-
-Prints the metrics as one JSON object.
-"""
-
-import json
-
-import flags
-
-with flags.quiet_imports():
-    import bert_tf
-    from bert_tf.tasks import TASKS
-
-flags.define(bert_tf.EvaluateConfig)
-flags.define_options(bert_tf.EvaluateConfig, TASKS, "prediction")
-
-
-def main(_):
-    print(json.dumps(bert_tf.evaluate(flags.parse(bert_tf.EvaluateConfig))))
-
+from bert_tf.commands import main
 
 if __name__ == "__main__":
-    flags.start(main)
+    main("evaluate")

@@ -1,29 +1,6 @@
-r"""Fine-tunes a BERT on labelled text.
+"""The command `bert-tf finetune`, from a checkout."""
 
-python scripts/finetune.py --model=minilm --train_file=train.tsv --eval_file=dev.tsv \
-  --output_dir=model
-
-Prints the metrics as JSON; the model folder is --output_dir.
-"""
-
-import json
-
-import flags
-
-with flags.quiet_imports():
-    import bert_tf
-    from bert_tf.tasks import TASKS
-
-flags.define(bert_tf.FinetuneConfig)
-trained = {name: task for name, task in TASKS.items() if task.scored}
-flags.define_options(bert_tf.FinetuneConfig, trained, "training")
-flags.define(bert_tf.TrainConfig)
-
-
-def main(_):
-    config = flags.parse(bert_tf.FinetuneConfig)
-    print(json.dumps(bert_tf.finetune(config, flags.parse(bert_tf.TrainConfig))))
-
+from bert_tf.commands import main
 
 if __name__ == "__main__":
-    flags.start(main)
+    main("finetune")

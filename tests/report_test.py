@@ -137,7 +137,7 @@ def test_a_pretrained_folder_shows_losses_and_baselines(tmp_path):
     assert "pipeline_tag: fill-mask" in card
     assert "from random weights with bert_tf, on 4,096 examples" in card
     assert "| masked_lm_loss | 5.2000 |" in card
-    assert "python scripts/pretrain.py \\\n  --size=tiny" in card
+    assert "bert-tf pretrain \\\n  --size=tiny" in card
 
 
 class TestModelCard:
@@ -145,7 +145,7 @@ class TestModelCard:
     def card(self, tmp_path):
         report.write_model_card(
             tmp_path / "README.md",
-            script="finetune",
+            verb="finetune",
             title="complaints",
             start="`minilm`",
             task="classification",
@@ -174,10 +174,11 @@ class TestModelCard:
         assert table == [("accuracy", "0.8750"), ("loss", "0.2500")]
 
     def test_the_command_survives_the_shell(self, card):
-        command = re.search(r"```bash\n(.*?)```", card, re.DOTALL)[1]
+        use, command = re.findall(r"```bash\n(.*?)```", card, re.DOTALL)
+        assert use == "bert-tf predict --model=complaints --input_file=texts.jsonl\n"
         assert shlex.split(command.replace("\\\n", " ")) == [
-            "python",
-            "scripts/finetune.py",
+            "bert-tf",
+            "finetune",
             *(f"--{name}={value}" for name, value in SETTINGS.items()),
         ]
 
@@ -188,7 +189,7 @@ class TestModelCard:
         path = pathlib.Path(tmp_path / "card.md")
         report.write_model_card(
             path,
-            script="finetune",
+            verb="finetune",
             title="a",
             start="b",
             task="classification",

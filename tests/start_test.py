@@ -1,19 +1,14 @@
-"""Flags come from dataclasses and from tasks; scripts start and end quietly.
-
-python bake.py --bread_grams=400 \\
-  --rising_minutes=90
-"""
+"""Flags come from dataclasses and from tasks; commands start and end quietly."""
 
 import dataclasses
-import importlib
 import logging
 import os
-import pathlib
 import sys
 
 import pytest
 
 import bert_tf as verbs
+from bert_tf.commands import flag_help, flags, start
 from bert_tf.ground import setting
 from bert_tf.tasks.options import Options, TakesOptions, option
 from bert_tf.training.loop import Stopped
@@ -65,29 +60,30 @@ NAMES = ["bread_flour", "bread_grams", "bread_salt", "bread_crust", "max_seq_len
 NAMES += ["oven_steam", "rising_minutes", "icing", "bakery_name", "bakery_seats"]
 
 
+HELP = """Bakes bread and cakes.
+
+bert-tf bake --bread_grams=400 \\
+  --rising_minutes=90
+"""
+
+
 @pytest.fixture(scope="module")
-def flags():
-    """The module `flags`, with the flags of Recipe and Bakery defined."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(pathlib.Path(__file__).parents[1] / "scripts"))
-        module = importlib.import_module("flags")
-        patch.setattr(sys, "argv", ["bake.py"])
-        module.define(Recipe, bread_grams=700)
-        module.define(Bakery)
-        module.define_options(Bakery, TASKS, "training")
-    return module
+def defined():
+    """The flags of Recipe and Bakery, once for the process."""
+    flags.define(Recipe, bread_grams=700)
+    flags.define(Bakery)
+    flags.define_options(Bakery, TASKS, "training")
 
 
 @pytest.fixture
-def run(flags, monkeypatch):
-    """Runs a script's main with arguments; returns its exit status."""
+def run(defined):
+    """Runs a command's main with arguments; returns its exit status."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], logging.getLogger("bert_tf").level
 
-    def run(main, *arguments, **options):
-        monkeypatch.setattr(sys, "argv", ["bake.py", *arguments])
+    def run(main, *arguments, program="bert-tf bake", **options):
         with pytest.raises(SystemExit) as ended:
-            flags.start(main, **options)
+            start.run(main, [program, *arguments], description=HELP, **options)
         return ended.value.code or 0
 
     yield run
@@ -105,7 +101,7 @@ def fail(error):
 
 
 class TestFlags:
-    def test_they_fill_the_dataclass(self, flags, run):
+    def test_they_fill_the_dataclass(self, run):
         received = []
         status = run(
             lambda _: received.append(flags.parse(Recipe)),
@@ -115,7 +111,7 @@ class TestFlags:
         assert status == 0
         assert received == [Recipe("rye", 700, 0.5, False)]
 
-    def test_a_field_without_help_is_no_flag(self, flags):
+    def test_a_field_without_help_is_no_flag(self, defined):
         assert "bread_notes" not in flags.FLAGS
         assert "options" not in flags.FLAGS
 
@@ -126,7 +122,7 @@ class TestFlags:
 
 class TestOptions:
     @pytest.fixture
-    def parse(self, flags, run):
+    def parse(self, run):
         """Returns a function: command line -> options of the configuration."""
 
         def parse(*arguments):
@@ -151,13 +147,47 @@ class TestOptions:
         path.write_text("--icing=pink\n# --oven_steam\n--bakery_name=new\n")
         assert parse(f"--flagfile={path}") == {"icing": "pink"}
 
-    def test_a_field_of_the_configuration_wins(self, flags, run):
+    @pytest.mark.parametrize(
+        "content, problem",
+        [
+            (b"\xff\xfe\x00", "flagfile: not utf-8 text at byte 0; name a text file"),
+            (b"--flagfile=bake.flags", "flagfile 'bake.flags' names itself; drop that"),
+            (b"\0\0", "'\\x00\\x00' is not a flag; write --name=value"),
+            (None, "Unable to open flagfile: [Errno 2] No such file"),
+            ("folder", "Unable to open flagfile: [Errno 21] Is a directory"),
+        ],
+    )
+    def test_a_flagfile_that_is_none(
+        self, run, capfd, tmp_path, monkeypatch, content, problem
+    ):
+        monkeypatch.chdir(tmp_path)
+        if content == "folder":
+            (tmp_path / "bake.flags").mkdir()
+        elif content:
+            (tmp_path / "bake.flags").write_bytes(content)
+        assert run(lambda _: None, "--flagfile=bake.flags") == 1
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert err.startswith(f"error: {problem}") and err.count("\n") == 1
+
+    def test_a_field_of_the_configuration_wins(self, run):
         received = []
         run(lambda _: received.append(flags.parse(Bakery)), "--bakery_seats=5")
         assert received[0].bakery_seats == 5
         assert received[0].options == {}
 
-    def test_options_of_another_use_are_no_flags(self, flags):
+    def test_a_wrong_flag_is_one_line(self, run, capfd):
+        assert run(lambda _: None, "--bread_gram=3") == 1
+        assert capfd.readouterr() == (
+            "",
+            "error: there is no flag 'bread_gram'. Did you mean 'bread_grams'?\n",
+        )
+        assert run(lambda _: None, f"--bread_grams={'9' * 5000}") == 1
+        out, err = capfd.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert err.endswith("9…. bert-tf bake --help lists the flags.\n")
+
+    def test_options_of_another_use_are_no_flags(self, defined):
         assert "eaten_with" not in flags.FLAGS
 
 
@@ -175,9 +205,9 @@ class TestHelp:
 
     def test_example_then_flags_in_order_under_headings(self, show):
         assert show("--bread_grams=3", "--help") == [
-            "Flags come from dataclasses and from tasks; scripts start and end quietly.",
+            "Bakes bread and cakes.",
             "",
-            "python bake.py --bread_grams=400 \\",
+            "bert-tf bake --bread_grams=400 \\",
             "  --rising_minutes=90",
             "",
             "DOUGH",
@@ -204,8 +234,8 @@ class TestHelp:
 
     def test_after_two_dashes_it_is_a_text(self, run):
         received = []
-        assert run(received.extend, "--", "--help", takes_arguments=True) == 0
-        assert received == ["bake.py", "--help"]
+        assert run(received.extend, "--", "--help", takes_texts=True) == 0
+        assert received == ["--help"]
 
     def test_helpfull_is_that_of_absl(self, run, capfd):
         run(lambda _: None, "--helpfull")
@@ -213,17 +243,17 @@ class TestHelp:
         assert "--bread_flour: Kind of flour." in shown
         assert "--flagfile:" in shown
 
-    def test_a_prediction_takes_defaults_from_the_model(self, flags):
+    def test_a_prediction_takes_defaults_from_the_model(self):
         fields = {field.name: field for field in dataclasses.fields(Roll.Options)}
         options = {
             name: {"roll": fields[name]} for name in ("max_seq_length", "eaten_with")
         }
-        sections = flags.flag_help.option_sections(options, list(TASKS), "prediction")
+        sections = flag_help.option_sections(options, list(TASKS), "prediction")
         text = "Longest example in tokens, [CLS] and [SEP] included. Default: as in training."
         rows = [("--max_seq_length=", text), ("--eaten_with=jam", "What is on it.")]
         assert sections == [("options of roll", rows)]
 
-    def test_an_option_that_differs_by_task_is_shown_for_each(self, flags):
+    def test_an_option_that_differs_by_task_is_shown_for_each(self):
         fields = {
             task: dataclasses.make_dataclass(
                 "Options", [("size", int, option(4, text))]
@@ -231,17 +261,15 @@ class TestHelp:
             for task, text in (("roll", "Grams."), ("cake", "Centimetres."))
         }
         options = {"size": {k: dataclasses.fields(v)[0] for k, v in fields.items()}}
-        assert flags.flag_help.option_sections(
-            options, ["roll", "cake"], "training"
-        ) == [
+        assert flag_help.option_sections(options, ["roll", "cake"], "training") == [
             ("options of roll", [("--size=4", "Grams.")]),
             ("options of cake", [("--size=4", "Centimetres.")]),
         ]
 
-    def test_long_help_is_wrapped(self, flags):
+    def test_long_help_is_wrapped(self):
         long_flag = "--" + "long" * 10
         rows = [("--short=1", "word " * 30), (long_flag, "word " * 10)]
-        lines = flags.flag_help.format_help("Bakes.", [("", rows)], 80).splitlines()
+        lines = flag_help.format_help("Bakes.", [("", rows)], 80).splitlines()
         assert lines[2:7] == [
             "  --short=1                     " + " ".join(["word"] * 9),
             *[" " * 32 + " ".join(["word"] * 9)] * 2,
@@ -249,10 +277,10 @@ class TestHelp:
             f"  {long_flag}  " + " ".join(["word"] * 7),
         ]
 
-    def test_settings_of_training_fit_on_two_lines(self, flags):
+    def test_settings_of_training_fit_on_two_lines(self):
         for field in dataclasses.fields(verbs.TrainConfig):
-            row = flags.flag_help.describe(field, field.default)
-            shown = flags.flag_help.format_help("", [("", [row])])
+            row = flag_help.describe(field, field.default)
+            shown = flag_help.format_help("", [("", [row])])
             assert len(shown.splitlines()) <= 2 + 2 + 2, field.name
 
 
@@ -269,7 +297,7 @@ class TestStart:
         assert run(fail(error)) == 1
         assert capfd.readouterr() == ("", "error: text.csv, line 3: no.\n")
 
-    def test_an_error_of_the_dataclass_is_one_line(self, flags, run, capfd):
+    def test_an_error_of_the_dataclass_is_one_line(self, run, capfd):
         assert run(lambda _: flags.parse(Recipe), "--bread_grams=-1") == 1
         assert capfd.readouterr().err == "error: bread_grams must be at least 0: -1.\n"
 
@@ -277,10 +305,9 @@ class TestStart:
         assert run(fail(Stopped("state saved."))) == 143
         assert capfd.readouterr().err == "state saved.\n"
 
-    def test_an_error_of_ours_has_a_traceback(self, flags, monkeypatch):
-        monkeypatch.setattr(sys, "argv", ["bake.py"])
+    def test_an_error_of_ours_has_a_traceback(self, defined):
         with pytest.raises(KeyError, match="ours"):
-            flags.start(fail(KeyError("ours")))
+            start.run(fail(KeyError("ours")), ["bert-tf bake"])
 
     def test_an_argument_that_is_no_flag(self, run, capfd):
         assert run(lambda _: None, "--bread_flour", "oat", "True") == 1
@@ -289,10 +316,10 @@ class TestStart:
             "turn a setting on and off.\n"
         )
 
-    def test_arguments_if_a_script_takes_them(self, run):
+    def test_texts_if_a_command_takes_them(self, run):
         received = []
-        assert run(received.extend, "one", "two", takes_arguments=True) == 0
-        assert received == ["bake.py", "one", "two"]
+        assert run(received.extend, "one", "two", takes_texts=True) == 0
+        assert received == ["one", "two"]
 
     def test_output_that_nobody_reads(self, run, capfd, monkeypatch):
         read, write = os.pipe()
@@ -301,17 +328,3 @@ class TestStart:
             monkeypatch.setattr(sys, "stdout", pipe)
             assert run(lambda _: print("a prediction")) == 141
         assert capfd.readouterr().err == ""
-
-
-class TestQuietImports:
-    def test_hides_what_is_printed_from_c(self, flags, capfd):
-        with flags.quiet_imports():
-            os.write(2, b"oneDNN is on\n")
-        os.write(2, b"after\n")
-        assert capfd.readouterr().err == "after\n"
-
-    def test_shows_it_if_the_import_fails(self, flags, capfd):
-        with pytest.raises(ImportError), flags.quiet_imports():
-            os.write(2, b"no such library\n")
-            raise ImportError
-        assert capfd.readouterr().err == "no such library\n"

@@ -6,7 +6,7 @@ inputs and outputs.
 
 import tensorflow as tf
 
-import bert_tf.tokenization  # noqa: F401 (Registers the text operations.)
+import bert_tf.tokenization.tokenizer  # noqa: F401 (Registers the text operations.)
 from benchmarks.engines import contract
 
 PACKAGES = ("bert_tf", "tensorflow")

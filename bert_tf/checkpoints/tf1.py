@@ -8,7 +8,10 @@ import pathlib
 import tempfile
 
 import numpy as np
-import tensorflow as tf
+
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 
 def read(path):

@@ -2,8 +2,11 @@
 
 import dataclasses
 
-import keras
 import numpy as np
+
+from bert_tf.ground import lazy
+
+keras = lazy("keras")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -123,7 +123,8 @@ def check_import():
     """Imports TensorFlow, TensorFlow Text and Keras, as every run does."""
     start = time.perf_counter()
     try:
-        importlib.import_module("bert_tf.predictor")
+        for module in ("tokenization.tokenizer", "models.backbone"):
+            importlib.import_module(f"bert_tf.{module}")
     except Exception as error:  # noqa: BLE001
         # A broken library may raise any exception.
         lines = str(error).strip().splitlines() or [""]

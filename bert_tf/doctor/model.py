@@ -86,7 +86,7 @@ def check_unfinished(path):
         step = latest.rpartition("-")[2]
         says = f"a run stopped at step {step}; its state is in {path}/checkpoints."
         flags = path / "flags.txt"
-        fix = f"To continue: python scripts/finetune.py --flagfile={flags}"
+        fix = f"To continue: bert-tf finetune --flagfile={flags}"
         findings.append(note("model/unfinished", says, fix))
     partial = sorted(file.name for file in path.glob(".*.part"))
     if partial:

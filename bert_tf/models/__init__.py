@@ -1,0 +1,3 @@
+"""BERT and its heads."""
+
+POOLINGS = ("mean", "cls")  # How the states of a text become one vector.

@@ -7,12 +7,11 @@ import keras
 from keras import ops
 
 from bert_tf.ground import one_of
+from bert_tf.models import POOLINGS
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.finetuning import token_states
 from bert_tf.models.windows import mean_of_windows
 from bert_tf.models.with_head import ModelWithHead
-
-POOLINGS = ("mean", "cls")  # How the states of a text become one vector.
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")

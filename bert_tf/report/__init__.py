@@ -47,10 +47,10 @@ def write_pretrained(folder, lines, metrics, *, baselines, settings, start):
     _write_card(folder, "pretrain", metrics, settings=settings, start=start)
 
 
-def _write_card(folder, script, metrics, **facts):
+def _write_card(folder, verb, metrics, **facts):
     write_model_card(
         folder / "README.md",
-        script=script,
+        verb=verb,
         title=folder.resolve().name,
         metrics=metrics,
         examples=metrics["train_examples"],

@@ -26,6 +26,10 @@ import bert_tf
 print(bert_tf.Model("{title}").predict([{record}]))
 ```
 
+```bash
+bert-tf predict --model={title} --input_file=texts.jsonl
+```
+
 ## Training
 
 {command}
@@ -54,8 +58,8 @@ one text follows another. Losses are in nats. Both bert_tf and transformers
 ## Use
 
 ```bash
-python scripts/predict.py --task=fill_mask --model={title} "… [MASK] …"
-python scripts/finetune.py --model={title} …
+bert-tf predict --task=fill_mask --model={title} "… [MASK] …"
+bert-tf finetune --model={title} …
 ```
 
 ## Training
@@ -68,12 +72,12 @@ The model reproduces the biases of its training texts.
 """
 
 
-def write_model_card(path, *, script, title, metrics, settings, **facts):
+def write_model_card(path, *, verb, title, metrics, settings, **facts):
     """Writes the model card, README.md of a model folder.
 
     Args:
         path: file to write.
-        script: "finetune" or "pretrain", the script that trained the model.
+        verb: "finetune" or "pretrain", the command that trained the model.
         title: name of the model.
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
@@ -94,9 +98,9 @@ def write_model_card(path, *, script, title, metrics, settings, **facts):
     command = (
         "This command trained the model; flags.txt also has the flags at their "
         "defaults:\n\n"
-        f"```bash\npython scripts/{script}.py \\\n  {flags}\n```"
+        f"```bash\nbert-tf {verb} \\\n  {flags}\n```"
     )
-    text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[script].format(
+    text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[verb].format(
         title=title, scores=scores, command=command, **facts
     )
     write_text(path, text)

@@ -4,17 +4,18 @@ import dataclasses
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
-from bert_tf.ground import one_of, replacing_folder, require, setting
-from bert_tf.models.backbone import BertBackbone
-from bert_tf.models.finetuning import Classifier
-from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.run.extending import extend, read_words
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
+backbones = lazy("bert_tf.models.backbone")
+finetuning = lazy("bert_tf.models.finetuning")
+pretraining = lazy("bert_tf.models.pretraining")
 
 FORMATS = ("huggingface", "google")
 
@@ -136,7 +137,7 @@ def _architecture(arrays, config):
 
 def _outputs(path, folder, arrays):
     """Returns {name: array}, the outputs of the model in a folder for `_TEXTS`."""
-    backbone = BertBackbone(folder.config)
+    backbone = backbones.BertBackbone(folder.config)
     tokenizer = make_tokenizer(folder)
     framed = frame(
         tokenizer.tokenize(tf.constant(_TEXTS)),
@@ -153,14 +154,14 @@ def _outputs(path, folder, arrays):
     }
     model = backbone
     if "cls/predictions/output_bias" in arrays:
-        model = BertPretrainer(backbone)
+        model = pretraining.BertPretrainer(backbone)
     elif "classifier/bias" in arrays:
-        model = Classifier(backbone, len(arrays["classifier/bias"]))
+        model = finetuning.Classifier(backbone, len(arrays["classifier/bias"]))
     folders.load_weights(path, model)
     outputs = dict(backbone(batch))
-    if isinstance(model, BertPretrainer):
+    if isinstance(model, pretraining.BertPretrainer):
         outputs |= model(batch)
-    elif isinstance(model, Classifier):
+    elif isinstance(model, finetuning.Classifier):
         outputs["logits"] = model(batch)
     # Outputs of random weights cannot be compared.
     for name, needed in (

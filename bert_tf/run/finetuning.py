@@ -9,15 +9,17 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.columns import columns_asked
 from bert_tf.data.records.sources import read_tables
-from bert_tf.ground import at_least, changed, require, setting
+from bert_tf.ground import at_least, changed, lazy, require, setting
 from bert_tf.predictor import check_length
-from bert_tf.run import seeds, session
+from bert_tf.run import seeds
 from bert_tf.tasks import find_task
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
-from bert_tf.training.tensorflow.workers import Workers
+
+session = lazy("bert_tf.run.session")
+workers = lazy("bert_tf.training.tensorflow.workers")
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +137,7 @@ def finetune(config, training=None):
         if config.seeds == 1:
             return _finetune(config, training, flags, strategy)
         metric = f"eval_{find_task(config.task).metric_of(flags)}"
-        writes = Workers(strategy).chief
+        writes = workers.Workers(strategy).chief
         return seeds.run(
             finetune, config, training, flags=flags, metric=metric, writes=writes
         )
@@ -179,7 +181,7 @@ def _finetune(config, training, flags, strategy):
         **trained.figures,
         "train_examples": len(train_table.records),
     }
-    if Workers(strategy).chief:
+    if workers.Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
         _write(config, training, task, folder, settings, trained, metrics)

@@ -7,9 +7,8 @@ from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import SIZES
 from bert_tf.data.corpus.store import Store
-from bert_tf.ground import changed, one_of, require, setting
+from bert_tf.ground import changed, lazy, one_of, require, setting
 from bert_tf.predictor import check_length
-from bert_tf.run import session
 from bert_tf.run.health import Health
 from bert_tf.run.origin import held_out_store, model_folder
 from bert_tf.run.peak import operations_per_token
@@ -17,7 +16,9 @@ from bert_tf.tasks.options import TakesOptions
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import journal
 from bert_tf.training.config import TrainConfig
-from bert_tf.training.tensorflow.workers import Workers
+
+session = lazy("bert_tf.run.session")
+workers = lazy("bert_tf.training.tensorflow.workers")
 
 # Defaults that differ from fine-tuning, as published (Devlin et al., 2019, A.2).
 TRAINING = {
@@ -50,7 +51,7 @@ class PretrainConfig(TakesOptions):
     """
 
     data_dir: str = setting(
-        "", "Store that create_pretraining_data.py wrote.", section="data"
+        "", "Store that create-pretraining-data wrote.", section="data"
     )
     eval_data_dir: str = setting(
         "", "Store of held-out text to evaluate on. Empty: no evaluation."
@@ -172,7 +173,7 @@ def _pretrain(config, training, flags, strategy):
         **trained.figures,
         "train_examples": trained.figures["train_steps"] * trained.examples_per_update,
     }
-    if Workers(strategy).chief:
+    if workers.Workers(strategy).chief:
         folders.write(output_dir, trained.model, folder, architecture=task.architecture)
         report.write_pretrained(
             output_dir,

@@ -8,13 +8,16 @@ import itertools
 import multiprocessing
 import os
 import resource
+import signal
+import threading
 import time
 
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.corpus.sentences import split_sentences
 from bert_tf.data.corpus.store import StoreWriter, piece_type
-from bert_tf.ground import at_least, reading_progress, require, setting
-from bert_tf.tokenization import BertTokenizer, read_vocab
+from bert_tf.ground import at_least, lazy, reading_progress, require, setting
+
+tokenization = lazy("bert_tf.tokenization")
 
 _JOB_SIZE = 2**20  # Characters that a process tokenises at once.
 _SAMPLE_JOBS = 4  # Jobs from which a plan is made.
@@ -67,7 +70,7 @@ def create_pretraining_data(config):
             the same call makes it again.
     """
     files = find_files(config.input_files)
-    vocab = read_vocab(config.vocab_file)
+    vocab = tokenization.read_vocab(config.vocab_file)
     if "[MASK]" not in vocab:
         raise ValueError(
             f"{config.vocab_file}: [MASK] is missing, so pretraining cannot hide "
@@ -159,8 +162,29 @@ def _pool(config, vocab):
         return
     # A forked process would not have TensorFlow's threads.
     spawn = multiprocessing.get_context("spawn")
-    with spawn.Pool(workers, _start_worker, arguments) as pool:
+    with _starting_processes():
+        pool = spawn.Pool(workers, _start_worker, arguments)
+    with pool:
         yield functools.partial(_run_ahead, pool, 2 * workers)
+
+
+@contextlib.contextmanager
+def _starting_processes():
+    """Lets new processes ignore Ctrl-C, and import nothing of the working folder.
+
+    The process that started them ends them.
+    """
+    before = os.environ.get("PYTHONSAFEPATH", "")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    handler = None
+    if threading.current_thread() is threading.main_thread():
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        if handler:
+            signal.signal(signal.SIGINT, handler)
+        os.environ["PYTHONSAFEPATH"] = before  # Empty: off.
 
 
 def _run_ahead(pool, most, jobs):
@@ -179,7 +203,7 @@ _worker = {}
 
 
 def _start_worker(vocab, lower_case):
-    _worker["tokenizer"] = BertTokenizer(vocab, lower_case=lower_case)
+    _worker["tokenizer"] = tokenization.BertTokenizer(vocab, lower_case=lower_case)
 
 
 def _tokenize(job):

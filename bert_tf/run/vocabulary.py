@@ -8,8 +8,10 @@ import pathlib
 from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
 from bert_tf.data.records.sources import is_held_out
-from bert_tf.ground import at_least, reading_progress, require, setting
-from bert_tf.tokenization import BertTokenizer, learning
+from bert_tf.ground import at_least, lazy, reading_progress, require, setting
+
+tokenization = lazy("bert_tf.tokenization")
+learning = lazy("bert_tf.tokenization.learning")
 
 _log = logging.getLogger(__name__)
 _MAX_HELD_OUT = 20_000  # Held-out lines that are kept in memory.
@@ -98,7 +100,7 @@ def _report(lines, vocab, splitter, lower_case):
     words = [word for line in lines for word in splitter.split(line)]
     if not words:
         return {"eval_words": 0, "eval_pieces_per_word": None, "eval_unk_rate": None}
-    tokenizer = BertTokenizer(vocab, lower_case=lower_case)
+    tokenizer = tokenization.BertTokenizer(vocab, lower_case=lower_case)
     # Each word is a text of its own, so that an unknown token is counted for its word.
     pieces = tokenizer.tokenize(words)
     unknown = {

@@ -7,11 +7,12 @@ import pathlib
 import tempfile
 
 from bert_tf.checkpoints import folder as folders
-from bert_tf.ground import one_of, replacing_folder, require, setting
+from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.predictor import Model
-from bert_tf.serving import parity
-from bert_tf.serving.saved_model import write_saved_model
 from bert_tf.tasks.options import TakesOptions
+
+parity = lazy("bert_tf.serving.parity")
+saved_model = lazy("bert_tf.serving.saved_model")
 
 _log = logging.getLogger(__name__)
 _SERVING_VERSION = "2.20"  # The first that has the operations of the tokenizer.
@@ -115,7 +116,7 @@ def _write_saved_model(path, model, inputs, config):
     if config.dtype != "float32":
         exported = model.build(config.dtype)
     with tempfile.TemporaryDirectory() as folder:
-        custom_ops = write_saved_model(
+        custom_ops = saved_model.write_saved_model(
             path,
             model.task,
             exported,

@@ -22,7 +22,7 @@ def load_saved_model(path):
     """Returns serving_default as a function({name: list}) → {name: list}."""
     import tensorflow as tf
 
-    import bert_tf.tokenization  # noqa: F401 (Registers the text operations.)
+    import bert_tf.tokenization.tokenizer  # noqa: F401 (Registers the text operations.)
     from bert_tf.serving.gathering import as_text
 
     session = tf.compat.v1.Session(graph=tf.Graph())

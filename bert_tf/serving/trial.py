@@ -3,10 +3,11 @@
 import dataclasses
 import pathlib
 
-from bert_tf.ground import require, setting
+from bert_tf.ground import lazy, require, setting
 from bert_tf.predictor import Model
-from bert_tf.serving.signatures import make_signatures
 from bert_tf.tasks.options import TakesOptions
+
+signatures = lazy("bert_tf.serving.signatures")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -58,10 +59,10 @@ def make_app(config):
         **config.options,
     )
     pairs = "text_pair" in (model.columns or {})
-    signatures = make_signatures(model.task, model.keras_model, pairs=pairs)
+    made = signatures.make_signatures(model.task, model.keras_model, pairs=pairs)
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
-        signatures["serving_default"],
+        made["serving_default"],
         labels=model.task.labels or (),
         gather=config.gather,
     )

@@ -6,13 +6,9 @@ Shapes: N records, B examples of a batch, C labels.
 import collections
 import dataclasses
 
-import keras
 import numpy as np
-from keras import ops
-from scipy import special
-from sklearn import metrics
 
-from bert_tf.models.finetuning import Classifier
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import (
     class_scores,
@@ -22,6 +18,12 @@ from bert_tf.tasks.labels import (
 )
 from bert_tf.tasks.options import TextOptions, option
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+keras = lazy("keras")
+ops = lazy("keras.ops")
+special = lazy("scipy.special")
+metrics = lazy("sklearn.metrics")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class Classification(Task):
@@ -97,7 +99,7 @@ class Classification(Task):
         return columns
 
     def build(self, backbone):
-        return Classifier(backbone, len(self.labels))
+        return finetuning.Classifier(backbone, len(self.labels))
 
     def weights(self, rows):
         own = ops.take(self.class_weights, rows["label"])

@@ -9,14 +9,16 @@ K the most of a batch, T tokens of a text, H hidden size.
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.data.rows.windows import cut, take
-from bert_tf.models.features import TokenStates
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, kept, option
 from bert_tf.tasks.texts import objects, row_arrays, text_columns
 from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
+models = lazy("bert_tf.models.features")
 
 NO_TOKEN = -1  # Padding of `places`.
 _SPECIAL_TOKENS = 2  # [CLS] and [SEP].
@@ -123,7 +125,7 @@ class Features(Task):
         return columns | {"places": tf.ragged.range(lengths).to_tensor(NO_TOKEN)}
 
     def build(self, backbone):
-        return TokenStates(backbone, self.layers)
+        return models.TokenStates(backbone, self.layers)
 
     def collect(self, columns, examples, outputs):
         """Joins the windows of each text.

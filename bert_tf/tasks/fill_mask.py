@@ -1,6 +1,6 @@
 """Predictions for the [MASK] tokens of a text, by the heads of pretraining.
 
-The task predicts only; scripts/pretrain.py trains and scores these heads.
+The task predicts only; `bert-tf pretrain` trains and scores these heads.
 
 Shapes: N records, B examples of a batch, P the most masks of a text, K predictions.
 """
@@ -9,11 +9,12 @@ import dataclasses
 
 import numpy as np
 
-from bert_tf.ground import quote
-from bert_tf.models.pretraining import MaskFiller
+from bert_tf.ground import lazy, quote
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import option
 from bert_tf.tasks.texts import frame_texts, text_columns
+
+pretraining = lazy("bert_tf.models.pretraining")
 
 MASK = "[MASK]"
 _TEXTS_AT_ONCE = 1024  # Tokenized at a time, to find their masks.
@@ -103,7 +104,9 @@ class FillMask(Task):
         return self._frame(columns) | {"mask_places": columns["mask_places"]}
 
     def build(self, backbone):
-        return MaskFiller(backbone, self.tokenizer.vocab_size, self.options.top_k)
+        return pretraining.MaskFiller(
+            backbone, self.tokenizer.vocab_size, self.options.top_k
+        )
 
     def predict(self, outputs, columns):
         """Returns {"tokens": [[{"token": …, "probability": …}, …], …]} for each text.

@@ -5,16 +5,18 @@ Shapes: N records, B examples of a batch, C labels.
 
 import dataclasses
 
-import keras
 import numpy as np
-from keras import ops
-from scipy import special
 
-from bert_tf.models.finetuning import Classifier
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import class_scores, in_order, label_ids
 from bert_tf.tasks.options import TextOptions, option
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+keras = lazy("keras")
+ops = lazy("keras.ops")
+special = lazy("scipy.special")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class MultiLabel(Task):
@@ -94,7 +96,7 @@ class MultiLabel(Task):
         return columns
 
     def build(self, backbone):
-        return Classifier(backbone, len(self.labels))
+        return finetuning.Classifier(backbone, len(self.labels))
 
     def weights(self, rows):
         return {"multi_label": example_weights(rows)}

@@ -3,17 +3,19 @@
 Shapes: N questions, B of a batch, C choices of one.
 """
 
-import keras
 import numpy as np
-import tensorflow as tf
-from scipy import special
 
 from bert_tf.data.records.choices import read_choice_lines, read_choices
-from bert_tf.models.finetuning import ChoiceScorer
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.classification import cross_entropy
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights
+
+keras = lazy("keras")
+tf = lazy("tensorflow")
+special = lazy("scipy.special")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class MultipleChoice(Task):
@@ -55,7 +57,7 @@ class MultipleChoice(Task):
         return example
 
     def build(self, backbone):
-        return ChoiceScorer(backbone)
+        return finetuning.ChoiceScorer(backbone)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}

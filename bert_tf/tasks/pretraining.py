@@ -6,18 +6,18 @@ Shapes: B examples, L tokens of an example, M masked tokens, V vocabulary size.
 import dataclasses
 import functools
 
-import keras
-from keras import ops
-
 from bert_tf.data.corpus.masking import UNITS, Masking
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.rows.pipeline import steps_per_epoch
 from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
-from bert_tf.ground import at_least, one_of
-from bert_tf.models.pretraining import BertPretrainer
+from bert_tf.ground import at_least, lazy, one_of
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import option
 from bert_tf.tokenization.framing import frame
+
+keras = lazy("keras")
+ops = lazy("keras.ops")
+models = lazy("bert_tf.models.pretraining")
 
 HELD_OUT_SEED = 0  # All runs are scored on the same masked tokens.
 _TERMS = {"masked_lm": "masked_lm_ids", "next_sentence": "next_sentence_labels"}
@@ -181,7 +181,7 @@ class Pretraining(Task):
         )
 
     def build(self, backbone):
-        return BertPretrainer(backbone)
+        return models.BertPretrainer(backbone)
 
     def weights(self, rows):
         return {

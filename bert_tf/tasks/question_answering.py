@@ -6,14 +6,10 @@ window with its question, K the most of a batch.
 
 import dataclasses
 
-import keras
 import numpy as np
-import tensorflow as tf
-from scipy import special
 
 from bert_tf.data.records.squad import read_question_lines, read_questions
-from bert_tf.ground import at_least
-from bert_tf.models.finetuning import SpanPredictor
+from bert_tf.ground import at_least, lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
 from bert_tf.tasks.options import WindowOptions, option
@@ -21,6 +17,11 @@ from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
 from bert_tf.tokenization.framing import frame
+
+keras = lazy("keras")
+tf = lazy("tensorflow")
+special = lazy("scipy.special")
+finetuning = lazy("bert_tf.models.finetuning")
 
 NO_TOKEN = -1  # Padding of `places`.
 
@@ -123,7 +124,7 @@ class QuestionAnswering(Task):
         return example
 
     def build(self, backbone):
-        return SpanPredictor(backbone)
+        return finetuning.SpanPredictor(backbone)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}

@@ -4,12 +4,14 @@ Shapes: N questions, B of a batch, W windows of their contexts, L tokens.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.data.rows.windows import cut, take
+from bert_tf.ground import lazy
 from bert_tf.tasks.spans import tokens_of
 from bert_tf.tasks.texts import in_parts, objects, row_arrays
 from bert_tf.tokenization.framing import truncate
+
+tf = lazy("tensorflow")
 
 MAX_QUERY_LENGTH = 64  # Tokens of a question, as published.
 SPECIAL_TOKENS = 3  # [CLS] and two [SEP].

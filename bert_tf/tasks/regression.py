@@ -9,15 +9,16 @@ Shapes: N records, B examples of a batch.
 import math
 
 import numpy as np
-from keras import ops
-from scipy import stats
 
-from bert_tf.ground import quote
-from bert_tf.models.finetuning import Classifier
+from bert_tf.ground import lazy, quote
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+ops = lazy("keras.ops")
+stats = lazy("scipy.stats")
+finetuning = lazy("bert_tf.models.finetuning")
 
 
 class Regression(Task):
@@ -61,7 +62,7 @@ class Regression(Task):
         return columns
 
     def build(self, backbone):
-        return Classifier(backbone, 1)
+        return finetuning.Classifier(backbone, 1)
 
     def weights(self, rows):
         return {"regression": example_weights(rows)}

@@ -7,18 +7,19 @@ hidden size.
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
-from keras import ops
-from scipy import stats
 
 from bert_tf.data.records.readers import read_table, read_texts
-from bert_tf.ground import one_of
-from bert_tf.models.embedding import POOLINGS, Embedder
-from bert_tf.models.embedding import unit_length as scale_in_graph
+from bert_tf.ground import lazy, one_of
+from bert_tf.models import POOLINGS
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, option
 from bert_tf.tasks.regression import correlation, read_numbers
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+
+tf = lazy("tensorflow")
+ops = lazy("keras.ops")
+stats = lazy("scipy.stats")
+embedding = lazy("bert_tf.models.embedding")
 
 LOSSES = ("cosine", "negatives")
 SCALE = 20.0  # Of cosines before the softmax, as in sentence-transformers.
@@ -153,14 +154,16 @@ class Similarity(Task):
 
     def build(self, backbone):
         pooling = self.options.pooling
-        return Embedder(backbone, pooling=pooling, normalize=self.normalize)
+        return embedding.Embedder(backbone, pooling=pooling, normalize=self.normalize)
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}
 
     def losses(self, rows, outputs):
         embeddings = outputs["embeddings"]
-        first, second = (scale_in_graph(embeddings[:, side]) for side in range(2))
+        first, second = (
+            embedding.unit_length(embeddings[:, side]) for side in range(2)
+        )
         if self.options.similarity_loss == "cosine":
             cosines = ops.sum(first * second, axis=-1)
             return {self.name: ops.square(cosines - rows["label"])}

@@ -6,10 +6,12 @@ Shapes: N records, W windows of their texts, B examples of a batch.
 import itertools
 
 import numpy as np
-import tensorflow as tf
-from keras import ops
 
 from bert_tf.data.rows.long_texts import frame_long
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
+ops = lazy("keras.ops")
 
 
 def text_columns(table):

@@ -4,22 +4,24 @@ Shapes: N records, W windows of them all, L tokens of a window, K words of a win
 windows of a batch, C tags.
 """
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
-from scipy import special
 
 from bert_tf.data.records.tagged import read_tagged, read_tagged_lines
 from bert_tf.data.records.tagged_objects import OUTSIDE
 from bert_tf.data.rows.windows import cut_words
-from bert_tf.models.finetuning import TokenClassifier
+from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import label_ids
 from bert_tf.tasks.metrics.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.options import WindowOptions
 from bert_tf.tasks.texts import in_parts, object_columns, objects, ragged
 from bert_tf.tokenization.framing import frame
+
+keras = lazy("keras")
+tf = lazy("tensorflow")
+ops = lazy("keras.ops")
+special = lazy("scipy.special")
+finetuning = lazy("bert_tf.models.finetuning")
 
 NO_WORD = -1  # Padding of `places`.
 _TEXTS_AT_ONCE = 1024  # Tokenized at a time.
@@ -110,7 +112,7 @@ class TokenClassification(Task):
         return example
 
     def build(self, backbone):
-        return TokenClassifier(backbone, len(self.labels))
+        return finetuning.TokenClassifier(backbone, len(self.labels))
 
     def weights(self, rows):
         words = ops.cast(rows["places"] != NO_WORD, "float32")

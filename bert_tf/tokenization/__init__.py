@@ -17,6 +17,16 @@ BERT was trained with google-research/bert's tokenization.py, which differs from
 """
 
 from bert_tf.checkpoints.vocabulary import read_vocab, write_vocab
-from bert_tf.tokenization.tokenizer import BertTokenizer, make_tokenizer, tflite_ops
+from bert_tf.ground import lazy
+from bert_tf.tokenization.folders import make_tokenizer
 
 __all__ = ["BertTokenizer", "make_tokenizer", "read_vocab", "tflite_ops", "write_vocab"]
+
+_tokenizer = lazy("bert_tf.tokenization.tokenizer")
+
+
+def __getattr__(name):
+    # Vocabularies are read without TensorFlow.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_tokenizer, name)

@@ -5,10 +5,10 @@ Shapes: B texts, S tokens of the longest text, or `max_length`.
 
 import collections.abc
 
-import tensorflow as tf
-
-from bert_tf.ground import count, quote
+from bert_tf.ground import count, lazy, quote
 from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
 
 PADDINGS = ("longest", "max_length", False)
 

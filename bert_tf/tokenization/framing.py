@@ -3,7 +3,9 @@
 Shapes: B examples, L tokens of an example, T tokens of all examples.
 """
 
-import tensorflow as tf
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 
 def frame(tokens, pair_tokens=None, *, cls_id, sep_id, max_seq_length, head_tail=False):

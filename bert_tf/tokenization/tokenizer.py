@@ -10,6 +10,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.vocabulary import check_vocab
 from bert_tf.tokenization import kernels
 from bert_tf.tokenization.batches import make_batch, strings
+from bert_tf.tokenization.folders import make_tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -259,29 +260,6 @@ class BertTokenizer:
 def tflite_ops():
     """Returns what registers TensorFlow Text's operations in a TFLite interpreter."""
     return tf_text.tflite_registrar.SELECT_TFTEXT_OPS
-
-
-def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the `BertTokenizer` of a model folder.
-
-    Args:
-        folder: `ModelFolder`.
-        keep_special_tokens: True to keep them, whatever the folder says.
-    """
-    options, positions = folder.tokenizer, folder.config.max_position_embeddings
-    return BertTokenizer(
-        folder.vocab,
-        lower_case=options["do_lower_case"],
-        strip_accents=options.get("strip_accents"),
-        tokenize_chinese_chars=options.get("tokenize_chinese_chars", True),
-        # As transformers reads the same folder.
-        keep_special_tokens=keep_special_tokens
-        or not options.get("split_special_tokens", False),
-        # transformers writes 1e30 for an unknown length.
-        model_max_length=int(
-            min(options.get("model_max_length") or positions, positions)
-        ),
-    )
 
 
 def _count_characters(texts):

@@ -262,7 +262,7 @@ class TestUnfinished:
         assert check(stopped)["unfinished"] == note(
             "model/unfinished",
             f"a run stopped at step 40; its state is in {stopped}/checkpoints.",
-            f"To continue: python scripts/finetune.py --flagfile={stopped}/flags.txt",
+            f"To continue: bert-tf finetune --flagfile={stopped}/flags.txt",
         )
 
     def test_a_stopped_run_without_a_model(self, stopped):

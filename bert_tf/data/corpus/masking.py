@@ -3,10 +3,10 @@
 Shapes: B examples, L tokens of an example, T tokens of all examples.
 """
 
-import tensorflow as tf
-
 from bert_tf.data.corpus.randomness import random_integers, random_uniform
-from bert_tf.ground import one_of
+from bert_tf.ground import lazy, one_of
+
+tf = lazy("tensorflow")
 
 UNITS = ("piece", "word", "span")
 NOT_MASKED = -1  # Label of a token that is not masked.

@@ -61,7 +61,7 @@ class Examples:
         if next_sentence and store.manifest["documents"] < 2:
             raise ValueError(
                 f"{store.path} holds one document, so no second text can come from "
-                "another. Pass --nonsp, or give create_pretraining_data.py more "
+                "another. Pass --nonsp, or give create-pretraining-data more "
                 "documents (a blank line ends a document)."
             )
         self.length = max_seq_length - (_PAIR_FRAME if next_sentence else _SINGLE_FRAME)

@@ -5,7 +5,10 @@ the rest of the batch. Here every number depends only on its own integers: an ex
 the same random numbers however examples are batched, skipped or divided among workers.
 """
 
-import tensorflow as tf
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
+
 
 _GOLDEN = 0x9E3779B97F4A7C15
 

@@ -165,7 +165,7 @@ class Store:
         if not (self.path / MANIFEST).is_file():
             raise FileNotFoundError(
                 f"{path} holds no finished store of tokenized text ({MANIFEST} is "
-                "missing); create one with scripts/create_pretraining_data.py."
+                "missing); create one with bert-tf create-pretraining-data."
             )
         self.manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         if self.manifest.get("format") != _FORMAT:

@@ -9,9 +9,11 @@ Shapes: B texts, N characters of all texts without spaces.
 import sys
 
 import numpy as np
-import tensorflow as tf
 
+from bert_tf.ground import lazy
 from bert_tf.tokenization.characters import CHINESE, PUNCTUATION
+
+tf = lazy("tensorflow")
 
 _SPACES = frozenset(c for c in range(sys.maxunicode + 1) if chr(c).isspace())
 _FULL_STOP = ord(".")

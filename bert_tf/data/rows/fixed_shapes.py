@@ -3,9 +3,10 @@
 Shapes: B slots for examples, L tokens of an example, R rows, S tokens of a row.
 """
 
-import tensorflow as tf
-
 from bert_tf.data.rows.packing import first_fit, lay
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 _TOKEN_FEATURES = ("input_ids", "segment_ids")
 

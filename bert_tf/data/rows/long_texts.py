@@ -5,10 +5,11 @@ Everything is TensorFlow graph, so that training and serving run the same code.
 Shapes: B records, W windows of all records, L tokens of a text.
 """
 
-import tensorflow as tf
-
 from bert_tf.data.rows.windows import cut, take
+from bert_tf.ground import lazy
 from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
 
 LONG_TEXTS = ("truncate", "head_tail", "windows")
 

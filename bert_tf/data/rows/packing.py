@@ -6,9 +6,10 @@ Shapes: B examples, L tokens of an example, T tokens of all examples, R rows, S 
 a row, K row lengths to try.
 """
 
-import tensorflow as tf
-
+from bert_tf.ground import lazy
 from bert_tf.tokenization.framing import places_of
+
+tf = lazy("tensorflow")
 
 # Shorter rows hold too few examples to be filled well.
 SHORTEST_ROW = 32

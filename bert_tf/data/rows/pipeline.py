@@ -9,10 +9,12 @@ never branches on a tensor in them, and conversion takes seconds at every start.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.data.rows.fixed_shapes import fix_shapes
 from bert_tf.data.rows.packing import pack
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 
 def steps_per_epoch(examples, batch_size, micro_batches):

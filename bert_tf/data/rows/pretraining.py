@@ -4,12 +4,14 @@ Shapes: B examples, L tokens of an example, M masked tokens of all examples.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.data.corpus.masking import NOT_MASKED
 from bert_tf.data.rows.packing import pack
 from bert_tf.data.rows.pipeline import micro_batch_numbers
+from bert_tf.ground import lazy
 from bert_tf.tokenization.framing import places_of
+
+tf = lazy("tensorflow")
 
 
 def row_maker(features):

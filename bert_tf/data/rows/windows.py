@@ -7,7 +7,9 @@ Shapes: B texts, W windows of all texts, L tokens, T words of all texts, K words
 window.
 """
 
-import tensorflow as tf
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 
 def cut(lengths, most, overlap, long_text="windows"):

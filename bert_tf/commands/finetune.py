@@ -1,0 +1,26 @@
+r"""Fine-tunes a BERT on labelled text.
+
+bert-tf finetune --model=minilm --train_file=train.tsv --eval_file=dev.tsv \
+  --output_dir=model
+
+Prints the metrics as JSON; the model folder is --output_dir.
+"""
+
+import json
+
+from bert_tf.commands import flags
+from bert_tf.run.finetuning import FinetuneConfig, finetune
+from bert_tf.tasks import TASKS
+from bert_tf.training.config import TrainConfig
+
+
+def define():
+    flags.define(FinetuneConfig)
+    trained = {name: task for name, task in TASKS.items() if task.scored}
+    flags.define_options(FinetuneConfig, trained, "training")
+    flags.define(TrainConfig)
+
+
+def main(_):
+    config = flags.parse(FinetuneConfig)
+    print(json.dumps(finetune(config, flags.parse(TrainConfig))))

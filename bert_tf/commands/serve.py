@@ -1,0 +1,28 @@
+"""Serves a model folder for trials, with the REST paths of TensorFlow Serving.
+
+bert-tf serve --model=model --port=8501
+curl -d '{"instances": ["Where is my parcel?"]}' localhost:8501/v1/models/model:predict
+
+The address that it prints has a page to try the model. Needs pip install
+'bert_tf[serve]'. In production, use TensorFlow Serving with the output of bert-tf export.
+"""
+
+import pathlib
+import sys
+
+from bert_tf.commands import flags
+from bert_tf.serving.trial import ServeConfig, serve
+from bert_tf.tasks import TASKS
+
+
+def define():
+    flags.define(ServeConfig)
+    flags.define_options(ServeConfig, TASKS, "prediction")
+
+
+def main(_):
+    config = flags.parse(ServeConfig)
+    name = config.name or pathlib.Path(config.model).name
+    address = f"http://{config.host}:{config.port}"
+    print(f"{address}/ serves {name}; press Ctrl-C to stop.", file=sys.stderr)
+    serve(config)
