@@ -31,7 +31,7 @@ from bert_tf.config import SIZES, BertConfig
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
 from bert_tf.data.rows.pretraining import pretraining_rows
-from bert_tf.report.pictures import draw_curves
+from bert_tf.report.curves import draw_curves
 from bert_tf.tasks.pretraining import HELD_OUT_SEED, Pretraining
 
 SEED = 1

@@ -6,10 +6,10 @@ Devlin et al., 2019 (arXiv:1810.04805); the small sizes are from Turc et al., 20
 
 import dataclasses
 import json
-import math
 import pathlib
 
-from bert_tf.ground import one_of, setting
+from bert_tf.ground import one_of, setting, show
+from bert_tf.json_files import read_json
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")  # GELU by erf, GELU by tanh, ReLU.
 
@@ -20,6 +20,19 @@ SIZES = {  # {name: (num_hidden_layers, hidden_size)}; an attention head is 64 w
     "medium": (8, 512),
     "base": (12, 768),
     "large": (24, 1024),
+}
+
+# The largest values that any published encoder comes near to, {key: value}. A typing error
+# beyond them would only end when the memory is full.
+_MOST = {
+    "vocab_size": 10_000_000,
+    "hidden_size": 100_000,
+    "num_hidden_layers": 1_000,
+    "intermediate_size": 1_000_000,
+    "max_position_embeddings": 10_000_000,
+    "type_vocab_size": 10_000,
+    "initializer_range": 10,
+    "layer_norm_eps": 1,
 }
 
 CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Google's.
@@ -145,7 +158,8 @@ def read_config(path):
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file is not JSON, or describes another model than BERT.
+        ValueError: the file is not JSON, or describes another model than BERT; the
+            message names the file and the key.
     """
     path = pathlib.Path(path)
     if path.is_dir():
@@ -155,12 +169,9 @@ def read_config(path):
         path = files[0]
     elif not path.is_file():
         raise FileNotFoundError(f"there is no configuration file {path}.")
+    values = read_json(path)
     try:
-        return BertConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 at byte {error.start}.") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from None
+        return BertConfig.from_dict(values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -177,16 +188,17 @@ def _check(key, kind, value):
     if kind in (str, dict):
         right, wanted = isinstance(value, kind), f"a {kind.__name__}"
     elif kind is int:
-        right = is_number and isinstance(value, int) and value >= 1
-        wanted = "a whole number of at least 1"
+        most = _MOST.get(key, _MOST["hidden_size"])
+        right = is_number and isinstance(value, int) and 1 <= value <= most
+        wanted = f"a whole number from 1 to {most:,}"
     elif "dropout" in key:
         right = is_number and 0 <= value < 1 or (value is None and kind is not float)
         wanted = "a number of at least 0 and below 1"
     else:
-        right = is_number and 0 < value < math.inf
-        wanted = "a positive number"
+        right = is_number and 0 < value <= _MOST[key]
+        wanted = f"a positive number of at most {_MOST[key]}"
     if not right:
-        raise ValueError(f"{key} must be {wanted}; received {_show(value)}.")
+        raise ValueError(f"{key} must be {wanted}; received {show(value)}.")
 
 
 def _check_extra(extra):
@@ -202,11 +214,6 @@ def _check_arithmetic(values):
         if key in values and values[key] not in allowed:
             raise ValueError(
                 f"{key} must be {allowed[1]!r} or absent; received "
-                f"{_show(values[key])}. Choose a BERT model: bert_tf computes only the "
+                f"{show(values[key])}. Choose a BERT model: bert_tf computes only the "
                 "encoder as published."
             )
-
-
-def _show(value):
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

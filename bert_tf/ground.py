@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import time
 
 import tqdm
@@ -110,6 +111,12 @@ def quote(value, width=60):
     return repr(value if len(value) <= width else value[: width - 1] + "…")
 
 
+def show(value, width=60):
+    """Returns any value as Python writes it, cut to `width` characters."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def quote_all(values, most=12):
     """Returns the first `most` values in quotes, and how many there are in all."""
     values = list(values)
@@ -131,6 +138,18 @@ def did_you_mean(value, values, otherwise):
 
 
 # Files: a reader sees the old one or the whole new one, whenever the writer stops.
+
+
+def check_file(path):
+    """Returns the path of a file that ends; a folder, device or pipe is refused."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, but must be a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a device, a pipe or a socket, but must be a file.")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}.")
+    return path
 
 
 @contextlib.contextmanager
@@ -160,6 +179,23 @@ def replacing_folder(path):
         beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def path_without_pattern(folder):
+    """Yields a path of an existing folder that TensorFlow does not read as a pattern.
+
+    TensorFlow takes `*`, `?`, brackets and backslashes in some paths for patterns of
+    names. If the folder's path has one of them, a temporary link to it is yielded.
+    """
+    folder = pathlib.Path(folder).absolute()
+    if not set("*?[]\\") & set(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as beside:
+        link = pathlib.Path(beside) / "folder"
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
 
 
 def write_text(path, text):

@@ -48,7 +48,11 @@ def test_unknown_size_lists_the_known_sizes():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("vocab_size", 0, "vocab_size must be a whole number of at least 1; .* 0"),
+        (
+            "vocab_size",
+            0,
+            "vocab_size must be a whole number from 1 to 10,000,000; .* 0",
+        ),
         ("vocab_size", 3.5, "whole number"),
         ("vocab_size", "30522", "received '30522'"),
         ("num_hidden_layers", True, "received True"),
@@ -129,7 +133,7 @@ def test_bert_config_json_is_read(tmp_path):
     [
         (b"{", "config.json is not JSON"),
         (b"\xff{}", "config.json is not UTF-8 at byte 0"),
-        (b"[1]", r"config.json: configuration must be a dict; received \[1\]"),
+        (b"[1]", r"config.json must hold a JSON object, {…}; received \[1\]"),
         (b'{"vocab_size": -1}', "config.json: vocab_size must be"),
     ],
 )

@@ -11,18 +11,21 @@ import logging
 import pathlib
 
 from bert_tf.checkpoints import (
+    agreement,
     dialects,
     formats,
     layouts,
     presets,
     sentence_transformers,
     tf1,
+    tokenizers,
     weights,
 )
 from bert_tf.checkpoints.names import resolve
-from bert_tf.checkpoints.vocabulary import read_vocab, write_vocab
+from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
 from bert_tf.ground import replacing, write_text
+from bert_tf.json_files import json_value
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
 
@@ -35,11 +38,6 @@ _SPECIAL_TOKENS = {
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
-_NORMALIZER = (
-    ("lowercase", "do_lower_case"),
-    ("strip_accents", "strip_accents"),
-    ("handle_chinese_chars", "tokenize_chinese_chars"),
-)
 _POOLER = "bert/pooler/"
 # BertForMaskedLM has no pooler and no next-sentence head.
 _OPTIONAL = (_POOLER, "cls/seq_relationship/")
@@ -73,7 +71,8 @@ def read(path):
         False if any token has an upper-case letter. The log says so.
 
     Raises:
-        FileNotFoundError, ValueError: a file is missing or invalid.
+        OSError, ValueError: a file is missing or invalid, or the sizes of the
+            configuration are not those of the weights.
     """
     path = pathlib.Path(path)
     if presets.is_preset(path):
@@ -82,20 +81,23 @@ def read(path):
         if not any((path / name).is_file() for name in CONFIG_FILES):
             layouts.explain(path)  # More useful than "no config.json".
         config = read_config(path)
-        fast = formats.read_json(path / "tokenizer.json")
-        vocab = _read_vocab(path, fast)
-        tokenizer = _read_tokenizer(path, fast)
+        vocab, tokenizer = tokenizers.read(path)
     extra = dict(config.extra)
-    settings = sentence_transformers.read(path) | extra.pop("bert_tf", {})
+    agreement.check_labels(path / "config.json", extra)
+    own = json_value(extra, "bert_tf", dict, path / "config.json", {})
+    extra.pop("bert_tf", None)
     config = dataclasses.replace(config, extra=extra)
+    settings = sentence_transformers.read(path, config, tokenizer) | own
+    agreement.check_settings(path / "config.json", settings)
     if len(vocab) > config.vocab_size:
         raise ValueError(
             f"the vocabulary in {path} has {len(vocab)} tokens, but the model has only "
             f"{config.vocab_size} (vocab_size in its configuration). Use the vocabulary "
             "that the model was trained with."
         )
+    agreement.check_sizes(path, config)
     if "do_lower_case" not in tokenizer:
-        tokenizer["do_lower_case"] = not _is_cased(vocab)
+        tokenizer["do_lower_case"] = not tokenizers.is_cased(vocab)
         _log.warning(
             "%s does not give do_lower_case; it is set to %s, because %s of the "
             "vocabulary have upper-case letters.",
@@ -124,8 +126,8 @@ def load_weights(path, model, *, new_heads=False):
 
     Raises:
         ValueError: weights of the encoder, or of a head without `new_heads`, are missing
-            or have another shape, or the file has more encoder weights than the model.
-            The message names the first few.
+            or have another shape, or the file has more encoder weights than the model, or
+            weights are NaN or infinite. The message names the first few.
     """
     arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
@@ -150,6 +152,13 @@ def load_weights(path, model, *, new_heads=False):
             hint = "They have no such trained head: fine-tune them first; to predict "
             hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
+    if infinite := weights.find_not_finite(model, arrays):
+        file = layouts.find_file(path, infinite[0])
+        raise ValueError(
+            f"{file} holds NaN or infinite numbers in {weights.first_few(infinite)}, so "
+            "all outputs would be NaN. Use an earlier copy, or train again with a lower "
+            "--learning_rate."
+        )
     weights.assign(model, arrays)
     if report.new:
         _log.warning(
@@ -238,7 +247,7 @@ def _tokenizer_config(folder):
     keys = folder.tokenizer.keys() - _PATH_KEYS
     known = {key: folder.tokenizer[key] for key in keys}
     return {
-        "do_lower_case": not _is_cased(folder.vocab),
+        "do_lower_case": not tokenizers.is_cased(folder.vocab),
         "strip_accents": None,  # None means: if do_lower_case is true.
         "tokenize_chinese_chars": True,
         **_SPECIAL_TOKENS,
@@ -251,44 +260,3 @@ def _tokenizer_config(folder):
 
 def _is_head(path):
     return not path.startswith("bert/") or path.startswith(_POOLER)
-
-
-def _read_vocab(path, fast):
-    if (path / "vocab.txt").is_file():
-        return read_vocab(path / "vocab.txt")
-    model = fast.get("model", {})
-    if not model:
-        raise FileNotFoundError(f"{path} holds no vocab.txt.")
-    # An old tokenizer.json has no type; only WordPiece has this key.
-    if "max_input_chars_per_word" not in model:
-        raise ValueError(
-            f"{path / 'tokenizer.json'} holds a {model.get('type')} model; bert_tf reads "
-            "only WordPiece, the tokenizer of BERT."
-        )
-    vocab = sorted(model["vocab"], key=model["vocab"].get)
-    if [model["vocab"][token] for token in vocab] != list(range(len(vocab))):
-        raise ValueError(f"the ids in {path / 'tokenizer.json'} are not 0, 1, 2, ...")
-    return vocab
-
-
-def _read_tokenizer(path, fast):
-    """Reads tokenizer_config.json and rejects tokenizers that differ from BERT's."""
-    # Options that may stand in tokenizer.json alone, under tokenizer_config.json's keys.
-    normalizer = fast.get("normalizer") or {}
-    known = {ours: normalizer[key] for key, ours in _NORMALIZER if key in normalizer}
-    tokenizer = known | formats.read_json(path / "tokenizer_config.json")
-    name = tokenizer.get("tokenizer_class") or "BertTokenizer"
-    if "Japanese" in name or tokenizer.get("do_basic_tokenize") is False:
-        raise ValueError(
-            f"{path / 'tokenizer_config.json'} needs text that is already split into "
-            f"words (tokenizer_class {name}); bert_tf reads only BERT's own tokenizer."
-        )
-    return tokenizer
-
-
-def _is_cased(vocab):
-    """Returns whether a token has an upper-case letter, apart from [CLS], <S> and such."""
-    return any(
-        token != token.lower() and token[0] + token[-1] not in ("[]", "<>")
-        for token in vocab
-    )

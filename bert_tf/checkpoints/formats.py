@@ -8,14 +8,16 @@ header {name: {dtype, shape, data_offsets}}, and the numbers
 uses are never read from disk.
 """
 
-import json
 import math
 import pathlib
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
-from bert_tf.ground import replacing
+from bert_tf.ground import quote, replacing
+from bert_tf.json_files import json_value, parse_json
+from bert_tf.json_files import read_json as read_existing_json
 
 # {dtype in the header: dtype for NumPy}; NumPy has no bfloat16.
 _DTYPES = {
@@ -35,6 +37,9 @@ _DTYPES = {
 }
 
 
+_LONGEST_HEADER = 100_000_000  # As in the safetensors package.
+
+
 def read_safetensors(path):
     """Reads a safetensors file.
 
@@ -43,39 +48,29 @@ def read_safetensors(path):
         since the policy of the model decides about half precision.
 
     Raises:
-        FileNotFoundError: the file does not exist.
-        ValueError: the file is cut short, or is not a safetensors file.
+        OSError: the file does not exist, or cannot be read.
+        ValueError: the file is cut short, or is not a safetensors file; what the
+            safetensors package refuses is refused.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no weight file {path}.")
-    header, start = _read_header(path)
-    entries = {name: _read_entry(path, name, header[name]) for name in header}
-    expected = start + max((stop for *_, stop in entries.values()), default=0)
+    entries, start = _read_entries(path)
     raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
-    if len(raw) != expected:
-        raise ValueError(
-            f"{path} is cut short or corrupt: its header describes {expected} bytes, "
-            f"the file has {len(raw)}. Copy or download it again."
-        )
     return {
         name: _widen(raw[start + begin : start + stop], kind, shape)
         for name, (kind, shape, begin, stop) in entries.items()
     }
 
 
+def read_shapes(path):
+    """Returns {name: shape} of a safetensors file, of which it reads only the header."""
+    entries, _ = _read_entries(pathlib.Path(path))
+    return {name: shape for name, (_, shape, _, _) in entries.items()}
+
+
 def read_json(path):
     """Reads a JSON object; {} if the file does not exist."""
     path = pathlib.Path(path)
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from None
-    if type(values) is not dict:
-        raise ValueError(f"{path} must hold a JSON object, {{…}}.")
-    return values
+    return read_existing_json(path) if path.exists() else {}
 
 
 def read_sharded(path):
@@ -84,23 +79,26 @@ def read_sharded(path):
     Returns and raises the same as `read_safetensors`.
     """
     path = pathlib.Path(path)
-    try:
-        shards = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        files = sorted(set(shards.values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(
-            f'{path} is not an index of shards: it must be {{"weight_map": {{name: '
-            "file}}."
-        ) from None
-    arrays = {}
-    for file in files:
-        if file != pathlib.PurePath(file).name:  # Never read outside of the folder.
-            raise ValueError(f"{path} lists {file!r}, which is not in its own folder.")
-        arrays[file] = read_safetensors(path.parent / file)
+    shards = read_index(path)
+    arrays = {
+        file: read_safetensors(path.parent / file) for file in set(shards.values())
+    }
     for name, file in shards.items():
         if name not in arrays[file]:
             raise ValueError(f"{path} lists {name} in {file}, which does not have it.")
     return {name: arrays[file][name] for name, file in shards.items()}
+
+
+def read_index(path):
+    """Returns {name: file} of model.safetensors.index.json; see `read_sharded`."""
+    path = pathlib.Path(path)
+    shards = json_value(read_existing_json(path), "weight_map", dict, path)
+    for name in shards:
+        file = json_value(shards, name, str, f"{path}: weight_map")
+        if file in ("", ".", "..") or file != pathlib.PurePath(file).name:
+            # Never read outside of the folder.
+            raise ValueError(f"{path} lists {file!r}, which is not in its own folder.")
+    return shards
 
 
 def write_safetensors(path, arrays):
@@ -151,6 +149,53 @@ def read_preset(path, arguments, num_classes=0):
     return {weight.path: np.asarray(weight.value) for weight in model.weights}
 
 
+def _read_entries(path):
+    """Reads and checks the header of a safetensors file.
+
+    Returns:
+        {name: (dtype, shape, begin, stop)}, where the last two count from the numbers on;
+        and the offset of the numbers.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no weight file {path}.")
+    header, start = _read_header(path)
+    entries = {name: _read_entry(path, name, header[name]) for name in header}
+    expected = start + max((stop for *_, stop in entries.values()), default=0)
+    if (size := path.stat().st_size) != expected:
+        raise ValueError(
+            f"{path} is cut short or corrupt: its header describes {expected} bytes, "
+            f"the file has {size}. Copy or download it again."
+        )
+    _check_places(path, entries)
+    try:  # The package has the last word, on what the checks above do not see.
+        with safetensors.safe_open(path, framework="np"):
+            return entries, start
+    except safetensors.SafetensorError as error:
+        raise ValueError(
+            f"{path} is corrupt or not a safetensors file: {error}."
+        ) from None
+
+
+def check_preset_sizes(path, weights):
+    """Checks that a keras-nlp HDF5 file holds at least so many weights.
+
+    A file that is missing or damaged passes: `read_preset` says what is wrong with it.
+    """
+    import h5py  # Keras needs it for such files, too.
+
+    sizes = []
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda _, item: sizes.append(getattr(item, "size", 0)))
+    except (OSError, RuntimeError):
+        return
+    if sum(sizes) < weights:
+        raise ValueError(
+            f"{path} holds {sum(sizes):,} weights, but the sizes in config.json need "
+            f"{weights:,}. Check that config.json belongs to these weights."
+        )
+
+
 def _read_header(path):
     """Returns the header without its metadata, and the offset of the numbers."""
     size = path.stat().st_size
@@ -161,14 +206,14 @@ def _read_header(path):
                 f"{path} is cut short or not a safetensors file: its header needs "
                 f"{8 + length} bytes, the file has {size}. Copy or download it again."
             )
+        if length > _LONGEST_HEADER:
+            raise ValueError(
+                f"{path} is corrupt or not a safetensors file: its header would have "
+                f"{length:,} bytes; allowed are {_LONGEST_HEADER:,}."
+            )
         text = file.read(length)
-    try:
-        header = dict(json.loads(text.decode("utf-8")).items())
-    except (ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is corrupt or not a safetensors file: its header is not a JSON "
-            f"object ({error})."
-        ) from None
+    source = f"{path} is corrupt or not a safetensors file: its header"
+    header = parse_json(text, source)
     header.pop("__metadata__", None)
     return header, 8 + length
 
@@ -199,6 +244,21 @@ def _read_entry(path, name, entry):
             f"its header gives offsets {begin} to {stop}."
         )
     return kind, shape, begin, stop
+
+
+def _check_places(path, entries):
+    """Checks that the arrays follow each other: no byte is of two arrays, or of none."""
+    place = 0
+    in_order = sorted(entries, key=lambda name: entries[name][2:])
+    for name, before in zip(in_order, ["the header", *in_order]):
+        _, _, begin, stop = entries[name]
+        if begin != place:
+            kind = "overlaps" if begin < place else "leaves a hole after"
+            raise ValueError(
+                f"{path} is corrupt: {quote(name)} {kind} {quote(before)}, which ends at "
+                f"byte {place}, not {begin}. Copy or download it again."
+            )
+        place = stop
 
 
 def _widen(raw, kind, shape):

@@ -7,9 +7,12 @@ convert them.
 
 import pathlib
 
+import numpy as np
+
 from bert_tf.checkpoints import dialects, formats, presets, tf1
 
 GOOGLE = "bert_model.ckpt"
+INDEX = "model.safetensors.index.json"
 
 
 def read_arrays(path):
@@ -27,7 +30,7 @@ def read_arrays(path):
         return dialects.from_huggingface(formats.read_safetensors(path))
     for name, read_file in (
         ("model.safetensors", formats.read_safetensors),
-        ("model.safetensors.index.json", formats.read_sharded),
+        (INDEX, formats.read_sharded),
     ):
         if (path / name).is_file():
             return dialects.from_huggingface(read_file(path / name))
@@ -37,6 +40,52 @@ def read_arrays(path):
         return dialects.from_google(tf1.read(checkpoint))
     explain(path)
     raise FileNotFoundError(f"{path} holds no model.safetensors and no {GOOGLE}.index.")
+
+
+def read_shapes(path):
+    """Returns {our path: shape} of a folder's weights without reading their numbers.
+
+    {} for a keras-nlp preset, whose names only keras-nlp knows, and where there are no
+    weights that can be read: `read_arrays` says why.
+    """
+    try:
+        if (path / "model.safetensors").is_file():
+            named = formats.read_shapes(path / "model.safetensors")
+        elif (path / INDEX).is_file():
+            shards = formats.read_index(path / INDEX)
+            named = {}
+            for file in sorted(set(shards.values())):
+                named |= formats.read_shapes(path / file)
+        elif not presets.is_preset(path) and (checkpoint := _checkpoint(path)):
+            return _shapes(dialects.from_google(_hollow(tf1.read_shapes(checkpoint))))
+        else:
+            return {}
+        return _shapes(dialects.from_huggingface(_hollow(named)))
+    except (OSError, ValueError):
+        return {}
+
+
+def find_file(path, name):
+    """Returns the file of a folder that holds the weight `name`, one of our paths."""
+    path = pathlib.Path(path)
+    if path.suffix == ".safetensors":
+        return path
+    if (path / "model.safetensors").is_file():
+        return path / "model.safetensors"
+    if (path / INDEX).is_file():
+        for theirs, file in formats.read_index(path / INDEX).items():
+            if name in dialects.from_huggingface(_hollow({theirs: (1, 1)})):
+                return path / file
+    return (not presets.is_preset(path) and _checkpoint(path)) or path
+
+
+def _hollow(shapes):
+    """Returns {name: array of such a shape} that takes no memory."""
+    return {name: np.broadcast_to(np.uint8(0), shape) for name, shape in shapes.items()}
+
+
+def _shapes(arrays):
+    return {name: array.shape for name, array in arrays.items()}
 
 
 def explain(path):

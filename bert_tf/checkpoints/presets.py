@@ -10,6 +10,8 @@ import pathlib
 from bert_tf.checkpoints import dialects, formats
 from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
+from bert_tf.ground import show
+from bert_tf.json_files import json_value
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ _ARGUMENTS = {  # {argument in keras-nlp: key of bert_config.json}.
     "max_sequence_length": "max_position_embeddings",
     "num_segments": "type_vocab_size",
 }
+_MOST_CLASSES = 100_000
 _CLASSIFIERS = ("BertTextClassifier", "BertClassifier")  # The second until 2024.
 
 
@@ -56,10 +59,12 @@ def read(path):
         )
     except ValueError as error:
         raise ValueError(f"{path / 'config.json'}: {error}") from None
-    settings = formats.read_json(path / "tokenizer.json").get("config", {})
+    formats.check_preset_sizes(path / "model.weights.h5", _count_weights(config))
+    file = path / "tokenizer.json"
+    settings = json_value(formats.read_json(file), "config", dict, file, {})
     tokenizer = {
-        "do_lower_case": bool(settings.get("lowercase", False)),
-        "strip_accents": bool(settings.get("strip_accents", False)),
+        "do_lower_case": json_value(settings, "lowercase", bool, file, False),
+        "strip_accents": json_value(settings, "strip_accents", bool, file, False),
     }
     if tokenizer["do_lower_case"] and not tokenizer["strip_accents"]:
         _log.warning(
@@ -84,27 +89,45 @@ def read_arrays(path):
 
 def _arguments(path):
     """Returns the arguments of keras-nlp's BertBackbone in config.json."""
-    preset = formats.read_json(path / "config.json")
+    file = path / "config.json"
+    preset = formats.read_json(file)
     if preset["class_name"] != "BertBackbone":
         raise ValueError(
-            f"{path / 'config.json'} is a keras preset of {preset['class_name']!r}; "
-            "only BertBackbone is supported."
+            f"{file} is a keras preset of {show(preset['class_name'])}; only BertBackbone "
+            "is supported."
         )
-    arguments = preset.get("config", {})
+    arguments = json_value(preset, "config", dict, file, {})
     optional = {"dropout", "max_sequence_length", "num_segments"}
     if missing := sorted(_ARGUMENTS.keys() - optional - arguments.keys()):
-        raise ValueError(f"{path / 'config.json'} does not give {', '.join(missing)}.")
+        raise ValueError(f"{file} does not give {', '.join(missing)}.")
     return {name: arguments[name] for name in _ARGUMENTS if name in arguments}
 
 
 def _num_classes(path):
     """Returns the number of classes of a classifier; 0 if the preset is none."""
-    task = formats.read_json(path / "task.json")
+    file = path / "task.json"
+    task = formats.read_json(file)
     if not (path / "task.weights.h5").is_file():
         return 0
     if task.get("class_name") not in _CLASSIFIERS:
         return 0
-    return int(task.get("config", {}).get("num_classes", 0))
+    config = json_value(task, "config", dict, file, {})
+    classes = json_value(config, "num_classes", int, file, 0)
+    if not 0 <= classes <= _MOST_CLASSES:
+        raise ValueError(
+            f"{file}: num_classes must be from 0 to {_MOST_CLASSES:,}; received "
+            f"{show(classes)}."
+        )
+    return classes
+
+
+def _count_weights(config):
+    """Returns the number of weights of an encoder with a pooler."""
+    hidden, wide = config.hidden_size, config.intermediate_size
+    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
+    layer = 4 * hidden * (hidden + 1) + 2 * hidden * wide + wide + hidden + 4 * hidden
+    pooler = hidden * (hidden + 1)
+    return rows * hidden + 2 * hidden + config.num_hidden_layers * layer + pooler
 
 
 def _vocabulary(path):

@@ -4,6 +4,7 @@ The path `bert_model.ckpt` is the common prefix of two files: `.index` (names, s
 offsets) and `.data-00000-of-00001` (the numbers). A `.meta` file (the graph) is not used.
 """
 
+import contextlib
 import pathlib
 import tempfile
 
@@ -12,6 +13,8 @@ import numpy as np
 from bert_tf.ground import lazy
 
 tf = lazy("tensorflow")
+
+_WILDCARDS = set("[]*?\\")
 
 
 def read(path):
@@ -30,31 +33,18 @@ def read(path):
         FileNotFoundError: the index or the data file is missing.
         ValueError: the files are corrupt, or are an object-based checkpoint (TF2).
     """
-    find(path)
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        shapes = reader.get_variable_to_shape_map()
-        if "_CHECKPOINTABLE_OBJECT_GRAPH" in shapes:
-            raise ValueError(
-                f"{path} is a checkpoint of objects (tf.train.Checkpoint), whose names "
-                "depend on the program that wrote it. bert_tf reads only checkpoints of "
-                "names, such as google-research/bert's. Load it with that program and "
-                "save the weights as safetensors."
-            )
-        arrays = {
-            name: reader.get_tensor(name)
-            for name in sorted(shapes)
-            if shapes[name] and name.rpartition("/")[0] not in shapes
-        }
-    except (tf.errors.OpError, RuntimeError, IndexError) as error:
-        cause = str(error).strip().partition("\n")[0]
-        raise ValueError(
-            f"{path} is cut short or corrupt ({cause}). Copy or download it again."
-        ) from None
+    with _opened(path) as (reader, shapes):
+        arrays = {name: reader.get_tensor(name) for name in shapes}
     return {
         name: array.astype(np.float32) if array.dtype.itemsize == 2 else array
         for name, array in arrays.items()
     }
+
+
+def read_shapes(path):
+    """Returns {name: shape} of the arrays that `read` returns, from the index alone."""
+    with _opened(path) as (_, shapes):
+        return shapes
 
 
 def find(path):
@@ -68,6 +58,58 @@ def find(path):
             f"{index} only lists the arrays; their numbers are in {data.name}"
             "00000-of-00001, which is missing. Copy it into the same folder."
         )
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """Yields a checkpoint's reader, and {name: shape} without the state of training."""
+    path = pathlib.Path(path)
+    find(path)
+    try:
+        with _without_wildcards(path) as prefix:
+            reader = tf.train.load_checkpoint(prefix)
+            shapes = reader.get_variable_to_shape_map()
+            if "_CHECKPOINTABLE_OBJECT_GRAPH" in shapes:
+                raise ValueError(
+                    f"{path} is a checkpoint of objects (tf.train.Checkpoint), whose "
+                    "names depend on the program that wrote it. bert_tf reads only "
+                    "checkpoints of names, such as google-research/bert's. Load it with "
+                    "that program and save the weights as safetensors."
+                )
+            weights = {
+                name: shapes[name]
+                for name in sorted(shapes)
+                if shapes[name] and name.rpartition("/")[0] not in shapes
+            }
+            yield reader, weights
+    except (tf.errors.OpError, RuntimeError, IndexError) as error:
+        cause = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"{path} is cut short or corrupt ({cause}). Copy or download it again."
+        ) from None
+
+
+@contextlib.contextmanager
+def _without_wildcards(path):
+    """Yields a checkpoint's path, str, in which TensorFlow sees no pattern.
+
+    TensorFlow writes to a path as it stands, but reads it as a pattern, in which
+    brackets, *, ? and backslashes match other paths. Links with plain names lead there.
+    """
+    if not _WILDCARDS & set(str(path)):
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if _WILDCARDS & set(folder):
+            raise ValueError(
+                f"TensorFlow cannot read {path}, since it takes one of []*?\\ in a path "
+                "for a pattern. Rename the folder, or set TMPDIR to a path without them."
+            )
+        for file in path.parent.iterdir():
+            if file.name.startswith(path.name):
+                end = file.name.removeprefix(path.name)
+                pathlib.Path(folder, f"plain{end}").symlink_to(file.absolute())
+        yield f"{folder}/plain"
 
 
 def write(path, arrays):

@@ -2,8 +2,9 @@
 
 import pathlib
 
-from bert_tf.ground import replacing
+from bert_tf.ground import check_file, replacing
 
+_MOST_BYTES = 2**28
 REQUIRED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -15,14 +16,18 @@ def read_vocab(path) -> list[str]:
     Hugging Face.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        OSError: there is no such file, or it is a folder or a device.
         ValueError: the file is not UTF-8, or a special piece is missing.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(
             f"vocabulary file not found: {path}. Give a text file with one piece a line, "
             "usually named vocab.txt."
+        )
+    if (size := check_file(path).stat().st_size) > _MOST_BYTES:
+        raise ValueError(
+            f"{path} has {size:,} bytes; a vocabulary has at most {_MOST_BYTES:,}."
         )
     lines = path.read_bytes().split(b"\n")
     if lines[-1] == b"":

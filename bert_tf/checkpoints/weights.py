@@ -106,6 +106,30 @@ def compare(model, arrays):
     )
 
 
+def find_not_finite(model, arrays):
+    """Returns the paths of arrays whose weights would be NaN or infinite.
+
+    Args:
+        model, arrays: as of `assign`.
+    """
+    named = weights_by_path(model)
+    return [
+        path
+        for path in compare(model, arrays).loaded
+        if not _fits(arrays[path], named[path].dtype)
+    ]
+
+
+def _fits(array, dtype):
+    """Returns whether all numbers are finite in a Keras dtype, in two quick passes."""
+    if not array.size:
+        return True
+    # bfloat16 has the range of float32.
+    limit = np.finfo("float16" if dtype == "float16" else "float32").max
+    # NaN is the minimum of any array that holds it, and no comparison with it is true.
+    return bool(array.min() >= -limit and array.max() <= limit)
+
+
 def assign(model, arrays):
     """Assigns {path: array} to the weights of equal path and shape, cast to their dtype.
 

@@ -1,7 +1,8 @@
-"""Serves a model folder for trials, with the REST paths of TensorFlow Serving.
+r"""Serves a model folder for trials, with the REST paths of TensorFlow Serving.
 
 bert-tf serve --model=model --port=8501
-curl -d '{"instances": ["Where is my parcel?"]}' localhost:8501/v1/models/model:predict
+curl -H 'Content-Type: application/json' localhost:8501/v1/models/model:predict \
+  -d '{"instances": ["Where is my parcel?"]}'
 
 The address that it prints has a page to try the model. Needs pip install
 'bert_tf[serve]'. In production, use TensorFlow Serving with the output of bert-tf export.
@@ -11,12 +12,14 @@ import pathlib
 import sys
 
 from bert_tf.commands import flags
+from bert_tf.serving.limits import Limits
 from bert_tf.serving.trial import ServeConfig, serve
 from bert_tf.tasks import TASKS
 
 
 def define():
     flags.define(ServeConfig)
+    flags.define(Limits)
     flags.define_options(ServeConfig, TASKS, "prediction")
 
 
@@ -25,4 +28,4 @@ def main(_):
     name = config.name or pathlib.Path(config.model).name
     address = f"http://{config.host}:{config.port}"
     print(f"{address}/ serves {name}; press Ctrl-C to stop.", file=sys.stderr)
-    serve(config)
+    serve(config, flags.parse(Limits))

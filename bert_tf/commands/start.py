@@ -65,7 +65,8 @@ def run(main, arguments, *, description="", takes_texts=False):
 
     An error that the user can correct is one line, without a traceback. Exit status: 1
     for bad input, 143 (128 + SIGTERM) for a run that was stopped and can be resumed, 141
-    (128 + SIGPIPE) if nobody reads the output any more.
+    (128 + SIGPIPE) if nobody reads the output any more, and, by `commands.main`, 130
+    (128 + SIGINT) for Ctrl-C at any other time.
 
     Args:
         main: function(texts); may return an exit status.

@@ -4,9 +4,6 @@ import hashlib
 import pathlib
 import re
 
-import numpy as np
-import tensorflow as tf
-
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
 from bert_tf.doctor import machine, vocabulary
@@ -42,6 +39,7 @@ def check(name, max_seq_length):
     try:
         folder = folders.read(path)
         tokenizer = make_tokenizer(folder)
+        find_task(task_of(folder.config, folder.settings))
     except (OSError, ValueError) as error:
         fix = f"Copy the whole folder {path} again."
         return [*findings, from_error("model/folder", error, fix)], None, None
@@ -76,15 +74,20 @@ def has_head(folder):
 def check_unfinished(path):
     """Finds the training state of a run, and incomplete files."""
     findings = []
-    latest = tf.train.latest_checkpoint(str(path / "checkpoints"))
-    if latest and (path / "metrics.json").exists():
+    steps = [
+        int(file.stem.removeprefix("ckpt-"))
+        for file in (path / "checkpoints").glob("ckpt-*.index")
+        if file.stem.removeprefix("ckpt-").isdecimal()
+    ]
+    if steps and (path / "metrics.json").exists():
         says = "checkpoints/ holds the training state of a finished run, which is no "
         says += "longer needed."
         fix = f"rm -r {path / 'checkpoints'}"
         findings.append(note("model/unfinished", says, fix))
-    elif latest:
-        step = latest.rpartition("-")[2]
-        says = f"a run stopped at step {step}; its state is in {path}/checkpoints."
+    elif steps:
+        says = (
+            f"a run stopped at step {max(steps)}; its state is in {path}/checkpoints."
+        )
         flags = path / "flags.txt"
         fix = f"To continue: bert-tf finetune --flagfile={flags}"
         findings.append(note("model/unfinished", says, fix))
@@ -115,12 +118,6 @@ def check_weights(path, folder, tokenizer):
         for name, array in weights.read_model(model).items()
         if name in report.loaded
     }
-    infinite = [name for name in loaded if not np.isfinite(loaded[name]).all()]
-    if infinite:
-        says = f"NaN or infinite numbers in {weights.first_few(infinite)}, so all "
-        says += "outputs are NaN."
-        fix = "Use an earlier copy, or train again with a lower --learning_rate."
-        return [problem("model/weights", says, fix)]
     # Training never ends in such kernels, but an interrupted copy does.
     zeros = [
         name for name in loaded if name.endswith("/kernel") and not loaded[name].any()

@@ -5,6 +5,7 @@ import json
 
 from bert_tf.doctor.findings import note, ok, problem
 from bert_tf.ground import count
+from bert_tf.json_files import read_json
 
 CASED = 0.01  # Fraction of tokens with capital letters; uncased vocabularies have 0.
 LATIN = 0.5  # Fraction of tokens with Latin letters in a vocabulary of such a language.
@@ -88,12 +89,12 @@ def _is_latin(token):
 def _gives_lower_case(path):
     """Returns whether a file of the tokenizer gives do_lower_case."""
     try:
-        if "do_lower_case" in json.loads((path / "tokenizer_config.json").read_text()):
+        if "do_lower_case" in read_json(path / "tokenizer_config.json"):
             return True
     except (OSError, ValueError):
         pass
     try:
-        fast = json.loads((path / "tokenizer.json").read_text(encoding="utf-8"))
+        fast = read_json(path / "tokenizer.json")
     except (OSError, ValueError):
         return False
     return "lowercase" in (fast.get("normalizer") or {})

@@ -1,3 +1,3 @@
 """BERT and its heads."""
 
-POOLINGS = ("mean", "cls")  # How the states of a text become one vector.
+POOLINGS = ("mean", "cls", "max")  # How the states of a text become one vector.

@@ -16,11 +16,11 @@ from bert_tf.models.with_head import ModelWithHead
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class Embedder(ModelWithHead):
-    """One vector for each text: the mean of its tokens' states, or the first one's.
+    """One vector for each text: the mean of its tokens' states, the first, or the maxima.
 
     Args:
         backbone: `BertBackbone`.
-        pooling: "mean" or "cls".
+        pooling: "mean"; "cls", the first token's state; or "max", the largest of each value.
         normalize: whether vectors have length 1.
 
     Call arguments:
@@ -53,7 +53,8 @@ class Embedder(ModelWithHead):
             at = self.backbone.compute(rows, training=training, at=first_token)
             vectors = ops.cast(at["output_at"], "float32")
         else:
-            vectors = _means(token_states(self.backbone, rows, training), rows)
+            pool = _means if self.pooling == "mean" else _maxima
+            vectors = pool(token_states(self.backbone, rows, training), rows)
         vectors = mean_of_windows(vectors, rows)
         if self.normalize:
             vectors = unit_length(vectors)
@@ -85,11 +86,19 @@ def unit_length(vectors):
 
 def _means(states, rows):
     """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
+    states = ops.cast(states, "float32")
+    sums = _reduce(ops.segment_sum, states, rows)
+    return sums / _reduce(ops.segment_sum, ops.ones_like(states[:, :1]), rows)
+
+
+def _maxima(states, rows):
+    """Returns the largest of each value of an example's states, float32 [B, H]."""
+    return _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+
+
+def _reduce(reduce, states, rows):
+    """Reduces the states of each example's tokens, [R·S, …], to [B, …]."""
     examples = ops.shape(rows["first_token"])[0]
     # Sequence ids are the numbers of the examples, from 1; padding has 0.
     numbers = ops.reshape(ops.convert_to_tensor(rows["sequence_ids"]), (-1,))
-    states = ops.cast(states, "float32")
-    sums = ops.segment_sum(states, numbers, num_segments=examples + 1)[1:]
-    ones = ops.ones_like(states[:, :1])
-    counts = ops.segment_sum(ones, numbers, num_segments=examples + 1)[1:]
-    return sums / counts
+    return reduce(states, numbers, num_segments=examples + 1)[1:]

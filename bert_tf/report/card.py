@@ -1,5 +1,7 @@
 """The model card: what a model does, its scores, and the command that trained it."""
 
+import json
+import re
 import shlex
 
 from bert_tf.ground import write_text
@@ -16,18 +18,18 @@ with bert_tf. Both bert_tf and transformers can load it.
 
 ## Scores
 
-{scores}
+{scores}{pictures}
 
 ## Use
 
 ```python
 import bert_tf
 
-print(bert_tf.Model("{title}").predict([{record}]))
+print(bert_tf.Model({folder}).predict([{record}]))
 ```
 
 ```bash
-bert-tf predict --model={title} --input_file=texts.jsonl
+bert-tf predict --model={argument} --input_file=texts.jsonl
 ```
 
 ## Training
@@ -36,8 +38,8 @@ bert-tf predict --model={title} --input_file=texts.jsonl
 
 ## Limits
 
-The model reproduces the biases of its training texts, and it can predict only the labels
-that occur in them. Check its errors on your own texts before you rely on it.
+The model reproduces the biases of its training texts. Check its errors on your own texts
+before you rely on it.{limits}
 """
 _PRETRAINED = """---
 library_name: bert_tf
@@ -53,13 +55,13 @@ one text follows another. Losses are in nats. Both bert_tf and transformers
 
 ## Scores
 
-{scores}
+{scores}{pictures}
 
 ## Use
 
 ```bash
-bert-tf predict --task=fill_mask --model={title} "… [MASK] …"
-bert-tf finetune --model={title} …
+bert-tf predict --task=fill_mask --model={argument} "… [MASK] …"
+bert-tf finetune --model={argument} …
 ```
 
 ## Training
@@ -70,37 +72,101 @@ bert-tf finetune --model={title} …
 
 The model reproduces the biases of its training texts.
 """
+# What Markdown and HTML would read as markup.
+_MARKUP = re.compile(r"([\\`*<>\[\]|])")
 
 
-def write_model_card(path, *, verb, title, metrics, settings, **facts):
+def write_model_card(
+    path,
+    *,
+    verb,
+    title,
+    metrics,
+    settings,
+    start,
+    pictures=None,
+    ids=None,
+    has_labels=False,
+    **facts,
+):
     """Writes the model card, README.md of a model folder.
 
     Args:
         path: file to write.
         verb: "finetune" or "pretrain", the command that trained the model.
-        title: name of the model.
+        title: name of the model's folder.
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
-        facts: `start`, the initial model in Markdown; `examples`, the number of training
-            examples; for "finetune" also `task`, `pipeline`, the pipeline tag of
-            Hugging Face, such as "text-classification", and `record`, an example of
-            what the task predicts for, in Python.
+        start: name or folder of the initial model; "" for random weights.
+        pictures: {file beside the card: text for those who do not see it}.
+        ids: {id: label} of labels that pictures show by their ids.
+        has_labels: whether the model can predict only the labels of its training data.
+        facts: `examples`, the number of training examples; for "finetune" also `task`,
+            `pipeline`, the pipeline tag of Hugging Face, such as "text-classification",
+            and `record`, an example of what the task predicts for, in Python.
     """
-    rows = "\n".join(
-        f"| {name.removeprefix('eval_')} | {value:.4f} |"
-        for name, value in metrics.items()
-        if name.startswith("eval_") and isinstance(value, float)
+    title = " ".join(title.split())
+    shown = "".join(
+        f"\n\n![{_escape(text)}]({file})" for file, text in (pictures or {}).items()
     )
-    scores = f"| evaluation | value |\n|---|---|\n{rows or '| none | |'}"
+    if ids:
+        rows = {f"#{number}": _escape(label) for number, label in ids.items()}
+        shown += "\n\nThe picture shows these labels by their ids:\n\n"
+        shown += _table("id", "label", rows)
+    limits = "\nIt can predict only the labels that occur in its training data."
+    text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[verb].format(
+        title=_escape(title),
+        folder=json.dumps(title, ensure_ascii=False),
+        argument=shlex.quote(title),
+        start=_code(start) if start else "random weights",
+        scores=_table(
+            "evaluation",
+            "value",
+            {
+                name.removeprefix("eval_"): f"{value:.4f}"
+                for name, value in metrics.items()
+                if name.startswith("eval_") and isinstance(value, float)
+            },
+        ),
+        pictures=shown,
+        command=_command(verb, settings),
+        limits=limits if has_labels else "",
+        **facts,
+    )
+    # A path need not be Unicode.
+    write_text(path, text.encode("utf-8", "replace").decode("utf-8"))
+
+
+def _table(left, right, rows):
+    rows = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return f"| {left} | {right} |\n|---|---|\n{rows or '| none | |'}"
+
+
+def _command(verb, settings):
     flags = " \\\n  ".join(
         f"--{name}={shlex.quote(str(value))}" for name, value in settings.items()
     )
-    command = (
+    command = f"bert-tf {verb} \\\n  {flags}"
+    fence = _longer_than_any(command, 3)
+    return (
         "This command trained the model; flags.txt also has the flags at their "
-        "defaults:\n\n"
-        f"```bash\nbert-tf {verb} \\\n  {flags}\n```"
+        f"defaults:\n\n{fence}bash\n{command}\n{fence}"
     )
-    text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[verb].format(
-        title=title, scores=scores, command=command, **facts
-    )
-    write_text(path, text)
+
+
+def _escape(text):
+    """Returns a text on one line, without the effect of Markdown and HTML."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text):
+    """Returns a text on one line, in Markdown's code."""
+    text = " ".join(text.split())
+    ticks = _longer_than_any(text, 1)
+    space = " " if len(ticks) > 1 else ""
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
+def _longer_than_any(text, least):
+    """Returns backticks, more than the text has one after the other."""
+    return "`" * max([least, *(len(ticks) + 1 for ticks in re.findall("`+", text))])

@@ -1,138 +1,69 @@
-"""Pictures of a run: loss curves and the confusion matrix; and a table of classes."""
+"""The confusion matrix as a picture, and a table of classes."""
 
-import warnings
+import collections
+import logging
+import pathlib
+import unicodedata
 
 import numpy as np
 
-from bert_tf.ground import replacing
+from bert_tf.ground import quote_all
+from bert_tf.report import fonts
+from bert_tf.report.canvas import drawing
 
-MANY_LABELS = 100  # Above this, axes show ids, since names would be unreadable.
-# The first has no Chinese characters; the others add them if they are installed.
-_FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC")
-_FONTS += ("Microsoft YaHei", "Arial Unicode MS")
+_log = logging.getLogger(__name__)
 
-
-def draw_loss_curve(path, lines):
-    """Draws the training loss, the evaluation loss and the learning rate over the steps.
-
-    Args:
-        path: PNG file to write.
-        lines: entries of metrics.jsonl, dicts with `step`, and `loss` and
-            `learning_rate`, or `eval_loss`.
-    """
-    figure, axes = _figure(width=7, height=4)
-    trained = [line for line in lines if "loss" in line]
-    steps = [line["step"] for line in trained]
-    axes.plot(
-        steps,
-        [line["loss"] for line in trained],
-        "o-" if len(trained) == 1 else "-",  # A line of one point is invisible.
-        color="C0",
-        label="training",
-    )
-    evaluated = [line for line in lines if "eval_loss" in line]
-    if evaluated:
-        axes.plot(
-            [line["step"] for line in evaluated],
-            [line["eval_loss"] for line in evaluated],
-            "o-",
-            color="C1",
-            label="evaluation",
-        )
-    axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
-    rates = axes.twinx()
-    rates.plot(
-        steps, [line["learning_rate"] for line in trained], color="0.7", linewidth=1
-    )
-    rates.set(ylabel="learning rate (grey)", ylim=(0, None))
-    rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    axes.set_zorder(rates.get_zorder() + 1)
-    axes.patch.set_visible(False)
-    axes.legend(frameon=False)
-    _save(figure, path)
-
-
-def draw_pretraining_curves(path, lines, baselines):
-    """Draws the losses of both pretraining tasks over the steps, with baselines.
-
-    Args:
-        path: PNG file to write.
-        lines: entries of metrics.jsonl, dicts with `step` and some of `masked_lm`,
-            `next_sentence`, `eval_masked_lm_loss` and `eval_next_sentence_loss`.
-        baselines: {name: masked-LM loss in nats}, drawn as horizontal lines.
-    """
-    curves = []
-    for color, name in (("C0", "masked_lm"), ("C2", "next_sentence")):
-        for key, split in ((name, "training"), (f"eval_{name}_loss", "held out")):
-            points = [(line["step"], line[key]) for line in lines if key in line]
-            style = {"color": color, "label": f"{name.replace('_', ' ')}, {split}"}
-            style |= {"marker": "o"} if split == "held out" else {"alpha": 0.5}
-            curves.append((points, style))
-    draw_curves(path, curves, baselines, xlabel="step")
-
-
-def draw_curves(path, curves, levels, *, xlabel, ylabel="loss (nats)"):
-    """Draws curves, and named horizontal lines.
-
-    Args:
-        path: PNG file to write.
-        curves: list of (points, style). Points are [(x, y), …]; a curve without points
-            is left out. Style has the options of matplotlib's `plot`, with `label`.
-        levels: {name: y} of the horizontal lines.
-        xlabel, ylabel: labels of the axes.
-    """
-    figure, axes = _figure(width=7, height=4)
-    for points, style in curves:
-        if points:
-            # A line of one point is invisible.
-            marker = {"marker": "o"} if len(points) == 1 else {}
-            axes.plot(*zip(*points), **(marker | style))
-    for name, level in levels.items():
-        axes.axhline(level, color="0.6", linewidth=1, linestyle="--")
-        axes.annotate(
-            name,
-            (1, level),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="bottom",
-            color="0.4",
-            fontsize=8,
-        )
-    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, None))
-    # Inside the axes the legend would cover the horizontal lines.
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    _save(figure, path)
+NAMED_LABELS = 150  # With more labels, axes show ids, since names would be unreadable.
+_COUNTED_LABELS = 50  # With more labels, numbers in the cells would be.
+_LONGEST = 24  # Latin letters of a name; others are cut.
 
 
 def draw_confusion_matrix(path, matrix, labels):
     """Draws how often each true label (rows) got each prediction (columns).
 
+    A label whose characters are in no installed font is shown by its id, as "#7"; a
+    warning says so.
+
     Args:
         path: PNG file to write.
         matrix: counts, [labels][labels].
         labels: names in the order of the matrix.
+
+    Returns:
+        list of the ids that stand for names, as in "#7".
     """
-    matrix = np.asarray(matrix)
-    fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    count = len(labels)
-    side = min(2.5 + 0.55 * count, 14)  # Inches; with many labels the text shrinks.
-    figure, axes = _figure(width=side + 1, height=side)
-    axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
-    unit = "" if count <= MANY_LABELS else " (id)"
-    axes.set(xlabel=f"prediction{unit}", ylabel=f"true label{unit}")
-    if count <= MANY_LABELS:
-        names = [label if len(label) <= 24 else f"{label[:23]}…" for label in labels]
-        style = {"fontsize": min(10, 400 / count), "parse_math": False}
-        rotated = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        are_short = max(map(len, names)) <= 4
-        axes.set_xticks(range(count), names, **style, **({} if are_short else rotated))
-        axes.set_yticks(range(count), names, **style)
-    if count <= 30:  # With more labels the numbers are too small to read.
-        style = {"ha": "center", "va": "center", "fontsize": min(10, 250 / count)}
-        for (row, column), number in np.ndenumerate(matrix):
-            color = "white" if fractions[row, column] > 0.5 else "black"
-            axes.text(column, row, number, color=color, **style)
-    _save(figure, path)
+    matrix, count = np.asarray(matrix), len(labels)
+    named = count <= NAMED_LABELS
+    names, families, ids = _names(path, labels) if named else ([], [], [])
+    # In inches; large pictures are looked at from farther away.
+    cell = 0.62 * min((10 / count) ** 0.65, 1)
+    side = min(max(cell * count, 2.2), 16)
+    size = max(11, 1.2 * side)
+    width = side + 0.8  # Labels stand outside, where the figure grows to hold them.
+    with drawing(
+        path, width=width, height=side, families=families, layout=None
+    ) as figure:
+        axes = figure.add_axes((0, 0, side / width, 1))
+        bar = figure.add_axes(((side + 0.15) / width, 0.05, 0.035 * side / width, 0.9))
+        _draw_fractions(axes, bar, matrix, size)
+        examples = int(matrix.sum())
+        accuracy = matrix.trace() / max(examples, 1)
+        axes.set_title(
+            f"Confusion matrix\n{examples:,} examples, accuracy {accuracy:.3f}",
+            fontsize=size,
+        )
+        unit = "" if named else " (id of the label in config.json)"
+        note = (
+            f"\n(#{ids[0]}: label with the id {ids[0]} in config.json)" if ids else ""
+        )
+        axes.set_xlabel(f"predicted{unit}{note}", fontsize=size)
+        axes.set_ylabel(f"true{unit}", fontsize=size)
+        axes.tick_params(labelsize=min(10, 62 * cell) if named else size)
+        _draw_names(axes, names, cell)
+        _draw_grid(axes, count)
+        if count <= _COUNTED_LABELS:
+            _draw_counts(axes, matrix, cell)
+    return ids
 
 
 def format_classes(scores):
@@ -155,23 +86,103 @@ def format_classes(scores):
     return "\n".join(lines)
 
 
-def _figure(width, height):
-    # pyplot would need a screen.
+def _names(path, labels):
+    """Returns what the axes show for labels, the fonts, and the ids that stand for names."""
+    names = [_cut(fonts.clean(label)) for label in labels]
+    families, missing = fonts.find_fonts(names)
+    ignored = set(filter(fonts.is_invisible, missing))
+    ids = []
+    for number, name in enumerate(names):
+        names[number] = name = "".join(c for c in name if c not in ignored)
+        if missing & set(name) or not name:
+            names[number] = f"#{number}"
+            ids.append(number)
+    twice = {name for name, times in collections.Counter(names).items() if times > 1}
+    names = [f"{x} #{n}" if x in twice else x for n, x in enumerate(names)]
+    if ids:
+        _log.warning(
+            "%s shows the labels %s by their ids (%s), because no installed font has "
+            "their characters; install one, such as Noto Sans of the script.",
+            pathlib.Path(path).name,
+            quote_all(labels[number] for number in ids),
+            ", ".join(names[number] for number in ids[:12]),
+        )
+    return names, families, ids
+
+
+def _width(text):
+    """Returns the width of a text in Latin letters."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _cut(name):
+    """Shortens a name in its middle, since many names begin, or end, alike."""
+    if _width(name) <= _LONGEST:
+        return name
+    for kept in range(len(name), 0, -1):
+        head, tail = name[: kept - kept // 2], name[len(name) - kept // 2 :]
+        if _width(head) + _width(tail) < _LONGEST:
+            return f"{head}…{tail}"
+
+
+def _draw_fractions(axes, bar, matrix, size):
     import matplotlib
-    from matplotlib import font_manager
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.colors import ListedColormap
 
-    installed = set(font_manager.get_font_names())
-    fonts = [name for name in _FONTS if name in installed]
-    with matplotlib.rc_context({"font.family": fonts}):
-        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-        return figure, figure.subplots()
+    # Even one error among many examples has a shade that differs from no error, white.
+    shades = ListedColormap(matplotlib.colormaps["Blues"](np.linspace(0.12, 1, 256)))
+    fractions = np.ma.masked_equal(_fractions(matrix), 0)
+    image = axes.imshow(fractions, cmap=shades, vmin=0, vmax=1)
+    bar = axes.figure.colorbar(image, cax=bar)
+    bar.set_label(
+        "fraction of the row, of the true label\n(white: no example)",
+        fontsize=0.8 * size,
+    )
+    bar.ax.tick_params(labelsize=0.8 * size)
+    bar.outline.set_visible(False)
 
 
-def _save(figure, path):
-    with replacing(path) as beside, warnings.catch_warnings():
-        # Characters that no font has are drawn as boxes; a warning would not help.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(beside, format="png", bbox_inches="tight")
+def _fractions(matrix):
+    """Returns the counts as fractions of their row; an empty row stays 0."""
+    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+
+def _draw_names(axes, names, cell):
+    if not names:
+        return
+    count = len(names)
+    style = {"parse_math": False}
+    angle = 45 if count <= _COUNTED_LABELS else 90
+    rotated = {"rotation": angle, "ha": "right", "rotation_mode": "anchor"}
+    if angle == 90:
+        rotated["va"] = "center"
+    fit = max(map(_width, names)) * 0.09 < cell
+    axes.set_xticks(range(count), names, **style, **({} if fit else rotated))
+    axes.set_yticks(range(count), names, **style)
+    axes.tick_params(length=2)
+
+
+def _draw_grid(axes, count):
+    # Not with minor ticks: a hundred of them take a second.
+    edges = np.arange(0, count + 1, 1 if count <= _COUNTED_LABELS else 5) - 0.5
+    ends = (-0.5, count - 0.5)
+    style = {"colors": "0.88", "linewidth": 0.6, "zorder": 0.9}
+    axes.vlines(edges, *ends, **style)
+    axes.hlines(edges, *ends, **style)
+    axes.spines[:].set_visible(True)
+
+
+def _draw_counts(axes, matrix, cell):
+    fractions = _fractions(matrix)
+    longest = len(f"{matrix.max():,}")
+    size = min(10, 62 * cell, 110 * cell / longest)
+    for row, column in zip(*np.nonzero(matrix)):
+        color = "white" if fractions[row, column] > 0.5 else "black"
+        axes.text(
+            *(column, row, f"{matrix[row, column]:,}"),
+            color=color,
+            fontsize=size,
+            ha="center",
+            va="center",
+            in_layout=False,
+        )

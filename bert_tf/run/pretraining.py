@@ -180,7 +180,8 @@ def _pretrain(config, training, flags, strategy):
             trained.lines,
             metrics,
             baselines=baselines,
-            start=f"`{config.model}`" if config.model else "random weights",
+            phases=options.parse_phases(),
+            start=config.model,
             settings=changed(config) | changed(options) | changed(training, TRAINING),
         )
         session.finish(output_dir, metrics)

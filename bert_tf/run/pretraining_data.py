@@ -12,7 +12,13 @@ import signal
 import threading
 import time
 
-from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
+from bert_tf.data.corpus.documents import (
+    DOCUMENT_END,
+    MOST_CHARACTERS,
+    Found,
+    read_corpus,
+)
+from bert_tf.data.corpus.files import find_files
 from bert_tf.data.corpus.sentences import split_sentences
 from bert_tf.data.corpus.store import StoreWriter, piece_type
 from bert_tf.ground import at_least, lazy, reading_progress, require, setting
@@ -40,6 +46,10 @@ class PretrainingDataConfig:
     documents: str = setting(
         "auto", "Where documents of plain text end: auto (at blank lines) or file."
     )
+    max_document_characters: int = setting(
+        MOST_CHARACTERS,
+        "Longest document in characters: longer ones become several. Memory depends on it.",
+    )
     split_sentences: bool = setting(
         True, "Split lines into sentences; otherwise each line is one sentence."
     )
@@ -51,6 +61,7 @@ class PretrainingDataConfig:
     def __post_init__(self):
         require(self, "input_files", "vocab_file", "output_dir")
         at_least(self, "num_workers", 0)
+        at_least(self, "max_document_characters", 1000)
 
 
 def create_pretraining_data(config):
@@ -62,8 +73,8 @@ def create_pretraining_data(config):
     Returns:
         dict with `documents`, `sentences`, `pieces` (tokens), `shards`, `unk_rate`
         (fraction of tokens that are [UNK]), `bytes` on disk and `bytes_per_byte` of
-        text; and counts of the input (`files`, `lines`, `bad_bytes`,
-        `control_characters`). With `plan`, see `_plan`.
+        text; and counts of the input (`files`, `lines`, `split_documents`,
+        `bad_bytes`, `bad_characters`, `control_characters`). With `plan`, see `_plan`.
 
     Raises:
         ValueError, FileNotFoundError: bad input. An unfinished store cannot be opened;
@@ -82,9 +93,7 @@ def create_pretraining_data(config):
     writer = StoreWriter(config.output_dir, vocab, options)
     read, unknown = Found(), 0
     with reading_progress(files, "tokenising") as bar:
-        lines = read_corpus(
-            files, documents=config.documents, found=read, progress=bar.update
-        )
+        lines = _read(config, files, found=read, progress=bar.update)
         jobs = _jobs(lines, config.split_sentences)
         with _pool(config, vocab) as run:
             for pieces, lengths, documents, job_unknown in run(jobs):
@@ -113,7 +122,7 @@ def _plan(config, files, vocab):
     _start_worker(vocab, config.do_lower_case)
     _tokenize([["Warm up."]])
     sizes, start, pieces, sentences = [], time.perf_counter(), 0, 0
-    lines = read_corpus(files, documents=config.documents, progress=sizes.append)
+    lines = _read(config, files, progress=sizes.append)
     jobs = _jobs(lines, config.split_sentences)
     for ids, lengths, _, _ in map(_tokenize, itertools.islice(jobs, _SAMPLE_JOBS)):
         pieces += len(ids)
@@ -132,6 +141,15 @@ def _plan(config, files, vocab):
         "seconds": scale * seconds / workers,
         "memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # In KiB.
     }
+
+
+def _read(config, files, **options):
+    return read_corpus(
+        files,
+        documents=config.documents,
+        max_document_characters=config.max_document_characters,
+        **options,
+    )
 
 
 def _jobs(lines, split):

@@ -6,7 +6,8 @@ import logging
 import pathlib
 
 from bert_tf.checkpoints.vocabulary import write_vocab
-from bert_tf.data.corpus.documents import DOCUMENT_END, Found, find_files, read_corpus
+from bert_tf.data.corpus.documents import DOCUMENT_END, Found, read_corpus
+from bert_tf.data.corpus.files import find_files
 from bert_tf.data.records.sources import is_held_out
 from bert_tf.ground import at_least, lazy, reading_progress, require, setting
 
@@ -55,7 +56,8 @@ def learn_vocabulary(config):
 
     Returns:
         dict with `vocab_size`; counts of the input (`files`, `documents`, `lines`,
-        `words`, `bad_bytes`, `control_characters`); and for held-out lines
+        `split_documents`, `words`, `bad_bytes`, `bad_characters`,
+        `control_characters`); and for held-out lines
         `eval_words`, `eval_pieces_per_word` and `eval_unk_rate` (fraction of words with
         an unknown token), the last two None if no words were held out.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from bert_tf.serving import outputs
+from bert_tf.serving import examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
 from bert_tf.tasks.fill_mask import MASK
 
@@ -142,6 +142,7 @@ class Adapter:
         fields: names of the two texts of an example among the inputs.
         sample: function(sentences, pairs) → inputs of `serving_default`, to compare an
             export on.
+        examples: inputs to try on the page of the trial server, dicts of the fields.
         prediction: function(row of the outputs) → that row as `Task.predict` has it.
     """
 
@@ -154,6 +155,7 @@ class Adapter:
     takes_one_text: bool = True
     fields: tuple = ("text", "text_pair")
     sample: Callable = sample_texts
+    examples: tuple = examples.TEXTS
     prediction: Callable = lambda row: row
 
 
@@ -176,6 +178,7 @@ ADAPTERS = {
         complete=add_places,
         padded=outputs.softmax,
         chooses=("probability",),
+        examples=examples.NAMES,
         prediction=outputs.as_entities,
     ),
     "question_answering": Adapter(
@@ -186,6 +189,7 @@ ADAPTERS = {
         takes_one_text=False,
         fields=("question", "context"),
         sample=sample_questions,
+        examples=examples.QUESTIONS,
     ),
     "multiple_choice": Adapter(
         outputs.of_choices,
@@ -195,6 +199,7 @@ ADAPTERS = {
         takes_one_text=False,
         fields=("question", "choices"),
         sample=sample_choices,
+        examples=examples.CHOICES,
     ),
     "similarity": Adapter(
         outputs.of_embeddings,
@@ -208,6 +213,7 @@ ADAPTERS = {
         complete=add_mask_places,
         padded=None,
         sample=sample_masks,
+        examples=examples.MASKS,
         prediction=outputs.as_masks,
     ),
     "features": Adapter(

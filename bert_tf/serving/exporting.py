@@ -149,7 +149,9 @@ def _write_tflite(path, model, inputs, config):
         labels=files[1] if files[1:] else None,
         text_input=config.text_input,
     )
-    ids, expected = padded.expected(model, inputs, config.dynamic_length)
+    ids, expected = padded.expected(
+        model, inputs, padded.TASK_LIBRARY, config.dynamic_length
+    )
     features = inputs if config.text_input else ids
     report = parity.compare_arrays(path, "tflite", model.task, features, expected)
     report = _describe(config) | report
@@ -163,7 +165,9 @@ def _write_onnx(path, model, inputs, config):
     path.mkdir()
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
-    ids, expected = padded.expected(model, inputs, dynamic_length=True)
+    ids, expected = padded.expected(
+        model, inputs, padded.TRANSFORMERS, dynamic_length=True
+    )
     report = _describe(config) | parity.compare_arrays(
         path, "onnx", model.task, ids, expected
     )

@@ -1,16 +1,22 @@
-"""Writes a model as an ONNX file, which takes padded ids in batches of any shape."""
+"""Writes a model as an ONNX file, which takes what the tokenizers of transformers return."""
 
-from bert_tf.serving.padded import trace
+import tensorflow as tf
+
+from bert_tf.serving.padded import TRANSFORMERS, trace
 
 OPSET = 17  # Of 2022. tf2onnx writes LayerNorm and GELU with older operators anyway.
+_AXES = ("batch", "sequence")
 
 
 def write_onnx(path, task, model):
     """Writes an ONNX file.
 
+    Its inputs are `input_ids`, `attention_mask` and `token_type_ids`, int64
+    [batch, sequence]. The first axis of its outputs is called batch, too.
+
     Args:
         path: `pathlib.Path` of the file.
-        task: one of `tasks.TASKS`.
+        task: `Task`.
         model: Keras model of the task.
 
     Raises:
@@ -23,8 +29,17 @@ def write_onnx(path, task, model):
         raise ValueError(
             "ONNX needs tf2onnx and onnxruntime: run pip install 'bert_tf[onnx]'."
         ) from error
-    function = trace(task, model, None, None)
-    graph, _ = tf2onnx.convert.from_function(
+    function = trace(task, model, [None, None], TRANSFORMERS, tf.int64)
+    converted, _ = tf2onnx.convert.from_function(
         function, input_signature=function.input_signature, opset=OPSET
     )
-    path.write_bytes(graph.SerializeToString())
+    for value in (*converted.graph.input, *converted.graph.output):
+        _name_axes(value.type.tensor_type.shape.dim)
+    path.write_bytes(converted.SerializeToString())
+
+
+def _name_axes(axes):
+    """Names the axes of any size: the first is the batch, the second the tokens."""
+    for axis, name in zip(axes, _AXES):
+        if not axis.HasField("dim_value") or axis.dim_value < 0:
+            axis.dim_param = name

@@ -9,12 +9,14 @@ import tensorflow as tf
 from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.tokenization.framing import frame
 
-# Model Maker's names, which the Task Library expects.
-INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
+# Names of ids, mask and segments: Model Maker's, which the Task Library expects of TFLite
+# files, and those that the tokenizers of transformers return.
+TASK_LIBRARY = ("input_word_ids", "input_mask", "input_type_ids")
+TRANSFORMERS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def make_function(task, model):
-    """Returns function(ids, mask, segments, int32 [B, S]) → {name: tensor}.
+    """Returns function(ids, mask, segments, integers [B, S]) → {name: tensor}.
 
     Raises:
         ValueError: the task has no such form.
@@ -25,12 +27,9 @@ def make_function(task, model):
             f"{task.name} has no form of numbers alone; pass --format=saved_model."
         )
 
-    def compute(input_word_ids, input_mask, input_type_ids):
-        batch = {
-            "input_ids": input_word_ids,
-            "input_mask": input_mask,
-            "segment_ids": input_type_ids,
-        }
+    def compute(ids, mask, segments):
+        named = {"input_ids": ids, "input_mask": mask, "segment_ids": segments}
+        batch = {name: tf.cast(x, tf.int32) for name, x in named.items()}
         if adapter.has_choices:
             batch["num_choices"] = tf.constant(1)
         outputs = model(adapter.complete(task, batch), training=False)
@@ -39,23 +38,27 @@ def make_function(task, model):
     return compute
 
 
-def trace(task, model, batch_size, length):
-    """Returns `make_function` as a `tf.function` with B = `batch_size`, S = `length`.
+def trace(task, model, shape, names, dtype):
+    """Returns `make_function` as a `tf.function`.
 
-    None stands for any size.
+    Args:
+        task, model: `Task` and its Keras model.
+        shape: B and S, None for any size.
+        names: names of the inputs, such as `TASK_LIBRARY`.
+        dtype: of the inputs.
     """
-    shape = [batch_size, length]
-    specs = [tf.TensorSpec(shape, tf.int32, name=name) for name in INPUTS]
+    specs = [tf.TensorSpec(shape, dtype, name=name) for name in names]
     compute = make_function(task, model)
     return tf.function(compute, input_signature=specs, autograph=False)
 
 
-def expected(model, inputs, dynamic_length):
+def expected(model, inputs, names, dynamic_length):
     """Returns inputs for the file and the outputs that the model in memory gives.
 
     Args:
         model: `bert_tf.Model`.
         inputs: {name: list of strings}, see `parity.read_texts`.
+        names: of the file's inputs, as of `trace`.
         dynamic_length: whether examples are not padded.
 
     Returns:
@@ -72,7 +75,7 @@ def expected(model, inputs, dynamic_length):
         max_seq_length=length,
     )
     mask = tf.ones_like(framed["input_ids"])
-    ragged = dict(zip(INPUTS, (framed["input_ids"], mask, framed["segment_ids"])))
+    ragged = dict(zip(names, (framed["input_ids"], mask, framed["segment_ids"])))
     if dynamic_length:
         ids = {name: x.to_list() for name, x in ragged.items()}
     else:

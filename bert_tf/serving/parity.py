@@ -109,12 +109,15 @@ def probe(path, kind, inputs):
     Raises:
         ArithmeticError: the process fails.
     """
-    package = pathlib.Path(__file__).parents[2]
-    paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # Isolated, Python takes neither the current folder nor PYTHONPATH for a place of
+    # modules; this process's places are passed on instead.
+    program = (
+        f"import sys; sys.path[:] = {_list_module_folders()!r}; "
+        "from bert_tf.serving import probe; probe.main()"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "bert_tf.serving.probe", kind, str(path)],
+        [sys.executable, "-I", "-c", program, kind, str(path)],
         input=json.dumps(inputs),
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,
@@ -123,6 +126,22 @@ def probe(path, kind, inputs):
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ArithmeticError(f"{path} does not run: {last}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _list_module_folders():
+    """Returns `sys.path` with the folder of this package, but not the current folder.
+
+    A file there, such as a user's statistics.py, is not meant to be imported.
+    """
+    package, here = pathlib.Path(__file__).resolve().parents[2], pathlib.Path.cwd()
+    folders = [os.path.abspath(folder) for folder in sys.path if folder]
+    if str(package) not in map(os.path.realpath, folders):
+        folders.append(str(package))
+    return [
+        folder
+        for folder in folders
+        if here == package or os.path.realpath(folder) != str(here)
+    ]
 
 
 def _report(path, same, differences, measured):

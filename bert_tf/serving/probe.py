@@ -1,9 +1,8 @@
 """Runs an exported model in a process of its own and times it.
 
-    python -m bert_tf.serving.probe saved_model PATH < inputs.json
-
-The input is a JSON object {name: list with one entry per text}. Prints a JSON object
-with `outputs`, {name: list}, and the times of `measure`. A SavedModel is loaded by
+`parity.probe` starts `main` there, with the kind and the path of the export as arguments.
+The input on standard input is a JSON object {name: list with one entry per text}.
+Prints a JSON object with `outputs`, {name: list}, and the times of `measure`. A SavedModel is loaded by
 TensorFlow's session loader, which restores variables from the graph alone, as servers
 do.
 """
@@ -23,11 +22,12 @@ def load_saved_model(path):
     import tensorflow as tf
 
     import bert_tf.tokenization.tokenizer  # noqa: F401 (Registers the text operations.)
+    from bert_tf.ground import path_without_pattern
     from bert_tf.serving.gathering import as_text
 
     session = tf.compat.v1.Session(graph=tf.Graph())
-    with session.graph.as_default():
-        loaded = tf.compat.v1.saved_model.load(session, ["serve"], path)
+    with session.graph.as_default(), path_without_pattern(path) as plain:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(plain))
     signature = loaded.signature_def["serving_default"]
     fetches = {name: info.name for name, info in signature.outputs.items()}
 
@@ -138,7 +138,7 @@ def load_onnx(path):
     def call(inputs):
         feeds = {}
         for name, rows in inputs.items():
-            feeds[name] = np.zeros([len(rows), max(map(len, rows))], np.int32)
+            feeds[name] = np.zeros([len(rows), max(map(len, rows))], np.int64)
             for array, row in zip(feeds[name], rows):
                 array[: len(row)] = row
         arrays = session.run(names, feeds)
@@ -159,7 +159,3 @@ def main():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     print(json.dumps(measure(LOADERS[kind](path), json.load(sys.stdin))))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,7 @@ import pathlib
 
 import tensorflow as tf
 
-from bert_tf.ground import one_of
+from bert_tf.ground import one_of, path_without_pattern
 from bert_tf.serving import protobuf as messages
 from bert_tf.serving.signatures import make_signatures
 
@@ -69,12 +69,14 @@ def write_functions(path, model, functions, *, files):
         {signature: concrete function}.
     """
     concrete = {name: f.get_concrete_function() for name, f in functions.items()}
-    tf.saved_model.save(
-        _Served(model, files),
-        str(path),
-        signatures=concrete,
-        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-    )
+    pathlib.Path(path).mkdir(exist_ok=True)
+    with path_without_pattern(path) as plain:
+        tf.saved_model.save(
+            _Served(model, files),
+            str(plain),
+            signatures=concrete,
+            options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
     return concrete
 
 

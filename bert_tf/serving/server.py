@@ -6,66 +6,75 @@ Use TensorFlow Serving in production.
 import asyncio
 import contextlib
 import json
-import pathlib
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Route
 
+from bert_tf.ground import quote
+from bert_tf.serving import requests
 from bert_tf.serving.gathering import Gatherer
+from bert_tf.serving.guard import Guard, refusal
+from bert_tf.serving.limits import Refused, check_limit
+from bert_tf.serving.page import make_page
 
-MAX_BYTES = 2**20  # Per request.
-MAX_RECORDS = 1_000  # Per request.
-MAX_CHARACTERS = 100_000  # Per text.
-_PAGE = pathlib.Path(__file__).with_name("page.html")
 _VERSIONS = ("", "/versions/1")  # Part of the path that names the version.
 
 
-def make_app(name, function, *, labels=(), gather=True):
+def make_app(
+    name, served, limits, *, labels=(), examples=(), allowed_hosts=(), gather=True
+):
     """Returns the ASGI application that serves one signature of a model.
 
     Args:
         name: name of the model in the paths.
-        function: `tf.function` with an input signature of named strings.
+        served: has `fields` and `outputs`, the names of inputs and outputs; `call` and
+            `measure`, as of `Gatherer`.
+        limits: `Limits`.
         labels: names of the scores, which the page shows.
+        examples: inputs that the page offers, dicts of the fields.
+        allowed_hosts: names of this server beside localhost, as of `Guard`.
         gather: False to compute each request alone.
     """
-    fields = [spec.name for spec in function.input_signature]
-    gatherer = Gatherer(function, gather=gather)
+    gatherer = Gatherer(served.call, served.measure, limits, gather=gather)
+    html, policy = make_page(name, served.fields, labels, examples)
 
     def check_name(request):
         requested = request.path_params["name"]
         if requested != name:
-            raise HTTPException(404, f"there is no model {requested!r}, only {name!r}")
+            raise Refused(404, f"there is no model {quote(requested)}, only {name!r}")
 
     async def predict(request):
         check_name(request)
-        body = await _read_body(request)
-        inputs = _read_inputs(body, fields)
-        try:
-            outputs = await gatherer.compute(inputs)
-        except asyncio.QueueFull:
-            raise HTTPException(429, "the queue is full; try again later") from None
-        except TimeoutError:
-            raise HTTPException(504, "the request timed out") from None
-        if "inputs" in body:
-            return JSONResponse({"outputs": outputs})
-        rows = [dict(zip(outputs, row)) for row in zip(*outputs.values())]
-        return JSONResponse({"predictions": rows})
+        kind = request.headers.get("content-type", "")
+        if kind.split(";")[0].strip().lower() != "application/json":
+            raise Refused(
+                415,
+                "the header must say Content-Type: application/json; received "
+                f"{quote(kind)}",
+            )
+        body = await _read_body(request, limits)
+        inputs, in_columns = requests.parse(body, served.fields, limits)
+        if not len(inputs[served.fields[0]]):
+            outputs = {output: [] for output in served.outputs}
+        else:
+            outputs = await _unless_gone(request, gatherer.compute(inputs))
+        content = await gatherer.run_beside(_render, outputs, in_columns)
+        return Response(content, media_type="application/json")
 
     async def status(request):
         check_name(request)
         state = {"error_code": "OK", "error_message": ""}
         version = {"version": "1", "state": "AVAILABLE", "status": state}
-        return JSONResponse({"model_version_status": [version]})
+        content = json.dumps({"model_version_status": [version]})
+        return Response(content, media_type="application/json")
 
     async def page(request):
-        values = {"model": name, "fields": fields, "labels": list(labels)}
-        # Without "<" a label cannot end the script that holds the values.
-        values = json.dumps(values).replace("<", "\\u003c")
-        html = _PAGE.read_text(encoding="utf-8")
-        return HTMLResponse(html.replace("{/* filled in */}", values))
+        headers = {"Content-Security-Policy": policy}
+        return Response(html, media_type="text/html", headers=headers)
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
@@ -83,88 +92,72 @@ def make_app(name, function, *, labels=(), gather=True):
             ),
             *(Route(f"{path}{v}", status) for v in _VERSIONS),
         ],
-        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        middleware=[Middleware(Guard, allowed_hosts, limits.connection_timeout)],
+        exception_handlers={
+            Refused: _refuse,
+            HTTPException: _refuse_path,
+            ClientDisconnect: _end,
+        },
         lifespan=lifespan,
     )
 
 
 async def _refuse(request, error):
-    return JSONResponse({"error": error.detail}, error.status_code)
+    return refusal(error.status, error.reason)
 
 
-async def _fail(request, error):
-    return JSONResponse({"error": str(error).split("\n")[0]}, 500)
+async def _refuse_path(request, error):
+    return refusal(error.status_code, error.detail.lower(), error.headers)
 
 
-def _bad_request(message):
-    return HTTPException(400, message)
+async def _end(request, error):
+    """Ends the request of a client that has gone."""
+    return Response(status_code=499)  # Nobody reads it; so nginx calls it.
 
 
-async def _read_body(request):
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise HTTPException(413, f"a request may have at most {MAX_BYTES:,} bytes")
+async def _read_body(request, limits):
+    length = request.headers.get("content-length", "0")
+    noun, body = "bytes of a request", bytearray()
+    check_limit(limits, "max_bytes", int(length), noun)
     try:
-        content = json.loads(body.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise _bad_request("the request is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise _bad_request(f"the request is not JSON: {error}") from None
-    keys = {"instances", "inputs"}
-    if not isinstance(content, dict) or len(keys & content.keys()) != 1:
-        raise _bad_request(
-            'the request must be an object with either "instances", a list, or '
-            '"inputs", an object of lists',
-        )
-    if content.get("signature_name", "serving_default") != "serving_default":
-        raise _bad_request("this server has only the signature serving_default")
-    return content
+        async with asyncio.timeout(limits.connection_timeout):
+            async for part in request.stream():
+                body += part
+                check_limit(limits, "max_bytes", len(body), noun)
+    except TimeoutError:
+        reason = f"the body did not arrive within {limits.connection_timeout:g} seconds"
+        raise Refused(408, reason) from None
+    return bytes(body)
 
 
-def _read_inputs(body, fields):
-    """Checks a request and returns its inputs, {field: list}."""
-    names = " and ".join(fields)
-    if "inputs" in body:
-        inputs = body["inputs"]
-        if isinstance(inputs, list) and len(fields) == 1:
-            inputs = {fields[0]: inputs}
-        if not isinstance(inputs, dict) or inputs.keys() != set(fields):
-            raise _bad_request(f"inputs must have a list for {names}")
-    else:
-        rows = body["instances"]
-        if not isinstance(rows, list):
-            raise _bad_request("instances must be a list")
-        if len(fields) == 1:  # The name of a single field may be omitted.
-            rows = [r if isinstance(r, dict) else {fields[0]: r} for r in rows]
-        if not all(isinstance(r, dict) and r.keys() == set(fields) for r in rows):
-            raise _bad_request(f"each instance must have {names}")
-        inputs = {name: [row[name] for row in rows] for name in fields}
-    for name, values in inputs.items():
-        _check(name, values)
-    if len({len(values) for values in inputs.values()}) > 1:
-        raise _bad_request(f"the lists {names} must have the same length")
-    return inputs
+async def _unless_gone(request, computing):
+    """Awaits a coroutine, but cancels it if the client closes the connection.
+
+    Raises:
+        ClientDisconnect: it did.
+    """
+    task = asyncio.ensure_future(computing)
+    gone = asyncio.ensure_future(_wait_until_gone(request))
+    try:
+        await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return await task
+    finally:
+        task.cancel()
+        gone.cancel()
 
 
-def _check(name, values):
-    """Raises an HTTPException if a list of texts or of choices is malformed."""
-    if not isinstance(values, list) or len(values) > MAX_RECORDS:
-        raise _bad_request(f"{name} must be a list of at most {MAX_RECORDS:,} records")
-    if name == "choices":
-        if not all(isinstance(v, list) and len(v) > 1 for v in values):
-            raise _bad_request("choices must be lists of at least two texts")
-        if len(set(map(len, values))) > 1:
-            raise _bad_request("all questions need the same number of choices")
-        values = [text for value in values for text in value]
-    for text in values:
-        if not isinstance(text, str):
-            shown = json.dumps(text)[:80]
-            raise _bad_request(f"{name} must be text; received {shown}")
-        if len(text) > MAX_CHARACTERS:
-            raise _bad_request(f"{name} may have at most {MAX_CHARACTERS:,} characters")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise _bad_request(f"{name} has half a surrogate pair") from None
+async def _wait_until_gone(request):
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _render(outputs, in_columns):
+    """Returns the bytes of a response."""
+    content = {"outputs": outputs}
+    if not in_columns:
+        rows = [dict(zip(outputs, row)) for row in zip(*outputs.values())]
+        content = {"predictions": rows}
+    # NaN is not JSON.
+    return json.dumps(content, allow_nan=False, ensure_ascii=False).encode("utf-8")

@@ -5,17 +5,13 @@ import tempfile
 import tensorflow as tf
 
 from bert_tf.serving.adapters import ADAPTERS
-from bert_tf.serving.padded import make_function, trace
+from bert_tf.serving.padded import TASK_LIBRARY, make_function, trace
 from bert_tf.serving.probe import import_interpreter
 from bert_tf.serving.saved_model import write_functions
 from bert_tf.serving.tflite_metadata import attach
 
 # Input of the signature: its name in the metadata.
-_IN_METADATA = {
-    "input_word_ids": "ids",
-    "input_mask": "mask",
-    "input_type_ids": "segment_ids",
-}
+_IN_METADATA = dict(zip(TASK_LIBRARY, ("ids", "mask", "segment_ids")))
 
 
 def write_tflite(
@@ -48,7 +44,7 @@ def write_tflite(
     if text_input:
         function = _trace_text(task, model, length)
     else:
-        function = trace(task, model, 1, length)
+        function = trace(task, model, [1, length], TASK_LIBRARY, tf.int32)
     with tempfile.TemporaryDirectory() as folder:
         write_functions(folder, model, {"serving_default": function}, files=[])
         converter = tf.lite.TFLiteConverter.from_saved_model(

@@ -1,13 +1,19 @@
 """Serves a model folder with the trial server."""
 
+import contextlib
 import dataclasses
 import pathlib
+import socket
 
 from bert_tf.ground import lazy, require, setting
 from bert_tf.predictor import Model
+from bert_tf.serving.limits import Limits
 from bert_tf.tasks.options import TakesOptions
 
+tf = lazy("tensorflow")
+adapters = lazy("bert_tf.serving.adapters")
 signatures = lazy("bert_tf.serving.signatures")
+work = lazy("bert_tf.serving.work")
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -25,7 +31,13 @@ class ServeConfig(TakesOptions):
     )
     host: str = setting(
         "127.0.0.1",
-        "Address to listen on; 0.0.0.0 accepts requests from other machines.",
+        "Address to listen on; 0.0.0.0 accepts requests from other machines, if "
+        "allowed_hosts has the name by which they call this one.",
+    )
+    allowed_hosts: str = setting(
+        "",
+        "Names or addresses in the Host header to accept beside localhost and host, "
+        "separated by commas; * accepts all.",
     )
     port: int = setting(8501, "TCP port of the REST API, 1 to 65535.")
     bf16: bool = setting(False, "Compute in bfloat16 instead of float32.")
@@ -39,11 +51,12 @@ class ServeConfig(TakesOptions):
             raise ValueError(f"port must be from 1 to 65535; received {self.port}.")
 
 
-def make_app(config):
+def make_app(config, limits=None):
     """Loads the model and returns the ASGI application that serves it.
 
     Args:
         config: `ServeConfig`.
+        limits: `Limits`; the defaults if None.
     """
     try:
         from bert_tf.serving import server
@@ -58,23 +71,71 @@ def make_app(config):
         bf16=config.bf16,
         **config.options,
     )
-    pairs = "text_pair" in (model.columns or {})
-    made = signatures.make_signatures(model.task, model.keras_model, pairs=pairs)
+    limits = limits or Limits()
+    served = Served(model, limits)
+    hosts = [config.host, *config.allowed_hosts.split(",")]
+    examples = adapters.ADAPTERS[model.task.name].examples
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
-        made["serving_default"],
+        served,
+        limits,
         labels=model.task.labels or (),
+        examples=[{name: row[name] for name in served.fields} for row in examples],
+        allowed_hosts=[host.strip() for host in hosts if host.strip()],
         gather=config.gather,
     )
 
 
-def serve(config):
+class Served:
+    """The signature `serving_default` of a model, for `server.make_app`.
+
+    Attributes:
+        fields, outputs: names of inputs and outputs.
+    """
+
+    def __init__(self, model, limits):
+        self.task, self.limits = model.task, limits
+        pairs = "text_pair" in (model.columns or {})
+        made = signatures.make_signatures(model.task, model.keras_model, pairs=pairs)
+        self.function = made["serving_default"]
+        self.fields = [spec.name for spec in self.function.input_signature]
+        self.outputs = list(self.function.get_concrete_function().structured_outputs)
+
+    def measure(self, inputs):
+        """Returns the `Work` of inputs, {name: list}; may raise `Refused`."""
+        return work.measure(self.task, self.limits, inputs)
+
+    def call(self, inputs):
+        """Returns {name: array with a row a record} for inputs, {name: list}."""
+        tensors = {name: tf.constant(x, tf.string) for name, x in inputs.items()}
+        return {name: x.numpy() for name, x in self.function(**tensors).items()}
+
+
+def serve(config, limits=None):
     """Serves a model until the process is interrupted.
 
     Args:
         config: `ServeConfig`.
-    """
-    app = make_app(config)
-    import uvicorn
+        limits: `Limits`; the defaults if None.
 
-    uvicorn.run(app, host=config.host, port=config.port, log_level="warning")
+    Raises:
+        ValueError, FileNotFoundError: the model folder is wrong; packages are missing.
+        OSError: the address is in use, or not of this machine.
+    """
+    limits = limits or Limits()
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    # Before the model is loaded, which takes longer.
+    try:
+        listening = socket.create_server((config.host, config.port), family=family)
+    except OSError as error:
+        reason = error.strerror.split(" (")[0]  # Python repeats the address there.
+        raise OSError(
+            f"cannot listen on {config.host}, port {config.port}: {reason}. "
+            "Pass another --port or --host."
+        ) from error
+    with listening:
+        app = make_app(config, limits)
+        from bert_tf.serving.connections import make_server
+
+        with contextlib.suppress(KeyboardInterrupt):
+            make_server(app, limits).run(sockets=[listening])

@@ -10,7 +10,7 @@ import numpy as np
 from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import class_scores, in_order, label_ids
-from bert_tf.tasks.options import TextOptions, option
+from bert_tf.tasks.options import TextOptions, option, remembered
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
 keras = lazy("keras")
@@ -73,7 +73,7 @@ class MultiLabel(Task):
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
-        task.threshold = settings.get("threshold", 0.5)
+        task.threshold = remembered(settings, "threshold", float, 0.5)
         return task
 
     def settings(self, scores):

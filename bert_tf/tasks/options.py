@@ -4,6 +4,7 @@ import dataclasses
 
 from bert_tf.data.rows.long_texts import LONG_TEXTS
 from bert_tf.ground import one_of, setting
+from bert_tf.json_files import json_value
 
 
 def option(default, help, *, use="training"):
@@ -70,9 +71,22 @@ def names_of(options, *uses):
 
 
 def kept(options, settings):
-    """Returns the entries of a dict that are fields of an `Options` class."""
-    names = names_of(options)
-    return {name: value for name, value in settings.items() if name in names}
+    """Returns the entries of a model's settings that are fields of an `Options` class.
+
+    Raises:
+        ValueError: a value is not of the field's type.
+    """
+    types = {field.name: field.type for field in dataclasses.fields(options)}
+    return {
+        name: remembered(settings, name, types[name])
+        for name in settings
+        if name in types
+    }
+
+
+def remembered(settings, name, kind, *default):
+    """Returns a value of a model's settings; see `json_value`."""
+    return json_value(settings, name, kind, "bert_tf in config.json", *default)
 
 
 @dataclasses.dataclass(frozen=True, init=False)

@@ -12,7 +12,7 @@ from bert_tf.data.records.squad import read_question_lines, read_questions
 from bert_tf.ground import at_least, lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
-from bert_tf.tasks.options import WindowOptions, option
+from bert_tf.tasks.options import WindowOptions, option, remembered
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
@@ -88,8 +88,8 @@ class QuestionAnswering(Task):
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
-        task.unanswerable = settings.get("unanswerable", False)
-        task.null_threshold = settings.get("null_threshold")
+        task.unanswerable = remembered(settings, "unanswerable", bool, False)
+        task.null_threshold = remembered(settings, "null_threshold", float, None)
         return task
 
     def settings(self, scores):
@@ -150,10 +150,12 @@ class QuestionAnswering(Task):
             dict with `spans`, objects [N]: [(log-probability, start, end), …], the best
             first, in characters of the context; and `null`, float64 [N]: the
             log-probability that there is no answer, the lowest of all windows, as
-            published.
+            published. If the examples have labels also `losses`, objects [N]: those of
+            the windows, in nats, as `losses` defines them.
         """
         spans = [[] for _ in columns["question"]]
         null = np.full(len(spans), np.inf)
+        losses = [[] for _ in spans] if "label" in examples else None
         lengths = examples["first"].row_lengths().numpy()
         for number, record in enumerate(examples["record"]):
             places = examples["spans"][number]
@@ -163,6 +165,9 @@ class QuestionAnswering(Task):
             ]
             logs = special.log_softmax(np.array(sides, np.float64), axis=-1)  # [2, own]
             null[record] = min(null[record], float(logs[:, 0].sum()))
+            if losses:
+                label = examples["label"][number]
+                losses[record].append(-float(logs[[0, 1], label].mean()))
             begin = lengths[number] + 2
             spans[record] += best_spans(
                 places,
@@ -172,7 +177,8 @@ class QuestionAnswering(Task):
             )
         # Windows that overlap give equal spans twice; the first of equals counts.
         best = [dict.fromkeys(sorted(s, key=lambda s: (-s[0], s[1:]))) for s in spans]
-        return {"spans": objects([list(s)[:N_BEST] for s in best]), "null": null}
+        collected = {"spans": objects([list(s)[:N_BEST] for s in best]), "null": null}
+        return collected | ({"losses": objects(losses)} if losses else {})
 
     def predict(self, outputs, columns):
         """Returns `answer`, `start`, `end` and `score` for each question.
@@ -222,9 +228,12 @@ class QuestionAnswering(Task):
         Returns:
             dict with `exact_match` and `f1`; if some questions have no answer also
             `has_answer_exact_match`, `has_answer_f1`, `no_answer_accuracy` and
-            `null_threshold`.
+            `null_threshold`; and `loss`, in nats, the mean over windows.
         """
-        return score_answers(*self._compare(columns, outputs))
+        return {
+            **score_answers(*self._compare(columns, outputs)),
+            "loss": float(np.mean(np.concatenate(outputs["losses"]))),
+        }
 
     def _compare(self, columns, outputs):
         """Returns the arguments of `judge_answers`."""

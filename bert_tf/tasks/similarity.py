@@ -12,7 +12,7 @@ from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.ground import lazy, one_of
 from bert_tf.models import POOLINGS
 from bert_tf.tasks.base import Task
-from bert_tf.tasks.options import TextOptions, option
+from bert_tf.tasks.options import TextOptions, option, remembered
 from bert_tf.tasks.regression import correlation, read_numbers
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
@@ -65,7 +65,8 @@ class Similarity(Task):
     class Options(TextOptions):
         pooling: str = option(
             "mean",
-            "How token states become one vector: mean, or cls, the first one.",
+            "How token states become one vector: mean; cls, the first one; or max, the "
+            "largest of each value.",
         )
         similarity_loss: str = option(
             "cosine",
@@ -126,8 +127,8 @@ class Similarity(Task):
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
-        task.normalize = settings.get("normalize", True)
-        task.scale = settings.get("scale", 1.0)
+        task.normalize = remembered(settings, "normalize", bool, True)
+        task.scale = remembered(settings, "scale", float, 1.0)
         return task
 
     def settings(self, scores):

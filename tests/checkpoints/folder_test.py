@@ -5,12 +5,13 @@ import logging
 import os
 import pathlib
 import re
+import time
 
 import keras
 import numpy as np
 import pytest
 
-from bert_tf.checkpoints import dialects, folder, formats, weights
+from bert_tf.checkpoints import dialects, folder, formats, layouts, weights
 from bert_tf.config import BertConfig, read_config
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
@@ -210,7 +211,7 @@ class TestRead:
     def test_tokenizer_json_of_another_model(self, saved):
         (saved / "vocab.txt").unlink()
         (saved / "tokenizer.json").write_text('{"model": {"type": "BPE"}}')
-        with pytest.raises(ValueError, match="holds a BPE model"):
+        with pytest.raises(ValueError, match="holds a 'BPE' model"):
             folder.read(saved)
 
     def test_no_vocabulary(self, saved):
@@ -352,6 +353,180 @@ class TestLoadWeights:
         again = Classifier(BertBackbone(CONFIG, dtype="bfloat16"), 2)
         folder.load_weights(tmp_path / "small", again)
         assert_same(values(again), values(small))
+
+
+class TestNotFinite:
+    NAME = "bert.encoder.layer.1.output.dense.bias"
+
+    def spoil(self, saved, value, name=NAME):
+        arrays = formats.read_safetensors(saved / "model.safetensors")
+        array = np.array(arrays[name])
+        array.flat[-1] = value
+        rewrite(saved, **{name: array})
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize("new_heads", [True, False])
+    def test_the_array_and_the_file_are_named(self, saved, value, new_heads):
+        self.spoil(saved, value)
+        model = classifier()
+        before = values(model)
+        with pytest.raises(ValueError) as error:
+            folder.load_weights(saved, model, new_heads=new_heads)
+        assert str(error.value).startswith(
+            f"{saved}/model.safetensors holds NaN or infinite numbers in "
+            "bert/encoder/layer_1/output/dense/bias, so all outputs would be NaN."
+        )
+        assert_same(values(model), before)
+
+    def test_more_than_float32_holds(self, saved):
+        rewrite(saved, **{self.NAME: np.full(6, 1e300)})
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            folder.load_weights(saved, classifier())
+
+    def test_a_head_that_is_not_loaded_may_hold_anything(self, saved):
+        self.spoil(saved, np.nan, "classifier.weight")
+        report = folder.load_weights(saved, BertBackbone(CONFIG))
+        assert "classifier/kernel" in report.unexpected
+
+    def test_the_shard_is_named(self, saved):
+        self.spoil(saved, np.nan)
+        arrays = formats.read_safetensors(saved / "model.safetensors")
+        names = {name: "1" if "layer.1" in name else "2" for name in arrays}
+        for number in "12":
+            part = {name: arrays[name] for name in arrays if names[name] == number}
+            formats.write_safetensors(saved / f"{number}.safetensors", part)
+        (saved / "model.safetensors").unlink()
+        files = {name: f"{number}.safetensors" for name, number in names.items()}
+        index = saved / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": files}))
+        with pytest.raises(ValueError, match=f"{saved}/1.safetensors holds NaN"):
+            folder.load_weights(saved, classifier())
+
+    def test_the_checkpoint_is_named(self, saved, tmp_path):
+        self.spoil(saved, np.nan)
+        arrays = layouts.read_arrays(saved)
+        folder.write_google(tmp_path / "google", arrays, folder.read(saved))
+        with pytest.raises(ValueError, match="google/bert_model.ckpt holds NaN"):
+            folder.load_weights(tmp_path / "google", classifier())
+
+
+class TestSizes:
+    """Sizes that are not the weights' are found before a model is built."""
+
+    @pytest.mark.parametrize(
+        ("key", "value", "size"),
+        [
+            ("vocab_size", 9_000_000, "9,000,000 in the configuration, but 11 in the"),
+            ("num_hidden_layers", 1000, "1,000 in the configuration, but 2 in the"),
+            ("num_hidden_layers", 1, "1 in the configuration, but 2 in the"),
+            ("hidden_size", 99_999, "99,999 in the configuration, but 6 in the"),
+            ("intermediate_size", 9, "9 in the configuration, but 10 in the"),
+            ("max_position_embeddings", 10**6, "1,000,000 in .*, but 17 in the"),
+            ("type_vocab_size", 5, "5 in the configuration, but 2 in the weights"),
+        ],
+    )
+    def test_against_the_header(self, saved, tmp_path, key, value, size):
+        google = tmp_path / "google"
+        folder.write_google(google, layouts.read_arrays(saved), folder.read(saved))
+        for file in (saved / "config.json", google / "bert_config.json"):
+            change(file, **{key: value})
+            start = time.perf_counter()
+            with pytest.raises(ValueError, match=f"{key} is {size}"):
+                folder.read(file.parent)
+            assert time.perf_counter() - start < 1
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            *(("vocab_size", x) for x in (10**9, 0, True, "11", 11.0, [11], None)),
+            ("num_hidden_layers", 10**6),
+            ("hidden_size", 10**6),
+            ("layer_norm_eps", 1e300),
+            ("initializer_range", -1),
+        ],
+    )
+    def test_out_of_range(self, saved, key, value):
+        config = json.loads((saved / "config.json").read_text()) | {key: value}
+        (saved / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ValueError, match=f"config.json: {key} must be"):
+            folder.read(saved)
+
+    def test_without_weights_there_is_nothing_to_compare(self, saved):
+        (saved / "model.safetensors").unlink()
+        change(saved / "config.json", num_hidden_layers=7)
+        assert folder.read(saved).config.num_hidden_layers == 7
+
+
+class TestTypes:
+    @pytest.mark.parametrize(
+        ("file", "values", "message"),
+        [
+            ("config.json", {"id2label": ["a"]}, "id2label must be a JSON object"),
+            ("config.json", {"id2label": {"a": "b"}}, "id2label must give a string"),
+            ("config.json", {"id2label": {"0": 5}}, "id2label must give .* '0': 5"),
+            ("config.json", {"id2label": {"0": "a", "00": "b"}}, "the same number"),
+            ("config.json", {"label2id": 3}, "label2id must be a JSON object"),
+            (
+                "config.json",
+                {"architectures": "Bert"},
+                "architectures must be a JSON l",
+            ),
+            (
+                "config.json",
+                {"architectures": [3]},
+                r"architectures\[0\] must be a str",
+            ),
+            ("config.json", {"problem_type": 1}, "problem_type must be a string"),
+            ("config.json", {"bert_tf": [1]}, "bert_tf must be a JSON object"),
+            ("config.json", {"bert_tf": {"task": 1}}, "bert_tf: task must be a string"),
+            (
+                "config.json",
+                {"bert_tf": {"columns": {"text": {}}}},
+                "columns must give",
+            ),
+            ("config.json", {"bert_tf": {"max_seq_length": "9"}}, "a whole number"),
+            ("tokenizer_config.json", {"do_lower_case": "no"}, "must be true or false"),
+            ("tokenizer_config.json", {"tokenizer_class": 3}, "must be a string"),
+            ("tokenizer_config.json", {"model_max_length": []}, "must be a number"),
+        ],
+    )
+    def test_wrong_types_name_file_and_key(self, saved, file, values, message):
+        change(saved / file, **values)
+        with pytest.raises(ValueError, match=message) as error:
+            folder.read(saved)
+        assert str(error.value).startswith(f"{saved}/{file}: ")
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"model": 3}, "tokenizer.json: model must be a JSON object"),
+            (
+                {"normalizer": "Bert"},
+                "tokenizer.json: normalizer must be a JSON object",
+            ),
+            (
+                {"model": {"max_input_chars_per_word": 9}},
+                "model: vocab must be a JSON o",
+            ),
+            (
+                {"model": {"max_input_chars_per_word": 9, "vocab": {"a": "0"}}},
+                "the id of 'a' must be a whole number; received '0'",
+            ),
+        ],
+    )
+    def test_tokenizer_json(self, saved, values, message):
+        if "model" in values:
+            (saved / "vocab.txt").unlink()
+        (saved / "tokenizer.json").write_text(json.dumps(values))
+        with pytest.raises(ValueError, match=message):
+            folder.read(saved)
+
+    @pytest.mark.parametrize("name", ["vocab.txt", "tokenizer_config.json"])
+    def test_a_folder_in_place_of_a_file(self, saved, name):
+        (saved / name).unlink()
+        (saved / name).mkdir()
+        with pytest.raises(IsADirectoryError, match=f"{name} is a folder, but must"):
+            folder.read(saved)
 
 
 @needs_data

@@ -164,6 +164,11 @@ class TestPublishedName:
                 "model.safetensors",
                 "tokenizer.json",
                 "model*.safetensors*",
+                "modules.json",
+                "1_Pooling/*",
+                "2_Normalize/*",
+                "sentence_bert_config.json",
+                "config_sentence_transformers.json",
             ]
         }
 

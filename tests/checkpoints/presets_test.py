@@ -194,3 +194,33 @@ def test_a_hugging_face_folder_is_no_preset(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     assert not presets.is_preset(tmp_path)
     assert not presets.is_preset(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("vocabulary_size", 9_000_000), ("num_layers", 900)]
+)
+def test_sizes_beyond_the_weights_are_found_before_a_model_is_built(copy, key, value):
+    change(copy / "config.json", config=SIZES | {key: value})
+    with pytest.raises(ValueError, match="weights, but the sizes in config.json need"):
+        folder.read(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        ("config.json", {"class_name": [3]}, r"preset of \[3\]; only BertBackbone"),
+        ("config.json", {"config": 3}, "config must be a JSON object"),
+        ("tokenizer.json", {"config": [3]}, "config must be a JSON object"),
+        ("tokenizer.json", {"config": {"lowercase": 3}}, "lowercase must be true or"),
+    ],
+)
+def test_wrong_types(copy, file, values, message):
+    change(copy / file, **values)
+    with pytest.raises(ValueError, match=message) as error:
+        folder.read(copy)
+    assert str(copy / file) in str(error.value)
+
+
+def test_the_number_of_weights_is_keras_nlps(saved, backbone):
+    config = folder.read(saved).config
+    assert presets._count_weights(config) == backbone.count_params()

@@ -146,3 +146,27 @@ def test_published_index_without_its_data():
     path = DATA / "google-bert-chinese-index-only" / "bert_model.ckpt"
     with pytest.raises(FileNotFoundError, match="numbers are in .*data-00000-of-00001"):
         tf1.read(path)
+
+
+@pytest.mark.parametrize("name", ["run[1]", "a*b", "what?", "back\\slash", "[", "a b"])
+def test_folders_whose_names_tensorflow_takes_for_patterns(tmp_path, name):
+    other = tmp_path / "run1"  # What the pattern run[1] matches.
+    for folder in (other, tmp_path / name):
+        folder.mkdir()
+        arrays = {"a/b": np.array([len(folder.name)], np.float32)}
+        tf1.write(folder / "bert_model.ckpt", arrays)
+    path = tmp_path / name / "bert_model.ckpt"
+    assert tf1.read_shapes(path) == {"a/b": [1]}
+    np.testing.assert_array_equal(tf1.read(path)["a/b"], [len(name)])
+    pathlib.Path(f"{path}.index").write_bytes(b"\0" * 99)
+    with pytest.raises(ValueError, match="is cut short or corrupt") as error:
+        tf1.read(path)
+    assert str(path) in str(error.value)
+
+
+def test_no_path_without_patterns_is_at_hand(tmp_path, monkeypatch):
+    (tmp_path / "[1]").mkdir()
+    tf1.write(tmp_path / "[1]" / "x", ARRAYS)
+    monkeypatch.setattr(tf1.tempfile, "tempdir", str(tmp_path / "[1]"))
+    with pytest.raises(ValueError, match="Rename the folder, or set TMPDIR"):
+        tf1.read(tmp_path / "[1]" / "x")

@@ -165,7 +165,9 @@ class TestWeights:
 
     def test_another_shape(self, edit, path):
         edit(intermediate_size=13)
-        assert "of another shape" in check(path)["weights"]["says"]
+        assert check(path)["folder"]["says"] == (
+            f"{path}: intermediate_size is 13 in the configuration, but 14 in the weights."
+        )
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
     def test_not_a_number(self, path, value):
@@ -175,8 +177,8 @@ class TestWeights:
         change_weights(path, spoil)
         assert check(path)["weights"] == problem(
             "model/weights",
-            "NaN or infinite numbers in bert/encoder/layer_0/output/dense/bias, so all "
-            "outputs are NaN.",
+            f"{path}/model.safetensors holds NaN or infinite numbers in "
+            "bert/encoder/layer_0/output/dense/bias, so all outputs would be NaN.",
             "Use an earlier copy, or train again with a lower --learning_rate.",
         )
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import running_server
 import tiny_folder
 
 import bert_tf
@@ -68,3 +69,20 @@ def folders(tmp_path_factory):
         )
         paths[name] = home / name
     return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="module")
+def serve(folders):
+    """Function(name of a folder, {limit: value}, …) → `Running`, the same for the same."""
+    servers = {}
+
+    def start(task, limits=None, **options):
+        key = task, str(limits), str(options)
+        if key not in servers:
+            model = {"model": folders[task], "name": "model"}
+            servers[key] = running_server.Running.of_model(limits, **model, **options)
+        return servers[key]
+
+    yield start
+    for server in servers.values():
+        server.stop()

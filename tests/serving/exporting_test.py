@@ -10,6 +10,7 @@ import tensorflow as tf
 from bert_tf import Model
 from bert_tf.serving import exporting, parity
 from bert_tf.serving.exporting import ExportConfig, export
+from bert_tf.serving.saved_model import write_saved_model
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,53 @@ def test_an_export_that_differs_is_not_written(folders, tmp_path, monkeypatch):
     with pytest.raises(ArithmeticError, match=r"up to 0.01 \(allowed for float32: 0.0"):
         export(config)
     assert list((tmp_path / "m").iterdir()) == []
+
+
+ODD = "m [1]*?\\ü"  # TensorFlow reads some of it as a pattern of names.
+
+
+@pytest.mark.parametrize(
+    "format", ["saved_model", pytest.param("tflite", marks=pytest.mark.slow)]
+)
+def test_a_folder_with_odd_characters(folders, tmp_path, format):
+    path = tmp_path / ODD / "[2]"
+    report = export(
+        ExportConfig(
+            model=folders["classification"], output_dir=str(path), format=format
+        )
+    )
+    assert report["max_abs_difference"] < 1e-5
+    assert [p.name for p in path.parent.iterdir()] == ["[2]"]
+    names = {p.name for p in path.rglob("*")}
+    if format == "saved_model":
+        assert {"saved_model.pb", "variables.index", "parity.json"} <= names
+        assert not any("temp" in name for name in names)
+    else:
+        assert {"model.tflite", "vocab.txt", "parity.json"} <= names
+
+
+def test_modules_of_the_current_folder_are_not_run(folders, tmp_path, monkeypatch):
+    """The user's folder has files with names of modules that the probe imports."""
+    for name in ("statistics", "numpy", "sitecustomize", "bert_tf", "json"):
+        program = f"open({str(tmp_path / 'ran')!r}, 'w').close()\nraise SystemExit(1)\n"
+        (tmp_path / f"{name}.py").write_text(program)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend("")  # As `python -c` and notebooks have it.
+    monkeypatch.setenv("PYTHONPATH", f":{tmp_path}")
+    model = Model(folders["classification"])
+    path = tmp_path / "export"
+    write_saved_model(
+        path,
+        model.task,
+        model.keras_model,
+        files=[],
+        pairs=False,
+        signatures=["serving_default"],
+    )
+    measured = parity.probe(path, "saved_model", {"text": ["it was good", "bad"]})
+    assert len(measured["outputs"]["label"]) == 2
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

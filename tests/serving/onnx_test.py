@@ -42,11 +42,11 @@ def test_on_onnx_runtime(folders, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     export(folders["classification"], tmp_path / "onnx")
     session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "model.onnx"))
-    ids = np.array([[2, 10, 12, 15, 3], [2, 15, 3, 0, 0]], np.int32)
+    ids = np.array([[2, 10, 12, 15, 3], [2, 15, 3, 0, 0]])
     feeds = {
-        "input_word_ids": ids,
-        "input_mask": (ids > 0).astype(np.int32),
-        "input_type_ids": np.zeros_like(ids),
+        "input_ids": ids,
+        "attention_mask": (ids > 0).astype(np.int64),
+        "token_type_ids": np.zeros_like(ids),
     }
     (probabilities,) = session.run(["probability"], feeds)
     model = Model(folders["classification"])
@@ -57,6 +57,49 @@ def test_on_onnx_runtime(folders, tmp_path):
     scores = [
         [prediction["scores"][label] for label in labels]
         for prediction in model.predict(texts)
+    ]
+    np.testing.assert_allclose(probabilities, scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [
+        ("classification", {"probability": ["batch", 2]}),
+        (
+            "question_answering",
+            {
+                "start_logits": ["batch", "sequence"],
+                "end_logits": ["batch", "sequence"],
+            },
+        ),
+    ],
+)
+def test_inputs_and_axes_have_the_names_of_transformers(
+    folders, tmp_path, task, outputs
+):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export(folders[task], tmp_path / "onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "model.onnx"))
+    assert {x.name: (x.type, x.shape) for x in session.get_inputs()} == {
+        name: ("tensor(int64)", ["batch", "sequence"])
+        for name in ("input_ids", "attention_mask", "token_type_ids")
+    }
+    assert {x.name: x.shape for x in session.get_outputs()} == outputs
+
+
+@pytest.mark.slow
+def test_it_takes_what_the_tokenizer_of_transformers_returns(folders, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    export(folders["classification"], tmp_path / "onnx")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "onnx")
+    texts = ["it was very good .", "bad", "a fine film , is it ?"]
+    feeds = tokenizer(texts, padding=True, return_tensors="np")
+    session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "model.onnx"))
+    (probabilities,) = session.run(["probability"], dict(feeds))
+    scores = [
+        list(prediction["scores"].values())
+        for prediction in Model(folders["classification"]).predict(texts)
     ]
     np.testing.assert_allclose(probabilities, scores, atol=1e-5)
 

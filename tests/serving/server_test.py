@@ -1,64 +1,22 @@
 """The trial server over a real socket: predictions, gathering, and bad requests."""
 
+import base64
 import concurrent.futures
+import hashlib
 import json
-import threading
-import time
-import urllib.error
+import re
+import socket
 import urllib.request
 
 import numpy as np
 import pytest
-import uvicorn
 
 from bert_tf import Model
 from bert_tf.serving import trial
 from bert_tf.serving.client import Client, ServingError
+from bert_tf.serving.examples import TEXTS as TEXTS_TO_TRY
 
 TEXTS = ["it was very good .", "bad", "", "a fine film , is it ?"]
-
-
-class Running:
-    """A server that runs in a thread, on a free port."""
-
-    def __init__(self, **options):
-        app = trial.make_app(trial.ServeConfig(**options))
-        config = uvicorn.Config(app, port=0, log_level="error", lifespan="on")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        port = self.server.servers[0].sockets[0].getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-
-    def stop(self):
-        self.server.should_exit = True
-        self.thread.join()
-
-    def post(self, body, path="/v1/models/model:predict"):
-        """Returns the HTTP status and the JSON of the response."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-
-
-@pytest.fixture(scope="module")
-def serve(folders):
-    running = {}
-
-    def start(task):
-        if task not in running:
-            running[task] = Running(model=folders[task], name="model")
-        return running[task]
-
-    yield start
-    for server in running.values():
-        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +41,6 @@ def test_instances_inputs_and_bare_texts(server, folders):
     for body in ({"instances": TEXTS}, {"inputs": TEXTS}):
         status, _ = server.post(body, "/v1/models/model/versions/1:predict")
         assert status == 200
-    assert server.post({"instances": []}) == (200, {"predictions": []})
 
 
 @pytest.mark.parametrize(
@@ -110,7 +67,54 @@ def test_status_and_page(server):
         assert json.load(response)["model_version_status"][0]["state"] == "AVAILABLE"
     with urllib.request.urlopen(server.address) as response:
         page = response.read().decode()
-    assert '{"model": "model", "fields": ["text"], "labels": ["down", "up"]}' in page
+        policy = response.headers["Content-Security-Policy"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Access-Control-Allow-Origin" not in response.headers
+    (values,) = re.findall(r'type="application/json">(.*)</script>', page)
+    assert json.loads(values) == {
+        "model": "model",
+        "fields": ["text"],
+        "labels": ["down", "up"],
+        "examples": [{"text": row["text"]} for row in TEXTS_TO_TRY],
+    }
+    assert "default-src 'none'" in policy
+    for kind in ("script", "style"):
+        (text,) = re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        digest = hashlib.sha256(text.encode()).digest()
+        assert f"{kind}-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
+    assert not re.findall(r"\son[a-z]+=|javascript:|\sstyle=", page)
+
+
+@pytest.mark.parametrize(
+    ("task", "fields"),
+    [
+        ("classification", ["text"]),
+        ("pairs", ["text", "text_pair"]),
+        ("question_answering", ["question", "context"]),
+        ("multiple_choice", ["question", "choices"]),
+        ("token_classification", ["text"]),
+        ("fill_mask", ["text"]),
+    ],
+)
+def test_no_records_give_no_predictions(serve, task, fields):
+    server = serve(task)
+    assert server.post({"instances": []}) == (200, {"predictions": []})
+    status, body = server.post({"inputs": {field: [] for field in fields}})
+    assert status == 200
+    assert body["outputs"]
+    assert all(values == [] for values in body["outputs"].values())
+
+
+@pytest.mark.parametrize("task", ["pairs", "question_answering", "multiple_choice"])
+def test_the_examples_of_the_page_are_good_requests(serve, task):
+    server = serve(task)
+    with urllib.request.urlopen(server.address) as response:
+        page = response.read().decode()
+    (values,) = re.findall(r'type="application/json">(.*)</script>', page)
+    examples = json.loads(values)["examples"]
+    assert len(examples) > 1
+    for example in examples:
+        assert server.post({"instances": [example]})[0] == 200
 
 
 GOOD = {"instances": ["it was good"]}
@@ -135,11 +139,19 @@ BAD = {
     "a list in a list": ({"inputs": {"text": [["a"]]}}, 400, "must be text"),
     "10,000 texts": (
         {"instances": ["a"] * 10_000},
-        400,
-        "a list of at most 1,000 records",
+        413,
+        "max_records is 1,000 records of a request; received 10,000.",
     ),
-    "1 MB of text": ({"instances": ["a" * 2**20]}, 413, "at most 1,048,576 bytes"),
-    "a long text": ({"instances": ["a" * 200_000]}, 400, "at most 100,000 characters"),
+    "1 MB of text": (
+        {"instances": ["a" * 2**20]},
+        413,
+        "max_bytes is 1,048,576 bytes of a",
+    ),
+    "a long text": (
+        {"instances": ["a" * 200_000]},
+        413,
+        "max_characters is 100,000 characters of a text; received 200,000",
+    ),
     "half a surrogate pair": (b'{"instances": ["\\ud800"]}', 400, "half a surrogate"),
     "another signature": (
         GOOD | {"signature_name": "x"},
@@ -234,3 +246,19 @@ class TestClient:
     def test_an_address_without_a_scheme_is_an_error(self):
         with pytest.raises(ValueError, match="received 'localhost:8501'"):
             Client("localhost:8501", "model")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [("127.0.0.1", None, "in use"), ("192.0.2.1", 8501, "assign requested address")],
+)
+def test_an_address_that_is_not_free(tmp_path, host, port, reason):
+    """It is refused before the model is loaded."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config = trial.ServeConfig(
+            model=str(tmp_path), host=host, port=port or taken.getsockname()[1]
+        )
+        with pytest.raises(
+            OSError, match=f"cannot listen on {host}, .*{reason}.*--port"
+        ):
+            trial.serve(config)

@@ -125,7 +125,11 @@ class TestMakeOptions:
             ("token_classification", {"long_text": "head_tail"}, "windows, truncate;"),
             ("classification", {"label_smoothing": 1.0}, r"in \[0, 1\); received 1.0"),
             ("question_answering", {"doc_stride": 0}, "doc_stride must be at least 1"),
-            ("similarity", {"pooling": ""}, "pooling must be one of mean, cls; recei"),
+            (
+                "similarity",
+                {"pooling": ""},
+                "pooling must be one of mean, cls, max; recei",
+            ),
         ],
     )
     def test_a_value_out_of_its_range_is_an_error(self, task, given, message):

@@ -153,6 +153,20 @@ class TestLoss:
             expected = -(logs[begin, 0] + logs[end, 1]) / 2
             assert losses[number] == pytest.approx(expected, abs=1e-5)
 
+    def test_of_an_evaluation_is_that_of_training(self):
+        task = make(max_seq_length=11, doc_stride=4)
+        columns = task.columns(
+            table(record("a ?", "a b c d e f g h a b", ("g h", 12)), record("a", "b"))
+        )
+        examples = task.examples(columns)
+        rows = pack(task.features(task.inputs(examples)))
+        named = task.build(tiny.backbone())(rows)
+        losses = task.losses(rows, named)["question_answering"].numpy()
+        assert losses.shape == (4,)  # Three windows, and one.
+        windows = {side: list(logits.numpy()) for side, logits in named.items()}
+        scores = task.score(columns, task.collect(columns, examples, windows))
+        assert scores["loss"] == pytest.approx(losses.mean(), abs=1e-6)
+
 
 class TestPredictions:
     def test_is_a_part_of_the_context(self):
@@ -168,7 +182,11 @@ class TestPredictions:
             "end": 8,
             "score": pytest.approx(1.0, abs=1e-6),
         }
-        assert task.score(columns, collected) == {"exact_match": 1.0, "f1": 1.0}
+        assert task.score(columns, collected) == {
+            "exact_match": 1.0,
+            "f1": 1.0,
+            "loss": pytest.approx(0, abs=1e-6),
+        }
 
     def test_several_and_their_probabilities(self):
         task = make(top_k=2)

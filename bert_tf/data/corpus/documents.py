@@ -6,17 +6,22 @@ WikiExtractor's `<doc …> … </doc>`, or plain text, in which a blank line end
 """
 
 import dataclasses
-import glob
 import gzip
+import itertools
 import json
-import os
+import logging
 import zlib
 
-from bert_tf.ground import one_of, quote
+from bert_tf.ground import check_file, one_of, quote
 
 DOCUMENT_END = None  # `read_corpus` yields it after each document.
+MOST_CHARACTERS = 1_000_000  # Of a document, if `read_corpus` is not told otherwise.
 # Text may contain tabs, line feeds and carriage returns, but no other control character.
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
+# A line of JSON is parsed whole; in plain text, lines may be of any length.
+_LONGEST_JSON = 2**27
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -25,33 +30,41 @@ class Found:
 
     files: int = 0
     documents: int = 0
+    split_documents: int = 0  # Documents that were too long, and so became several.
     lines: int = 0  # Lines that contain text.
     bad_bytes: int = 0  # Bytes that are not UTF-8 and were dropped.
+    bad_characters: int = 0  # Halves of characters, escaped in JSON, that were dropped.
     control_characters: int = 0  # Characters that the tokenizer will drop.
 
-
-def find_files(globs):
-    """Returns the files that a comma-separated list of globs matches, sorted and unique.
-
-    Raises:
-        FileNotFoundError: a glob matches no file.
-    """
-    files = set()
-    for pattern in filter(None, (part.strip() for part in globs.split(","))):
-        matching = {p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)}
-        if not matching:
-            raise FileNotFoundError(f"{pattern}: no such file. Check the path.")
-        files |= matching
-    return sorted(files)
+    def drop(self, path, number, *, bytes=0, characters=0):
+        """Counts what was dropped, and logs the place of the first."""
+        if not self.bad_bytes and not self.bad_characters:
+            _log.warning(
+                "%s, line %d: %s is dropped, and counted from here on.",
+                path,
+                number,
+                "what is not UTF-8" if bytes else "half of an escaped character",
+            )
+        self.bad_bytes += bytes
+        self.bad_characters += characters
 
 
-def read_corpus(paths, *, documents="auto", found=None, progress=lambda size: None):
+def read_corpus(
+    paths,
+    *,
+    documents="auto",
+    max_document_characters=MOST_CHARACTERS,
+    found=None,
+    progress=lambda size: None,
+):
     """Yields the lines of files, and `DOCUMENT_END` after each document.
 
     Args:
         paths: files, read in this order.
         documents: "auto" ends a document of plain text at each blank line, "file" only at
             the end of the file.
+        max_document_characters: a longer document is split into several, at the ends of
+            lines, or at blanks within a line as long; memory depends on it.
         found: `Found` whose counts are increased.
         progress: function that is called with the number of bytes just read.
 
@@ -59,38 +72,48 @@ def read_corpus(paths, *, documents="auto", found=None, progress=lambda size: No
         str without surrounding white space, never empty; or `DOCUMENT_END`.
 
     Raises:
+        OSError: a path is a folder, a device or a pipe.
         ValueError: a gzip file is damaged, or a JSON line has no `text`. The message
             names the file, and the line of JSON.
     """
     one_of("documents", documents, ("auto", "file"))
     found = Found() if found is None else found
+    most = max_document_characters
     for path in paths:
         found.files += 1
-        empty = True  # Whether the current document has no line yet.
-        for line in _read_file(path, documents, found, progress):
+        size, is_split = 0, False  # Characters of the current document.
+        lines = _read_file(check_file(path), documents, most, found, progress)
+        for line in itertools.chain(lines, [DOCUMENT_END]):
             if line is DOCUMENT_END:
-                if not empty:
+                if size:
+                    found.documents += 1
+                    found.split_documents += is_split
+                    yield DOCUMENT_END
+                size, is_split = 0, False
+                continue
+            for part in _cut(line, most):
+                if size and size + len(part) > most:
                     found.documents += 1
                     yield DOCUMENT_END
-                empty = True
-            elif line := line.strip():
-                empty = False
+                    size, is_split = 0, True
+                size += len(part)
                 found.lines += 1
-                yield line
-        if not empty:
-            found.documents += 1
-            yield DOCUMENT_END
+                yield part
 
 
-def _read_file(path, documents, found, progress):
+def _read_file(path, documents, most, found, progress):
     """Yields lines, also blank ones, and `DOCUMENT_END` by the rules of the form."""
     form = None
-    for number, line in enumerate(_decoded(path, found, progress), 1):
+    for number, line in _decoded(path, most, found, progress):
         if form is None and line.strip():
             form = _recognise(line)
         if form == "json":
             if line.strip():
-                yield from _json_text(path, number, line).splitlines()
+                text = _json_text(path, number, line)
+                whole = text.encode("utf-8", "ignore").decode("utf-8")
+                if len(whole) < len(text):
+                    found.drop(path, number, characters=len(text) - len(whole))
+                yield from whole.splitlines()
                 yield DOCUMENT_END
         else:
             ends_document = {
@@ -100,17 +123,23 @@ def _read_file(path, documents, found, progress):
             yield DOCUMENT_END if ends_document.get(form) else line
 
 
-def _decoded(path, found, progress):
-    """Yields the lines of a file; bytes that are not UTF-8 are dropped and counted."""
+def _decoded(path, most, found, progress):
+    """Yields (number, line) of a file; bytes that are not UTF-8 are dropped and counted.
+
+    A line of JSON is whole; others come in parts of about `most` characters.
+    """
     with open(path, "rb") as raw:
         is_gzip = raw.peek(2)[:2] == b"\x1f\x8b"
+        if path.suffix == ".gz" and not is_gzip:
+            raise ValueError(
+                f"{path} is no gzip file, though its name ends in .gz. Rename it, or copy "
+                "it again."
+            )
         position = 0
         try:
-            for number, data in enumerate(
-                gzip.GzipFile(fileobj=raw) if is_gzip else raw
-            ):
-                if number == 0:
-                    data = data.removeprefix(b"\xef\xbb\xbf")  # Byte order mark.
+            stream = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+            # A character has at most four bytes.
+            for number, data in _raw_lines(path, stream, 4 * most):
                 found.control_characters += len(data) - len(
                     data.translate(None, _CONTROLS)
                 )
@@ -118,8 +147,9 @@ def _decoded(path, found, progress):
                     line = data.decode("utf-8")
                 except UnicodeDecodeError:
                     line = data.decode("utf-8", errors="ignore")
-                    found.bad_bytes += len(data) - len(line.encode("utf-8"))
-                yield line
+                    bad = len(data) - len(line.encode("utf-8"))
+                    found.drop(path, number, bytes=bad)
+                yield number, line
                 previous, position = position, raw.tell()
                 progress(position - previous)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -128,23 +158,73 @@ def _decoded(path, found, progress):
             ) from None
 
 
+def _raw_lines(path, stream, most):
+    """Yields (number of the line, its bytes or a part of them)."""
+    number, rest, is_json = 1, b"", None
+    while data := stream.readline(most):
+        if number == 1 and not rest:
+            data = data.removeprefix(b"\xef\xbb\xbf")  # Byte order mark.
+        if is_json is None and data.strip():  # As `_recognise` decides by this line.
+            is_json = data.lstrip().startswith(b"{")
+        if is_json and not data.endswith(b"\n"):
+            data += stream.readline(_LONGEST_JSON)
+            if len(data) >= _LONGEST_JSON:
+                raise ValueError(
+                    f"{path}, line {number}: a JSON object has at most {_LONGEST_JSON:,} "
+                    "bytes; split this one into several lines."
+                )
+        data = rest + data
+        is_part = len(data) >= most and not data.endswith(b"\n") and not is_json
+        end = _last_break(data) if is_part else len(data)
+        data, rest = data[:end], data[end:]
+        yield number, data
+        number += data.endswith(b"\n")
+    if rest:
+        yield number, rest
+
+
+def _last_break(data):
+    """Returns where to cut bytes: behind the last blank, or before the last character."""
+    if end := data.rfind(b" ") + 1:
+        return end
+    for end in range(len(data) - 1, max(0, len(data) - 4), -1):
+        if data[end] & 0xC0 != 0x80:  # The first byte of a character.
+            return end
+    return len(data)
+
+
+def _cut(line, most):
+    """Yields a line in parts of at most `most` characters, cut at blanks if it has any."""
+    begin = 0
+    while begin < len(line):
+        end = begin + most
+        if end < len(line):
+            end = line.rfind(" ", begin, end) + 1 or end
+        if part := line[begin:end].strip():
+            yield part
+        begin = end
+
+
 def _recognise(line):
     """Returns the form of a file by its first line that is not blank."""
     if line.startswith("<doc "):
         return "doc"
+    return "json" if "text" in (_json_object(line) or ()) else "plain"
+
+
+def _json_object(line):
+    """Returns the JSON object of a line, or None."""
     try:
-        return "json" if "text" in json.loads(line) else "plain"
-    except (ValueError, TypeError):
-        return "plain"
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _json_text(path, number, line):
-    try:
-        match json.loads(line):
-            case {"text": str(text)}:
-                return text
-    except ValueError:
-        pass
+    match _json_object(line):
+        case {"text": str(text)}:
+            return text
     raise ValueError(
         f"{path}, line {number}: not a JSON object with a string `text`; received "
         f"{quote(line.strip())}. The first line has one, so every line needs one."

@@ -2,8 +2,8 @@
 
 A store is a folder:
 
-    manifest.json               its contents; written last, so that a folder without it
-                                is an unfinished store
+    manifest.json               its contents, with a checksum of each file; written last,
+                                so that a folder without it is an unfinished store
     vocab.txt                   the tokens that the ids stand for
     shard-00000.pieces.npy      token ids of all sentences, uint16, or uint32 if the
                                 vocabulary has more than 65,536 tokens
@@ -20,12 +20,13 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.ground import count, write_text
+from bert_tf.data.corpus import store_checks
+from bert_tf.data.corpus.store_checks import PARTS, piece_type
+from bert_tf.ground import reading_progress, write_text
+from bert_tf.json_files import read_json
 from bert_tf.tokenization import read_vocab, write_vocab
 
 MANIFEST = "manifest.json"
-_FORMAT = 1
-_PARTS = ("pieces", "sentences", "documents")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +36,6 @@ class Shard:
     pieces: np.ndarray
     sentences: np.ndarray
     documents: np.ndarray
-
-
-def piece_type(vocab_size):
-    """Returns the NumPy type of token ids on disk."""
-    return np.uint16 if vocab_size <= 2**16 else np.uint32
 
 
 class StoreWriter:
@@ -111,12 +107,13 @@ class StoreWriter:
             "documents": np.cumsum(np.concatenate(self._documents)).astype(np.uint32),
         }
         name = f"shard-{len(self.shards):05d}"
-        shard = {"name": name, "bytes": {}}
+        shard = {"name": name, "bytes": {}, "crc32": {}}
         for part, array in arrays.items():
             path = self.path / f"{name}.{part}.npy"
             np.save(path, array, allow_pickle=False)
             shard[part] = len(array)
             shard["bytes"][part] = path.stat().st_size
+            shard["crc32"][part] = store_checks.checksum(path)
         self.shards.append(shard)
         self._begin_shard()
 
@@ -133,10 +130,11 @@ class StoreWriter:
         if not self.shards:
             raise ValueError("the text holds no sentence; check the input files.")
         manifest = {
-            "format": _FORMAT,
+            "format": store_checks.FORMAT,
             "vocab_size": self.vocab_size,
+            "vocab_crc32": store_checks.checksum(self.path / "vocab.txt"),
             "tokenizer": self.tokenizer,
-            **{part: sum(shard[part] for shard in self.shards) for part in _PARTS},
+            **{part: sum(shard[part] for shard in self.shards) for part in PARTS},
             "found": found,
             "shards": self.shards,
         }
@@ -156,8 +154,9 @@ class Store:
 
     Raises:
         FileNotFoundError: the folder holds no finished store.
-        ValueError: a file of a shard is missing or cut short, or the format version is
-            not supported.
+        ValueError: a file is missing, cut short or damaged, holds ids or ends out of
+            their range, or is not what the manifest says; or the format version is not
+            supported. Stores of before checksums were written pass by their ranges.
     """
 
     def __init__(self, path):
@@ -167,34 +166,52 @@ class Store:
                 f"{path} holds no finished store of tokenized text ({MANIFEST} is "
                 "missing); create one with bert-tf create-pretraining-data."
             )
-        self.manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
-        if self.manifest.get("format") != _FORMAT:
+        self.manifest = read_json(self.path / MANIFEST)
+        store_checks.check_manifest(self.manifest, self.path / MANIFEST)
+        vocab = self.path / "vocab.txt"
+        self.vocab = read_vocab(vocab)
+        if len(self.vocab) != self.manifest["vocab_size"]:
             raise ValueError(
-                f"{path} has format {self.manifest.get('format')}, but this version "
-                f"reads format {_FORMAT}; create the store again."
+                f"{vocab} has {len(self.vocab):,} tokens, but the store was made with "
+                f"{self.manifest['vocab_size']:,}. Put its own vocabulary back."
             )
-        self.vocab = read_vocab(self.path / "vocab.txt")
-        for shard in self.manifest["shards"]:
-            for part, size in shard["bytes"].items():
-                file = self.path / f"{shard['name']}.{part}.npy"
-                received = file.stat().st_size if file.is_file() else 0
-                if received != size:
-                    raise ValueError(
-                        f"{file} is cut short: {count(received, 'byte')} of {size:,}. "
-                        "Copy it again, or create the store again."
-                    )
+        if "vocab_crc32" in self.manifest:
+            store_checks.check_checksum(vocab, self.manifest["vocab_crc32"])
+        self._check_shards()
+
+    def _check_shards(self):
+        shards = self.manifest["shards"]
+        files = []
+        for number, shard in enumerate(shards):
+            for part in PARTS:
+                files.append(self._file(number, part))
+                store_checks.check_size(files[-1], shard["bytes"][part])
+        with reading_progress(files, "checking the store") as bar:
+            for number, shard in enumerate(shards):
+                for part, crc in shard.get("crc32", {}).items():
+                    file = self._file(number, part)
+                    store_checks.check_checksum(file, crc, bar.update)
+                store_checks.check_ranges(
+                    lambda part, number=number: self._file(number, part),
+                    self.shard(number),
+                    len(self.vocab),
+                )
+
+    def _file(self, number, part):
+        return self.path / f"{self.manifest['shards'][number]['name']}.{part}.npy"
 
     def __len__(self):
         return len(self.manifest["shards"])
 
     def shard(self, number):
         """Returns `Shard` number `number`, mapped into memory."""
-        name = self.manifest["shards"][number]["name"]
+        shard = self.manifest["shards"][number]
+        types = {"pieces": piece_type(len(self.vocab))}
         return Shard(
             **{
-                part: np.load(
-                    self.path / f"{name}.{part}.npy", mmap_mode="r", allow_pickle=False
+                part: store_checks.open_array(
+                    self._file(number, part), shard[part], types.get(part, np.uint32)
                 )
-                for part in _PARTS
+                for part in PARTS
             }
         )

@@ -1,5 +1,7 @@
 """Splitting lines into sentences: worked examples."""
 
+import time
+
 import pytest
 
 from bert_tf.data.corpus.sentences import split_sentences
@@ -30,3 +32,17 @@ def test_a_lowercase_letter_begins_no_sentence():
 
 def test_a_blank_line_has_no_sentence():
     assert split_sentences("  ") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["." * 10**6, "….…" * 10**5, "J. " * 10**5, '. "' * 10**5, "A fine day. " * 10**5],
+)
+def test_time_is_linear(line):
+    start = time.perf_counter()
+    assert "".join("".join(split_sentences(line)).split()) == "".join(line.split())
+    assert time.perf_counter() - start < 20  # Seconds; it was hours.
+
+
+def test_a_long_row_of_stops_ends_at_its_end():
+    assert split_sentences("a" + "." * 1000 + " B") == ["a" + "." * 1000, "B"]

@@ -1,0 +1,90 @@
+"""Checks of config.json before a model is built: against the weights, and of its labels.
+
+A wrong size would else be found only when a model of that size has been built.
+"""
+
+import re
+
+from bert_tf.checkpoints import layouts
+from bert_tf.ground import count, show
+from bert_tf.json_files import json_value
+
+_TABLES = {  # {key of config.json: the table that has so many rows}.
+    "vocab_size": "bert/embeddings/word_embeddings",
+    "max_position_embeddings": "bert/embeddings/position_embeddings",
+    "type_vocab_size": "bert/embeddings/token_type_embeddings",
+}
+_LAYER = r"bert/encoder/layer_(\d+)/"
+_WIDE = "bert/encoder/layer_0/intermediate/dense/kernel"
+
+
+def check_sizes(path, config):
+    """Compares the sizes of a configuration with the shapes of the weights in a folder.
+
+    Args:
+        path: `pathlib.Path` of the folder; without weights nothing is checked.
+        config: `BertConfig`.
+
+    Raises:
+        ValueError: one line with the key, its value, and the weights' size.
+    """
+    shapes = layouts.read_shapes(path)
+    sizes = {}
+    for key, name in _TABLES.items():
+        if len(shapes.get(name, ())) == 2:
+            sizes[key], sizes["hidden_size"] = shapes[name]
+    if len(shapes.get(_WIDE, ())) == 2:
+        sizes["intermediate_size"] = shapes[_WIDE][1]
+    layers = {match[1] for name in shapes if (match := re.match(_LAYER, name))}
+    if layers:
+        sizes["num_hidden_layers"] = len(layers)
+    for key, size in sizes.items():
+        if size != getattr(config, key):
+            raise ValueError(
+                f"{path}: {key} is {getattr(config, key):,} in the configuration, but "
+                f"{size:,} in the weights. Check that config.json belongs to these weights."
+            )
+
+
+def check_labels(path, extra):
+    """Checks the types of what config.json says about labels and about the head.
+
+    Raises:
+        ValueError: one line with the key and the value.
+    """
+    names = json_value(extra, "id2label", dict, path, {})
+    for number, name in names.items():
+        if not re.fullmatch(r"\d{1,9}", number) or not isinstance(name, str):
+            raise ValueError(
+                f"{path}: id2label must give a string for each number; received "
+                f"{show(number)}: {show(name)}."
+            )
+    numbers = [int(number) for number in names]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"{path}: id2label has {count(len(numbers), 'entry')}, of which two have the "
+            "same number."
+        )
+    json_value(extra, "label2id", dict, path, {})
+    json_value(extra, "problem_type", str, path, "")
+    for number, name in enumerate(json_value(extra, "architectures", list, path, [])):
+        key = f"architectures[{number}]"
+        json_value({key: name}, key, str, path)
+
+
+def check_settings(path, settings):
+    """Checks the types of the settings that every task has; tasks check their own.
+
+    Raises:
+        ValueError: one line with the key and the value.
+    """
+    source = f"{path}: bert_tf"
+    json_value(settings, "task", str, source, "")
+    json_value(settings, "max_seq_length", int, source, 0)
+    for role, column in json_value(settings, "columns", dict, source, {}).items():
+        names = column if isinstance(column, list) else [column]
+        if not all(isinstance(name, str | int | None) for name in names):
+            raise ValueError(
+                f"{source}: columns must give a column's name for {show(role)}; received "
+                f"{show(column)}."
+            )

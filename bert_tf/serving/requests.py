@@ -1,0 +1,122 @@
+"""Reads and checks requests of TensorFlow Serving's REST API."""
+
+import json
+
+from bert_tf.ground import quote
+from bert_tf.serving.limits import Refused, check_limit
+
+_BODIES = (
+    'the request must be an object with either "instances", a list, or "inputs", an '
+    "object of lists"
+)
+
+
+def parse(body, fields, limits):
+    """Returns (inputs, whether the response is in columns) of the body of a request.
+
+    Args:
+        body: bytes.
+        fields: names of the inputs.
+        limits: `Limits`.
+
+    Returns:
+        {field: list}, and True for the format with "inputs".
+
+    Raises:
+        Refused: with status 400 if it is malformed, 413 if it exceeds a limit.
+    """
+    try:
+        content = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=_make_object,
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError:
+        raise _bad("the request is not UTF-8") from None
+    except RecursionError:
+        raise _bad("the request is not JSON: it is nested too deeply") from None
+    except ValueError as error:
+        reason = str(error).split(";")[0].splitlines()[0]
+        raise _bad(f"the request is not JSON: {reason}") from None
+    keys = {"instances", "inputs"}
+    if not isinstance(content, dict) or len(keys & content.keys()) != 1:
+        raise _bad(_BODIES)
+    if content.get("signature_name", "serving_default") != "serving_default":
+        raise _bad("this server has only the signature serving_default")
+    if "inputs" in content:
+        inputs = _read_columns(content["inputs"], fields)
+    else:
+        inputs = _read_rows(content["instances"], fields)
+    for name, values in inputs.items():
+        _check(name, values, limits)
+    if len({len(values) for values in inputs.values()}) > 1:
+        raise _bad(f"the lists {' and '.join(fields)} must have the same length")
+    return inputs, "inputs" in content
+
+
+def _bad(reason):
+    return Refused(400, reason)
+
+
+def _make_object(pairs):
+    """Returns a dict; of a key that occurs twice, programs choose different values."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError("a key of an object occurs twice")
+    return made
+
+
+def _refuse_constant(name):
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _read_columns(inputs, fields):
+    if isinstance(inputs, list) and len(fields) == 1:
+        inputs = {fields[0]: inputs}
+    if not isinstance(inputs, dict) or inputs.keys() != set(fields):
+        raise _bad(f"inputs must have a list for {' and '.join(fields)}")
+    return {name: inputs[name] for name in fields}
+
+
+def _read_rows(rows, fields):
+    if not isinstance(rows, list):
+        raise _bad("instances must be a list")
+    if len(fields) == 1:  # The name of a single field may be omitted.
+        rows = [row if isinstance(row, dict) else {fields[0]: row} for row in rows]
+    if not all(isinstance(row, dict) and row.keys() == set(fields) for row in rows):
+        raise _bad(f"each instance must have {' and '.join(fields)}")
+    return {name: [row[name] for row in rows] for name in fields}
+
+
+def _check(name, values, limits):
+    """Checks a list of texts, or of lists of choices."""
+    if not isinstance(values, list):
+        raise _bad(f"{name} must be a list")
+    check_limit(limits, "max_records", len(values), "records of a request")
+    if name == "choices":
+        if not all(isinstance(value, list) and len(value) > 1 for value in values):
+            raise _bad("choices must be lists of at least two texts")
+        most = max(map(len, values), default=0)
+        check_limit(limits, "max_choices", most, "choices of a question")
+        if len(set(map(len, values))) > 1:
+            raise _bad("all questions need the same number of choices")
+        values = [text for value in values for text in value]
+    for text in values:
+        if not isinstance(text, str):
+            raise _bad(f"{name} must be text; received {_show(text)}")
+        check_limit(limits, "max_characters", len(text), "characters of a text")
+        if not text.isascii():
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError:
+                raise _bad(f"{name} has half a surrogate pair") from None
+
+
+def _show(value):
+    """Returns a value that is no string, on one line."""
+    if isinstance(value, (list, dict)):
+        return {list: "a list", dict: "an object"}[type(value)]
+    try:
+        return quote(json.dumps(value))[1:-1]
+    except ValueError:  # An integer with thousands of digits.
+        return "a number"
