@@ -35,6 +35,7 @@ setuptools.setup(
         "tensorflow-datasets",
         "importlib_resources",  # tensorflow-datasets imports it, but does not say so.
         "absl-py",
+        "charset-normalizer",  # Names the likely encoding of a file that is not UTF-8.
         "matplotlib",
         "numpy",
         "packaging",
@@ -49,10 +50,13 @@ setuptools.setup(
         # Jupyter, and what runs notebooks in a test.
         "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
+        "parquet": ["pyarrow"],  # Reads .parquet.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
+        "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
+            *("openpyxl", "pyarrow"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
         ],

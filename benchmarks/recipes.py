@@ -26,7 +26,7 @@ from scipy import special
 
 from bert_tf import FinetuneConfig, Model, TrainConfig, intervals
 from bert_tf.checkpoints import folder as folders
-from bert_tf.data.records.columns import columns_asked
+from bert_tf.data.records.options import reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.run.comparison import Evaluation, paired_interval
 from bert_tf.tasks import TASKS
@@ -116,7 +116,7 @@ def read_run_tables(settings):
             if field.name in settings
         }
     )
-    options = columns_asked(config)
+    options = reader_arguments(config)
     options |= kind.read_options(dataclasses.asdict(config.task_options))
     return read_tables(config, read=kind.read, **options)
 

@@ -88,28 +88,35 @@ class Model:
     def _compute(self, rows, training):
         return self.task.named(self.keras_model(rows, training=training))
 
-    def evaluate(self, eval_file, **columns):
-        """Returns {"eval_…": value} on a labelled file; columns as in `read_table`."""
-        data, outputs = self.outputs(eval_file, **columns)
+    def evaluate(self, eval_file, **options):
+        """Returns {"eval_…": value} on a labelled file; options as in `read_table`."""
+        table = self._read_labelled(eval_file, options)
+        data, outputs = self.outputs_of(table)
         scores = self.task.score(data, outputs)
+        if table.skipped:
+            scores["skipped_rows"] = table.skipped
         return {f"eval_{name}": value for name, value in scores.items()}
 
-    def outputs(self, eval_file, **columns):
+    def outputs(self, eval_file, **options):
         """Returns a labelled file's columns and the model's outputs, as `Task.score` takes them.
 
         Raises:
             ValueError: the task has no labels; or what is wrong with the file.
         """
+        return self.outputs_of(self._read_labelled(eval_file, options))
+
+    def _read_labelled(self, eval_file, options):
+        """Returns the `Table` of a labelled file."""
         if not self.task.scored:
             raise ValueError(
                 f"the model's task is {self.task.name}, which has no labels to score "
                 "predictions with. Fine-tune the model first; masked tokens are scored "
                 "by pretrain.py with eval_data_dir."
             )
-        options = self.task.read_options(self.folder.settings)
-        table = self.task.read(eval_file, columns=self.columns, **columns, **options)
+        options = options | self.task.read_options(self.folder.settings)
+        table = self.task.read(eval_file, columns=self.columns, **options)
         _log.info("%s", table.description)
-        return self.outputs_of(table)
+        return table
 
     def outputs_of(self, table):
         """Returns the columns of a `Table` and the model's outputs for its records."""
@@ -151,9 +158,11 @@ class Model:
         table = self.task.read_lines(lines, columns=self.columns, source=source)
         return self.predict_table(table)
 
-    def predict_file(self, input_file):
-        """Predicts for the records of a TSV, CSV, JSONL or plain text file."""
-        table = self.task.read(input_file, with_labels=False, columns=self.columns)
+    def predict_file(self, input_file, **options):
+        """Predicts for the records of a file; options as in `read_table`."""
+        table = self.task.read(
+            input_file, with_labels=False, columns=self.columns, **options
+        )
         _log.info("%s", table.description)
         return self.predict_table(table)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import importlib
 
-from bert_tf.data.records.columns import columns_asked
+from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
 from bert_tf.doctor import installation, labels, machine
 from bert_tf.doctor.findings import count_levels, format_table, from_error, ok, problem
@@ -13,29 +13,18 @@ __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
 
 @dataclasses.dataclass(frozen=True)
-class DoctorConfig:
+class DoctorConfig(TableOptions):
     """What `examine` checks in addition to the installation and the machine."""
 
     model: str = setting(
         "", 'model to check: a folder, "minilm", or a published name; empty: none'
     )
-    train_file: str = setting(
-        "", "training file: TSV, CSV or JSONL with texts and labels; empty: none"
-    )
+    train_file: str = setting("", "training file, as finetune reads it; empty: none")
     eval_file: str = setting(
         "", "evaluation file, in the same formats as train_file; empty: none"
     )
     task: str = setting(
         "", "task of the files; empty: the task of the model, or classification"
-    )
-    text_column: str = setting(
-        "", "column of the text: its name, or its number from 0; empty: detected"
-    )
-    text_pair_column: str = setting(
-        "", "column of the second text, by name or number; empty: detected"
-    )
-    label_column: str = setting(
-        "", "column of the label, by name or number; empty: detected"
     )
     max_seq_length: int = setting(
         0, "longest example in tokens; 0: as in the model's training, or 128"
@@ -101,7 +90,7 @@ def _module(name):
 def _read_tables(config, folder, read, options):
     """Returns (findings, training table, evaluation table); a missing table is None."""
     findings, tables = [], {}
-    columns = columns_asked(config)
+    columns = reader_arguments(config)
     default = None  # Columns of the model or the training file, as in evaluate.
     if folder and not config.train_file:
         default = folder.settings.get("columns")
@@ -125,7 +114,7 @@ def _read_tables(config, folder, read, options):
 
 def _find_empty(flag, path, default, columns):
     """Returns a finding that lists the empty texts of a file, or None."""
-    columns = columns | {"label_column": None}
+    columns = columns | {"label_column": None, "bad_rows": "error"}
     try:
         table = read_table(path, with_labels=False, columns=default, **columns)
     except (OSError, ValueError):

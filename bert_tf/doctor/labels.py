@@ -5,6 +5,7 @@ Two examples are equal if their texts are, apart from spaces at the ends.
 
 import collections
 
+from bert_tf.data.records.labels import find_twins
 from bert_tf.doctor.findings import note, ok, problem
 from bert_tf.ground import count, did_you_mean
 
@@ -76,18 +77,14 @@ def check_counts(table):
 
 
 def check_spelling(table, labels):
-    """Finds labels that differ only in capital letters or spaces."""
-    spellings = collections.defaultdict(list)
-    for label in labels:
-        spellings[label.strip().casefold()].append(label)
+    """Finds labels that differ only by case, blanks or Unicode form."""
     return [
         note(
             "texts/spelling",
-            f"{' and '.join(map(repr, variants))} are different labels.",
+            f"{' and '.join(map(repr, twins))} are different labels.",
             f"If they mean the same, use one spelling in {table.path}.",
         )
-        for variants in spellings.values()
-        if len(variants) > 1
+        for twins in find_twins(labels)
     ]
 
 

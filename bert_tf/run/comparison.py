@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 
 from bert_tf import intervals
-from bert_tf.data.records.columns import columns_asked
+from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.ground import at_least, require, setting
 from bert_tf.predictor import Model, task_name
 from bert_tf.run.seeds import run_folders
@@ -20,22 +20,20 @@ _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class CompareConfig:
+class CompareConfig(TableOptions):
     """Which two models to compare, on which records."""
 
     model: str = setting("", "Model folder, or the folder of a run with several seeds.")
     baseline: str = setting("", "Folder of the model to compare it with.")
-    eval_file: str = setting("", "TSV, CSV or JSONL file with texts and labels.")
-    text_column: str = setting(
-        "", "Column of the text, by name or number from 0. Empty: as in training."
+    eval_file: str = setting(
+        "", "Records with labels: TSV, CSV, JSONL, Excel or Parquet."
     )
-    text_pair_column: str = setting("", "Column of the second text of a pair.")
-    label_column: str = setting("", "Column of the label.")
     per_device_eval_batch_size: int = setting(128, "Examples computed at once.")
     resamples: int = setting(10_000, "Bootstrap samples behind the interval.")
     seed: int = setting(1, "Seed of the bootstrap samples.")
 
     def __post_init__(self):
+        self.check_files()
         require(self, "model", "baseline", "eval_file")
         at_least(self, "per_device_eval_batch_size", 1)
         at_least(self, "resamples", 100)
@@ -126,7 +124,7 @@ def compare(config):
 
 def _evaluate(path, config):
     model = Model(path, batch_size=config.per_device_eval_batch_size)
-    columns, outputs = model.outputs(config.eval_file, **columns_asked(config))
+    columns, outputs = model.outputs(config.eval_file, **reader_arguments(config))
     score = model.task.score(columns, outputs)[model.task.metric]
     return Evaluation(model.task, columns, outputs, score)
 

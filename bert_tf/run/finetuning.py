@@ -7,7 +7,7 @@ import pathlib
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
-from bert_tf.data.records.columns import columns_asked
+from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.ground import at_least, changed, lazy, require, setting
 from bert_tf.predictor import check_length
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, init=False)
-class FinetuneConfig(TakesOptions):
+class FinetuneConfig(TakesOptions, TableOptions):
     """What to fine-tune, on which data, and where to write it.
 
     Options of the task are given by keyword, too: `FinetuneConfig(task="classification",
@@ -41,20 +41,13 @@ class FinetuneConfig(TakesOptions):
     """
 
     train_file: str = setting(
-        "", "TSV, CSV or JSONL with texts and labels.", section="data"
+        "", "Training file: TSV, CSV, JSONL, Excel or Parquet.", section="data"
     )
     eval_file: str = setting(
         "", "Evaluation file, in the same formats. Empty: no evaluation."
     )
     eval_fraction: float = setting(
         0.0, "Fraction of train_file to hold out for evaluation. 0: none."
-    )
-    text_column: str = setting(
-        "", "Column of the text: a name, or a position from 0. Empty: detect it."
-    )
-    text_pair_column: str = setting("", "Column of the second text of a pair.")
-    label_column: str = setting(
-        "", "Column of the label; for multi_label several, a,b,c, of 0 and 1."
     )
     tfds: str = setting("", "A TensorFlow Dataset instead of files, such as glue/sst2.")
     tfds_data_dir: str = setting("", "Folder of prepared datasets. Empty: TFDS's own.")
@@ -79,6 +72,7 @@ class FinetuneConfig(TakesOptions):
     )
 
     def __post_init__(self):
+        self.check_files()
         require(self, "model", "output_dir", *([] if self.tfds else ["train_file"]))
         if self.tfds and (self.train_file or self.eval_file):
             raise ValueError(
@@ -158,7 +152,7 @@ def _finetune(config, training, flags, strategy):
     tables = read_tables(
         config,
         read=kind.read,
-        **columns_asked(config),
+        **reader_arguments(config),
         **kind.read_options(dataclasses.asdict(options)),
     )
     for table in filter(None, tables):
@@ -180,6 +174,7 @@ def _finetune(config, training, flags, strategy):
         **trained.scores,
         **trained.figures,
         "train_examples": len(train_table.records),
+        **session.count_skipped(train=train_table, eval=eval_table),
     }
     if workers.Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}

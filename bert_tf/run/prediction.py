@@ -6,13 +6,17 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.data.records.columns import columns_asked
+from bert_tf.data.records.options import (
+    FileOptions,
+    TableOptions,
+    reader_arguments,
+)
 from bert_tf.ground import replacing, require, setting
 from bert_tf.run.needs import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True, init=False)
-class EvaluateConfig(ModelConfig):
+class EvaluateConfig(ModelConfig, TableOptions):
     """Which model to evaluate, on which records.
 
     Example:
@@ -22,16 +26,12 @@ class EvaluateConfig(ModelConfig):
     """
 
     eval_file: str = setting(
-        "", "TSV, CSV or JSONL file with texts and labels.", section="data"
+        "", "Records with labels: TSV, CSV, JSONL, Excel or Parquet.", section="data"
     )
-    text_column: str = setting(
-        "", "Column of the text, by name or number from 0. Empty: as in training."
-    )
-    text_pair_column: str = setting("", "Column of the second text of a pair.")
-    label_column: str = setting("", "Column of the label.")
 
     def __post_init__(self):
         super().__post_init__()
+        self.check_files()
         require(self, "eval_file")
 
 
@@ -44,11 +44,11 @@ def evaluate(config):
         >>> bert_tf.evaluate(config)["eval_accuracy"]
         1.0
     """
-    return config.load_model().evaluate(config.eval_file, **columns_asked(config))
+    return config.load_model().evaluate(config.eval_file, **reader_arguments(config))
 
 
 @dataclasses.dataclass(frozen=True, init=False)
-class PredictConfig(ModelConfig):
+class PredictConfig(ModelConfig, FileOptions):
     """Which model predicts, for which records.
 
     Example:
@@ -64,13 +64,14 @@ class PredictConfig(ModelConfig):
         "trained for.",
         section="prediction",
     )
-    input_file: str = setting("", "TSV, CSV or JSONL file, or plain text by lines.")
+    input_file: str = setting("", "TSV, CSV, JSONL, Excel, Parquet, or text by lines.")
     output_file: str = setting(
         "", "File to write: .jsonl; or .npz for features and embeddings."
     )
 
     def __post_init__(self):
         super().__post_init__()
+        self.check_files()
         suffix = pathlib.Path(self.output_file).suffix
         if self.output_file and suffix not in (".jsonl", ".npz"):
             raise ValueError(
@@ -110,7 +111,7 @@ def predict(config, lines=(), source="arguments"):
             f"{pathlib.Path(config.output_file).with_suffix('.jsonl')}."
         )
     if config.input_file:
-        predictions = model.predict_file(config.input_file)
+        predictions = model.predict_file(config.input_file, **reader_arguments(config))
     else:
         predictions = model.predict_lines(lines, source)
     if config.output_file:

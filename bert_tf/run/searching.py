@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from bert_tf.data.records.options import FileOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
 from bert_tf.ground import at_least, quote, require, setting
 from bert_tf.run.needs import ModelConfig
@@ -11,11 +12,11 @@ from bert_tf.tasks.similarity import unit_length
 
 
 @dataclasses.dataclass(frozen=True, init=False)
-class SearchConfig(ModelConfig):
+class SearchConfig(ModelConfig, FileOptions):
     """Which model searches which texts, and for what."""
 
     corpus_file: str = setting(
-        "", "Texts to search: plain text by lines, TSV, CSV or JSONL.", section="search"
+        "", "Texts: lines of text, TSV, CSV, JSONL, Excel or Parquet.", section="search"
     )
     text_column: str = setting(
         "", "Column of the texts, by name or number from 0. Empty: detect it."
@@ -27,6 +28,7 @@ class SearchConfig(ModelConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        self.check_files()
         require(self, "corpus_file")
         at_least(self, "top_k", 1)
 
@@ -47,7 +49,7 @@ def search(config, queries):
     """
     model = config.load_model("similarity")
     corpus = read_table(
-        config.corpus_file, with_labels=False, text_column=config.text_column or None
+        config.corpus_file, with_labels=False, **reader_arguments(config)
     )
     if "text_pair" in corpus.records[0]:
         raise ValueError(

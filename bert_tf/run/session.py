@@ -71,6 +71,19 @@ def collect_flags(config, training):
     return flags
 
 
+def count_skipped(**tables):
+    """Returns {"…_skipped_rows": bad rows that were left out} of tables that have some.
+
+    Args:
+        tables: {"train" or "eval": `Table`, or None}.
+    """
+    return {
+        f"{name}_skipped_rows": table.skipped
+        for name, table in tables.items()
+        if table and table.skipped
+    }
+
+
 def unless_finished(output_dir, flags, distribution, work):
     """Returns what `work` returns, or the metrics of a run that has finished already.
 

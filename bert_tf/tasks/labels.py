@@ -2,6 +2,7 @@
 
 import math
 
+from bert_tf.data.records.faults import Faults
 from bert_tf.ground import did_you_mean
 
 
@@ -25,16 +26,17 @@ def label_ids(table, names, labels):
         labels: the names that the model knows, in the order of ids.
 
     Raises:
-        ValueError: a label that the model does not know; names file and line.
+        ValueError: labels that the model does not know; names file and lines.
     """
     ids = {label: number for number, label in enumerate(labels)}
+    faults = Faults(table.path, table.unit)
     for number, record in enumerate(names):
         for name in record:
             if name not in ids:
-                raise ValueError(
-                    f"{table.where(number)}: label {name!r} is not one of the model's: "
-                    f"{', '.join(map(repr, labels))}."
-                )
+                problem = f"label {name!r} is not one of the model's"
+                known = ", ".join(map(repr, labels))
+                faults.add(table.lines[number], f"{problem}: {known}")
+    faults.settle(len(names))
     return [[ids[name] for name in record] for record in names]
 
 

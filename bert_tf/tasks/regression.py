@@ -6,11 +6,11 @@ BertForSequenceClassification with one output.
 Shapes: N records, B examples of a batch.
 """
 
-import math
-
 import numpy as np
 
-from bert_tf.ground import lazy, quote
+from bert_tf.data.records.faults import Faults
+from bert_tf.data.records.labels import parse_number
+from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions
@@ -29,6 +29,10 @@ class Regression(Task):
     problem_type = "regression"
     metric = "pearson"  # GLUE ranks STS-B by it; unlike mse, higher is better.
     Options = TextOptions
+
+    @classmethod
+    def read_options(cls, options):
+        return {"number_labels": True}
 
     @classmethod
     def learn(cls, tokenizer, table, options):
@@ -98,24 +102,12 @@ class Regression(Task):
 
 
 def read_numbers(table):
-    """Returns the labels of a table as numbers; an error names file and line."""
-    return [
-        _number(table.where(number), record["label"])
-        for number, record in enumerate(table.records)
-    ]
-
-
-def _number(where, text):
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError(
-            f"{where}: the label must be a number, for regression; received "
-            f"{quote(text)}."
-        )
-    return number
+    """Returns the labels of a table as numbers; an error names file and lines."""
+    faults = Faults(table.path, table.unit)
+    labels = [record["label"] for record in table.records]
+    numbers, _ = faults.read(parse_number, labels, table.lines)
+    faults.settle(len(numbers))
+    return numbers
 
 
 def correlation(function, truth, predicted):

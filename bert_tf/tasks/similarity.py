@@ -98,7 +98,8 @@ class Similarity(Task):
 
     @classmethod
     def read_options(cls, options):
-        return {"with_labels": options.get("similarity_loss") != "negatives"}
+        with_labels = options.get("similarity_loss") != "negatives"
+        return {"with_labels": with_labels, "number_labels": with_labels}
 
     @classmethod
     def learn(cls, tokenizer, table, options):

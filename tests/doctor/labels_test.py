@@ -82,6 +82,13 @@ class TestCounts:
             "If they mean the same, use one spelling in train.tsv.",
         )
 
+    def test_blanks_around_a_label_are_no_spelling(self):
+        rows_of_two = [*rows(good=10), *((f"b {n}", "good\u00a0") for n in range(10))]
+        train = table("train.tsv", [*rows_of_two, *rows(bad=20)])
+        assert labels.check(train)[0] == ok(
+            "texts/labels", "2 labels: bad, good; 20 examples each"
+        )
+
 
 class TestRepeats:
     def test_with_the_same_label(self):

@@ -251,6 +251,20 @@ class TestFinetune:
         assert np.std(weights[0]) == pytest.approx(0.264, abs=0.03)
         assert "from random weights on" in pathlib.Path("out/README.md").read_text()
 
+    def test_skipped_rows_are_counted_in_the_metrics(self):
+        write("torn.tsv", HEADED + "it\nfilm\t\n")
+        training = dataclasses.replace(TRAINING, max_steps=1)
+        options = {"train_file": "torn.tsv", "eval_file": "torn.tsv"}
+        with pytest.raises(
+            ValueError, match="torn.tsv: 2 bad rows found: line 22: 1 f"
+        ):
+            finetune(training, **options)
+        metrics = finetune(training, **options, bad_rows="skip")
+        assert metrics["train_skipped_rows"] == metrics["eval_skipped_rows"] == 2
+        assert metrics["train_examples"] == 20
+        scores = bert_tf.Model("out").evaluate("torn.tsv", bad_rows="skip")
+        assert scores["eval_skipped_rows"] == 2
+
     def test_settings_that_do_not_fit_the_model_or_the_data(self):
         for changes, says in (
             ({"freeze": "2"}, "freeze='2' names 2 layers, but the model has only 1"),

@@ -60,7 +60,7 @@ class TestColumns:
             task.columns(table(["1", label]))
         assert str(caught.value) == (
             "sts.tsv, line 3: the label must be a number, for regression; received "
-            f"{label!r}."
+            f"{label!r}.{' Write a decimal point.' if label == '1,5' else ''}"
         )
 
     def test_equal_numbers_are_an_error(self):

@@ -88,7 +88,10 @@ class TestLearning:
             task = make(similarity_loss=loss)
             options = {"similarity_loss": loss}
             assert task.metric == Similarity.metric_of(options) == metric
-            assert Similarity.read_options(options) == {"with_labels": labels}
+            assert Similarity.read_options(options) == {
+                "with_labels": labels,
+                "number_labels": labels,
+            }
             assert task.couples_examples is not labels
 
 

@@ -10,6 +10,8 @@ import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
+from bert_tf.data.records.delimiters import read_delimiter
+from bert_tf.data.records.faults import Fault, Faults
 from bert_tf.data.records.objects import (
     find_field,
     quote_json,
@@ -24,7 +26,16 @@ _ANSWERS = ("label", "answer", "answerKey", "answer_key")
 _FORM = 'Write {"question": "...", "choices": ["...", "..."], "label": 0} a line.'
 
 
-def read_choices(path, *, with_labels=True, columns=None, **named):
+def read_choices(
+    path,
+    *,
+    with_labels=True,
+    delimiter=None,
+    encoding=None,
+    bad_rows="error",
+    columns=None,
+    **named,
+):
     """Reads a file of questions, their choices and, with labels, the right choice.
 
     Args:
@@ -32,6 +43,7 @@ def read_choices(path, *, with_labels=True, columns=None, **named):
             0 to 3), ARC's CSV (the question, the choices, a letter or a number from 1),
             or JSON lines with `question` and `choices`, or with SWAG's names.
         with_labels: False for prediction: labels are not read.
+        delimiter, encoding, bad_rows: as in `read_table`.
         columns: ignored, because the files have a fixed form.
         named: columns named by the user, as in `read_table`; any of them is an error.
 
@@ -44,21 +56,23 @@ def read_choices(path, *, with_labels=True, columns=None, **named):
         ValueError: anything else is wrong; the message names the file and the line.
     """
     parsing.refuse_columns(path, named)
-    text, suffix = files.read_text(path), pathlib.Path(path).suffix.lower()
+    text, suffix = files.read_text(path, encoding), pathlib.Path(path).suffix.lower()
+    mark, faults = read_delimiter(delimiter), Faults(path, bad_rows=bad_rows)
     first = next(filter(str.strip, files.split_lines(text)))
-    if suffix in (".jsonl", ".json") or parsing.object_or_none(first):
-        objects, lines = parsing.parse_objects(path, text)
+    if not mark and (suffix in (".jsonl", ".json") or parsing.object_or_none(first)):
+        objects, lines = parsing.parse_objects(text, faults)
         form = "JSON lines"
     else:
-        mark = "\t" if suffix == ".tsv" or "\t" in first else ","
-        form, objects, lines = _read_rows(path, text, mark)
-    records = [
-        _record(f"{path}, line {line}", fields, with_labels)
-        for fields, line in zip(objects, lines)
-    ]
-    if with_labels:
+        mark = mark or ("\t" if suffix == ".tsv" or "\t" in first else ",")
+        form, objects, lines = _read_rows(path, text, mark, faults)
+
+    def read(where, fields):
+        return _record(where, fields, with_labels)
+
+    records, lines = faults.read(read, objects, lines)
+    if with_labels and records:
         records, lines = _drop_unanswered(path, records, lines)
-    return _complete(Table(str(path), records, lines, {}, form))
+    return _complete(Table(str(path), records, lines, {}, form), faults)
 
 
 def read_choice_lines(lines, *, columns=None, source="standard input"):
@@ -67,17 +81,20 @@ def read_choice_lines(lines, *, columns=None, source="standard input"):
     objects = parsing.parse_object_lines(lines, source, form)
     records = [_record(where, fields, False) for where, fields in objects]
     numbers = list(range(1, len(records) + 1))
-    return _complete(Table(source, records, numbers, {}, "JSON lines"))
+    return _complete(Table(source, records, numbers, {}, "JSON lines"), Faults(source))
 
 
-def _read_rows(path, text, mark):
+def _read_rows(path, text, mark, faults):
     """Returns (description of the form, dicts, lines) of a table."""
-    rows, lines = parsing.split_rows(path, text, mark)
+    rows, lines, _ = parsing.split_rows(path, text, mark, faults)
+    if not rows:
+        faults.settle(0)
     header = [name.strip() for name in rows[0]]
     if {"ending0", "label"} <= set(header):
-        parsing.refuse_torn_rows(path, rows, lines, mark, True)
+        rows, lines = parsing.drop_torn_rows(rows, lines, mark, True, faults)
         return "SWAG's layout", [dict(zip(header, row)) for row in rows[1:]], lines[1:]
-    parsing.refuse_torn_rows(path, rows, lines, mark, False)
+    rows, lines = parsing.drop_torn_rows(rows, lines, mark, False, faults)
+    header = rows[0]
     if len(header) < 4:
         raise ValueError(
             f"{path}: {count(len(header), 'column')} ({quote_all(header)}) cannot hold "
@@ -114,30 +131,25 @@ def _record(where, fields, with_labels):
         lead = f"{fields['sent2']} " if fields.get("sent2") else ""
         choices = [f"{lead}{fields[name]}" for name in endings]
     if question is None or not isinstance(choices, list):
-        raise ValueError(
-            f"{where}: no question and choices; the object has {quote_all(fields)}. "
-            f"{_FORM}"
-        )
+        problem = f"no question and choices; the object has {quote_all(fields)}"
+        raise Fault(where, problem, _FORM)
     choices = [fields[question], *choices]
     for text in choices:
         if type(text) is not str:
-            raise ValueError(
-                f"{where}: a question or choice must be a string; received "
-                f"{quote_json(text)}. {_FORM}"
-            )
+            problem = "a question or choice must be a string; received "
+            raise Fault(where, problem + quote_json(text), _FORM)
         refuse_half_characters(where, text)
     record = {"text": choices[0], "choices": choices[1:]}
     if len(record["choices"]) < 2:
-        raise ValueError(f"{where}: fewer than two choices. {_FORM}")
+        raise Fault(where, "fewer than two choices", _FORM)
     if not with_labels:
         return record
     if len(set(record["choices"])) < 2:  # Real files have such rows.
         return record | {"label": None}
     name = find_field(fields, _ANSWERS)
     if name is None:
-        raise ValueError(
-            f"{where}: which choice is right? The object has {quote_all(fields)}. {_FORM}"
-        )
+        problem = f"which choice is right? The object has {quote_all(fields)}"
+        raise Fault(where, problem, _FORM)
     label = _find_answer(str(fields[name]).strip(), names, name, record["choices"])
     return record | {"label": label}
 
@@ -177,15 +189,22 @@ def _drop_unanswered(path, records, lines):
     return [records[n] for n in kept], [lines[n] for n in kept]
 
 
-def _complete(table):
+def _complete(table, faults):
     """Checks that all questions have as many choices, and completes the description."""
+    if not table.records:
+        faults.settle(0)
     width = len(table.records[0]["choices"])
-    for number, record in enumerate(table.records):
+    for record, line in zip(table.records, table.lines):
         if len(record["choices"]) != width:
-            raise ValueError(
-                f"{table.where(number)}: {count(len(record['choices']), 'choice')} where "
-                f"the first question has {width}. Give all questions as many choices."
-            )
-    size = count(len(table.records), "question")
+            problem = f"{count(len(record['choices']), 'choice')} where the first "
+            advice = "Give all questions as many choices."
+            faults.add(line, f"{problem}question has {width}", advice)
+    records, lines = faults.drop(table.records, table.lines)
+    skipped = faults.settle(len(records))
+    size = count(len(records), "question")
     description = f"{table.path}: {table.description}; {size} of {width} choices"
-    return dataclasses.replace(table, description=description)
+    if skipped:
+        description += f", {count(skipped, 'bad row')} skipped"
+    return dataclasses.replace(
+        table, records=records, lines=lines, description=description, skipped=skipped
+    )

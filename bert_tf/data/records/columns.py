@@ -9,7 +9,8 @@ label has its own column, the label has a tuple of columns.
 import dataclasses
 import functools
 
-from bert_tf.ground import count, did_you_mean, quote_all
+from bert_tf.data.records.faults import BAD_ROWS
+from bert_tf.ground import count, did_you_mean, one_of, quote_all
 
 ROLES = ("text", "text_pair", "label")
 
@@ -39,8 +40,8 @@ KNOWN = TEXTS | LABELS
 
 
 @dataclasses.dataclass(frozen=True)
-class ColumnRequest:
-    """The columns that the user names, and those remembered from training.
+class Request:
+    """Which columns are read, and how: as the user says, and as training did.
 
     A column is a name, or a position from 0; a label may have a tuple of columns.
 
@@ -48,11 +49,18 @@ class ColumnRequest:
         roles: tuple of the roles (`text`, `text_pair`, `label`) that may be read.
         named: {role: column that the user names}.
         remembered: {role: column of the training file}.
+        with_labels, many_labels, label_separator, number_labels, bad_rows: as in
+            `readers.read_table`.
     """
 
     roles: tuple
     named: dict
     remembered: dict
+    with_labels: bool = True
+    many_labels: bool = False
+    label_separator: str | None = None
+    number_labels: bool = False
+    bad_rows: str = "error"
 
     @property
     def pairs(self):
@@ -67,16 +75,40 @@ class ColumnRequest:
         return {_key(name) for name in flatten(columns) if _position(name) is None}
 
 
-def request_columns(with_labels, remembered, *, many_labels=False, **named):
-    """Returns the `ColumnRequest` of `read_table`'s arguments; None detects a column."""
+def make_request(
+    *,
+    text_column=None,
+    text_pair_column=None,
+    label_column=None,
+    with_labels=True,
+    many_labels=False,
+    label_separator=None,
+    number_labels=False,
+    columns=None,
+    bad_rows="error",
+):
+    """Returns the `Request` of `readers.read_table`'s arguments; None detects a column."""
+    one_of("bad_rows", bad_rows, BAD_ROWS)
+    if many_labels and "," in str(label_column):
+        label_column = tuple(name.strip() for name in label_column.split(","))
     roles = ROLES if with_labels else ROLES[:2]
-    if many_labels and "," in str(named["label"]):
-        named["label"] = tuple(name.strip() for name in named["label"].split(","))
+    columns = columns or {}
 
     def known(columns):
-        return {r: columns[r] for r in roles if columns.get(r) is not None}
+        return {
+            role: columns[role] for role in roles if columns.get(role) not in (None, "")
+        }
 
-    return ColumnRequest(roles, known(named), known(remembered or {}))
+    return Request(
+        roles,
+        known(dict(zip(ROLES, (text_column, text_pair_column, label_column)))),
+        known(columns),
+        with_labels,
+        many_labels,
+        label_separator or columns.get("label_separator"),
+        number_labels,
+        bad_rows,
+    )
 
 
 def are_names(cells, request, enough=2):
@@ -102,7 +134,7 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     Args:
         where: name of the place in error messages.
         cells: the first row, or the names of the fields.
-        request: `ColumnRequest`.
+        request: `Request`.
         header: whether the cells are names. If not, the columns are called 0, 1, 2...
         ordered: whether a position may name a column; the fields of JSON have no order.
 
@@ -122,7 +154,8 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     if len(names) < len(needed) and not header:
         raise ValueError(
             f"{where}: {count(len(cells), 'column')} ({quote_all(cells)}) cannot hold "
-            f"{' and '.join(needed)}. Separate them by TAB, or write JSON lines."
+            f"{' and '.join(needed)}. If another character separates them, give "
+            "delimiter."
         )
     for role, columns in request.remembered.items():
         for candidate in (columns, role):
@@ -243,11 +276,3 @@ def _key(name):
 def _position(name):
     """Returns the position from 0 that `name` stands for, or None for a name."""
     return int(name) if str(name).isdecimal() else None
-
-
-def columns_asked(config):
-    """Returns the columns that the user named, None for each to be detected."""
-    return {
-        name: getattr(config, name) or None
-        for name in ("text_column", "text_pair_column", "label_column")
-    }

@@ -147,7 +147,7 @@ def add_layout(request, roles, names):
     Columns that the request names, or remembers and the layout has, take precedence.
 
     Args:
-        request: `columns.ColumnRequest`.
+        request: `columns.Request`.
         roles: {role: column} of the layout.
         names: all columns of the layout.
     """

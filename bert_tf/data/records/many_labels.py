@@ -6,6 +6,8 @@ in one column of 0 and 1 for each label.
 
 import dataclasses
 
+from bert_tf.data.records.faults import Fault
+from bert_tf.data.records.labels import strip_label
 from bert_tf.ground import quote, quote_all
 
 SEPARATORS = "|,;"
@@ -13,7 +15,7 @@ _YES = {"1", "1.0", "true"}
 _NO = {"0", "0.0", "false"}
 
 
-def split(table, separator=None):
+def split(table, separator, faults):
     """Makes the label of each record a list of strings.
 
     Args:
@@ -21,25 +23,28 @@ def split(table, separator=None):
             columns.
         separator: character between the labels of a cell. None takes the one of `|`, `,`
             and `;` that occurs in the labels; if none occurs, a cell is one label.
+        faults: `faults.Faults`, which gets the rows whose label columns hold other
+            values than 0 and 1.
 
     Returns:
         The Table, and a few words on how labels are written. The columns of the Table
         hold `label_separator` if there is a separator.
 
     Raises:
-        ValueError: two separators occur, or a label column holds other values than 0
-            and 1.
+        ValueError: two separators occur.
     """
     columns = table.columns["label"]
     if isinstance(columns, tuple):
         names = [str(column) for column in columns]
-        labels = [
-            _read_flags(table.where(number), names, record["label"])
-            for number, record in enumerate(table.records)
-        ]
-        return _replace_labels(table, labels), "one column for each label"
+
+        def read(where, record):
+            return record | {"label": _read_flags(where, names, record["label"])}
+
+        records, lines = faults.read(read, table.records, table.lines)
+        table = dataclasses.replace(table, records=records, lines=lines)
+        return table, "one column for each label"
     cells = [record["label"] for record in table.records]
-    strings = [cell for cell in cells if isinstance(cell, str)]
+    strings = [cell for cell in cells if cell and isinstance(cell, str)]
     if not strings:
         return _replace_labels(table, [_clean(cell) for cell in cells]), "lists"
     separator = separator or _detect_separator(table.path, strings)
@@ -72,16 +77,16 @@ def _read_flags(where, names, cells):
     """Returns the names of the columns that say 1."""
     for name, cell in zip(names, cells):
         if cell.strip().lower() not in _YES | _NO:
-            raise ValueError(
-                f"{where}: the label column {name!r} must be 0 or 1; received "
-                f"{quote(cell)}."
+            problem = (
+                f"the label column {name!r} must be 0 or 1; received {quote(cell)}"
             )
+            raise Fault(where, problem)
     return [n for n, cell in zip(names, cells) if cell.strip().lower() in _YES]
 
 
 def _clean(labels):
     """Strips labels, and drops empty and repeated ones."""
-    return list(dict.fromkeys(filter(None, map(str.strip, labels))))
+    return list(dict.fromkeys(filter(None, map(strip_label, labels))))
 
 
 def _replace_labels(table, labels):

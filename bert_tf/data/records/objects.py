@@ -4,17 +4,22 @@ import functools
 import json
 
 from bert_tf.data.records.columns import choose_columns, map_columns
+from bert_tf.data.records.faults import Fault
 from bert_tf.ground import quote, quote_all
 
 
-def read_objects(path, objects, lines, request, many_labels=False, unit="line"):
-    """Returns {role: name of its field} and the records of dicts, which stand on `lines`."""
-    chosen = choose_fields(f"{path}, {unit} {lines[0]}", objects[0], request)
-    records = [
-        read_object(f"{path}, {unit} {line}", fields, chosen, many_labels)
-        for line, fields in zip(lines, objects)
-    ]
-    return chosen, records
+def read_objects(objects, lines, request, faults):
+    """Reads dicts, which stand on `lines`.
+
+    Returns:
+        {role: name of its field}, the records, and their lines.
+    """
+    chosen = choose_fields(faults.where(lines[0]), objects[0], request)
+
+    def read(where, fields):
+        return read_object(where, fields, chosen, request.many_labels)
+
+    return chosen, *faults.read(read, objects, lines)
 
 
 def choose_fields(where, fields, request):
@@ -28,10 +33,8 @@ def read_object(where, fields, chosen, many_labels=False):
 
     def value(role, name):
         if name not in fields:
-            raise ValueError(
-                f"{where}: there is no {name!r} for the {role}; the object has "
-                f"{quote_all(fields)}. Add it."
-            )
+            problem = f"there is no {name!r} for the {role}; the object has "
+            raise Fault(where, problem + quote_all(fields), "Add it.")
         field = fields[name]
         if many_labels and role == "label" and isinstance(field, list):
             return [string(role, name, item) for item in field]
@@ -44,10 +47,8 @@ def read_object(where, fields, chosen, many_labels=False):
             advice = f"Put the {role} in quotes."
             if role == "label" and isinstance(field, list):
                 advice = "For lists of labels, use the task multi_label."
-            raise ValueError(
-                f"{where}: {name!r} must be a string; received {quote_json(field)}. "
-                f"{advice}"
-            )
+            problem = f"{name!r} must be a string; received {quote_json(field)}"
+            raise Fault(where, problem, advice)
         refuse_half_characters(where, field)
         return field
 
@@ -72,7 +73,10 @@ def find_field(fields, names):
 
 def quote_json(value):
     """Returns a JSON value for an error message."""
-    return quote(json.dumps(value, ensure_ascii=False))
+    try:
+        return quote(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return "a value that is nested too deep"
 
 
 def refuse_half_characters(where, text):
@@ -80,7 +84,7 @@ def refuse_half_characters(where, text):
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{where}: the text has half a character ({text[error.start]!r}), which is "
-            "not valid Unicode. Remove it."
-        ) from None
+        problem = (
+            f"the text has half a character ({text[error.start]!r}), which is not "
+        )
+        raise Fault(where, f"{problem}valid Unicode", "Remove it.") from None

@@ -1,21 +1,24 @@
-"""Reads labeled texts from TSV, CSV, JSON lines and plain lines.
+"""Reads labeled texts from TSV, CSV, JSON lines, plain lines, and rows in memory.
 
 A record is a dict with `text` and, if the file has them, `text_pair` and `label`. The
-values are strings as they stand in the file. The label is a list of strings if a text may
-have several labels. An error message is one line that names the file, the line, the value
-and what to do.
+values are strings as they stand in the file; blanks around labels are removed. The label
+is a list of strings if a text may have several labels. An error message is one line that
+names the file, the line, the value and what to do.
 """
 
+import functools
 import pathlib
 
-from bert_tf.data.records import files, layouts, parsing
+from bert_tf.data.records import files, layouts, parsing, sheets
 from bert_tf.data.records.columns import (
     ROLES,
     choose_columns,
+    flatten,
     has_header,
-    map_columns,
-    request_columns,
+    make_request,
 )
+from bert_tf.data.records.delimiters import read_delimiter
+from bert_tf.data.records.faults import Fault, Faults
 from bert_tf.data.records.objects import (
     choose_fields,
     name_columns,
@@ -26,44 +29,44 @@ from bert_tf.data.records.objects import (
 from bert_tf.data.records.tables import Table, complete
 from bert_tf.ground import count, quote, quote_all
 
-__all__ = ["Table", "read_table", "read_texts"]
+__all__ = ["Table", "read_rows", "read_table", "read_texts"]
 
 
-def read_table(
-    path,
-    *,
-    text_column=None,
-    text_pair_column=None,
-    label_column=None,
-    with_labels=True,
-    many_labels=False,
-    label_separator=None,
-    columns=None,
-):
+def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
     """Reads a file of texts, or pairs of texts, and their labels.
 
     The content, or else the extension, decides the format: TSV (quotes are plain
-    characters, as in GLUE), CSV (quotes, `""`, newlines inside quotes), JSON lines, or
-    plain lines. The first row is a header if it contains a known name or a name given
-    here. Some files without a header are detected by their lines (see
+    characters, as in GLUE, unless they enclose cells as in Excel's), CSV (quotes, `""`,
+    newlines inside quotes), JSON lines, or plain lines. The extension alone decides for
+    Excel (.xlsx) and Parquet. The first row is a header if it contains a known name or a
+    name given here. Some files without a header are detected by their lines (see
     `bert_tf.data.records.layouts`).
 
     Args:
-        path: the file, UTF-8, with or without a byte order mark.
-        text_column, text_pair_column, label_column: name of a column that the file must
-            have, or its position from 0 (not in JSON lines). None detects the column by
-            its name (see `bert_tf.data.records.columns`), and is an error if there is
-            doubt.
-        with_labels: False for prediction: labels are not read, and texts may be empty. In
-            a file without a header, one column is the text, two are the text and its
-            pair.
-        many_labels: True if a text may have any number of labels: a JSON list, one
-            column with a character between labels, or several columns of 0 and 1, named
-            as "a,b,c".
-        label_separator: character between labels; None detects it (see
-            `bert_tf.data.records.many_labels`).
-        columns: `Table.columns` of the training file. They are tried before detection,
-            and decide whether the texts are pairs.
+        path: the file.
+        delimiter: character between cells: "comma", "semicolon", "tab", "pipe" or one
+            character. None detects it (see `bert_tf.data.records.delimiters`), and is an
+            error if there is doubt.
+        encoding: such as "cp1252". None takes the byte order mark's, or else UTF-8.
+        sheet: name of the sheet of an Excel file; None takes the first that has cells.
+        options: which columns to read, and how; of `columns.make_request`:
+            text_column, text_pair_column, label_column: name of a column that the file
+                must have, or its position from 0 (not in JSON lines). None detects the
+                column by its name (see `bert_tf.data.records.columns`), and is an error
+                if there is doubt.
+            with_labels: False for prediction: labels are not read, and texts may be
+                empty. In a file without a header, one column is the text, two are the
+                text and its pair.
+            many_labels: True if a text may have any number of labels: a JSON list, one
+                column with a character between labels, or several columns of 0 and 1,
+                named as "a,b,c".
+            label_separator: character between labels; None detects it (see
+                `bert_tf.data.records.many_labels`).
+            number_labels: True if labels must be numbers; they stay strings.
+            columns: `Table.columns` of the training file. They are tried before
+                detection, and decide whether the texts are pairs.
+            bad_rows: "error" to raise an error that lists all rows that cannot be read,
+                "skip" to leave them out and log how many.
 
     Returns:
         A Table.
@@ -72,35 +75,59 @@ def read_table(
         FileNotFoundError: there is no such file.
         ValueError: anything else is wrong with the file.
     """
-    request = request_columns(
-        with_labels,
-        columns,
-        many_labels=many_labels,
-        text=text_column,
-        text_pair=text_pair_column,
-        label=label_column,
+    request = make_request(**options)
+    delimiter = read_delimiter(delimiter)
+    suffix = pathlib.Path(path).suffix.lower()
+    if suffix in sheets.READERS:
+        form, names, rows, lines = sheets.READERS[suffix](path, sheet)
+        return _read_rows(path, names, rows, lines, request, form=form, unit="row")
+    faults = Faults(path, bad_rows=request.bad_rows)
+    text, encoding = files.read_encoded(
+        path, encoding, is_latin1=layouts.is_trec, escapes=faults.skips
     )
-    text, encoding = files.read_encoded(path, layouts.is_trec)
-    mark = parsing.detect_format(text, pathlib.Path(path).suffix.lower(), request)
-    if layout := layouts.detect_layout(text, request):
-        form, chosen, records, lines = _read_layout(path, request, *layout)
-    elif mark == "{":
-        form = parsing.FORMATS[mark]
-        objects, lines = parsing.parse_objects(path, text)
-        chosen, records = read_objects(path, objects, lines, request, many_labels)
-    else:
-        form, chosen, records, lines = _read_rows(path, text, mark, request)
-    if encoding != "UTF-8":
-        form += f", decoded as {encoding}"
-    separator = label_separator or (columns or {}).get("label_separator")
-    table = Table(str(path), records, lines, chosen, form)
-    return complete(
-        table,
-        with_labels=with_labels,
-        many_labels=many_labels,
-        separator=separator,
-        no_label=layouts.NO_LABEL if chosen.get("label") == "gold_label" else None,
+    decoded = "" if encoding == "UTF-8" else f", decoded as {encoding}"
+    if faults.skips and files.has_wrong_bytes(text):
+        text = parsing.drop_wrong_bytes(text, faults)
+    layout = None if delimiter else layouts.detect_layout(text, request)
+    if layout:
+        return _read_layout(path, request, *layout, faults, decoded)
+    mark = parsing.detect_format(path, text, request, delimiter)
+    if mark == "{":
+        objects, lines = parsing.parse_objects(text, faults)
+        chosen, records, lines = read_objects(objects, lines, request, faults)
+        form = parsing.FORMATS[mark] + decoded
+        return _complete(path, form, chosen, records, lines, request, faults)
+    rows, lines, quoted = parsing.split_rows(path, text, mark, faults)
+    form = parsing.name_format(mark, quoted) + decoded
+    return _read_rows(
+        path, None, rows, lines, request, form=form, mark=mark, faults=faults
     )
+
+
+def read_rows(names, rows, *, source, form="table", lines=None, unit="row", **options):
+    """Reads rows of cells that are in memory already, such as those of a data frame.
+
+    Args:
+        names: names of the columns, strings; None if the first row may be a header.
+        rows: list of lists of strings, as long as `names`; an empty string is an empty
+            cell. With `many_labels`, the cell of a label may be a list of strings.
+        source: name of the rows in messages.
+        form: what the rows are, for the description.
+        lines: number of each row in messages; None counts from 1.
+        unit: what `lines` counts.
+        options: as in `read_table`: the columns, `with_labels`, `many_labels`,
+            `label_separator`, `columns`, `bad_rows`.
+
+    Returns:
+        A Table.
+
+    Raises:
+        ValueError: a column is missing or in doubt, a cell is empty, or a row has
+            another width than the header.
+    """
+    request = make_request(**options)
+    lines = list(range(1, len(rows) + 1)) if lines is None else lines
+    return _read_rows(source, names, rows, lines, request, form=form, unit=unit)
 
 
 def read_texts(lines, *, columns=None, source="standard input"):
@@ -122,7 +149,7 @@ def read_texts(lines, *, columns=None, source="standard input"):
         ValueError: there are no lines; a line is not UTF-8, has a pair without a TAB or
             lacks a field; or only some lines are pairs.
     """
-    request = request_columns(False, columns)
+    request = make_request(with_labels=False, columns=columns)
     records = []
     for number, line in enumerate(lines, 1):
         where = f"{source}, line {number}"
@@ -157,11 +184,26 @@ def read_texts(lines, *, columns=None, source="standard input"):
     return Table(source, records, numbers, chosen, description)
 
 
-def _read_rows(path, text, mark, request):
-    """Returns (description of the form, columns, records, lines) of a table."""
-    rows, lines = parsing.split_rows(path, text, mark)
-    first, form = rows[0], parsing.FORMATS[mark]
-    header = mark != "" and has_header(rows, request)
+def _read_rows(
+    path, names, rows, lines, request, *, form, unit="line", mark=None, faults=None
+):
+    """Returns the Table of rows of cells.
+
+    Args:
+        names: names of the columns, or None if they may be in the first row.
+        mark: character between the cells of a text file; "" for plain lines; None for
+            other tables.
+        faults: `Faults`; None for rows of which none is bad yet.
+    """
+    if faults is None:
+        faults = Faults(path, unit, request.bad_rows)
+    if not rows and names is None:
+        faults.settle(0)
+        raise ValueError(f"{path}: no rows. Give a table with rows.")
+    header = names is not None or (mark != "" and has_header(rows, request))
+    if names is not None:
+        rows, lines = [list(names), *rows], [0, *lines]
+    first = rows[0]
     form += ", header" if header else ", no header"
     data_set = layouts.name_header(first) if header and mark == "\t" else None
     if data_set:
@@ -171,30 +213,62 @@ def _read_rows(path, text, mark, request):
         form += f", {count(short, 'row')} cut short and skipped" if short else ""
     if data_set == "STS-B":
         request = layouts.add_layout(request, layouts.STSB_ROLES, first)
-    parsing.refuse_torn_rows(path, rows, lines, mark, header)
-    positions = choose_columns(path, first, request, header=header)
+    rows, lines = parsing.drop_torn_rows(rows, lines, mark, header, faults)
+    positions = choose_columns(path, rows[0], request, header=header)
     if header:
         rows, lines = rows[1:], lines[1:]
         if not rows:
+            faults.settle(0)
             raise ValueError(
                 f"{path}: a header ({quote_all(first)}) and no rows. Add rows below it."
             )
     chosen = name_columns(positions, first if header else None)
-    return form, chosen, _read_cells(rows, positions), lines
+    records = _read_cells(rows, positions)
+    if mark is None:
+        records, lines = faults.read(
+            functools.partial(_check_cells, request), records, lines
+        )
+    return _complete(path, form, chosen, records, lines, request, faults)
 
 
-def _read_layout(path, request, layout, rows, lines):
-    """Returns (description of the form, columns, records, lines) of a known layout."""
+def _read_layout(path, request, layout, rows, lines, faults, decoded):
+    """Returns the Table of a known layout."""
     names = layout.names
     request = layouts.add_layout(request, layout.roles, names)
     positions = choose_columns(path, names, request)
-    form = f"{layout.name}'s layout: {', '.join(names)}"
-    return form, name_columns(positions, names), _read_cells(rows, positions), lines
+    form = f"{layout.name}'s layout: {', '.join(names)}{decoded}"
+    chosen, records = name_columns(positions, names), _read_cells(rows, positions)
+    return _complete(path, form, chosen, records, lines, request, faults)
+
+
+def _complete(path, form, chosen, records, lines, request, faults):
+    """Returns the Table of records, checked."""
+    table = Table(str(path), records, lines, chosen, form, faults.unit)
+    no_label = layouts.NO_LABEL if chosen.get("label") == "gold_label" else None
+    return complete(table, request, faults, no_label)
 
 
 def _read_cells(rows, positions):
     """Returns the records of rows of cells, by {role: position of its column}."""
-    return [
-        {role: map_columns(row.__getitem__, place) for role, place in positions.items()}
-        for row in rows
+    columns = [
+        list(zip(*([row[place] for row in rows] for place in places)))
+        if isinstance(places, tuple)
+        else [row[places] for row in rows]
+        for places in positions.values()
     ]
+    return [dict(zip(positions, cells)) for cells in zip(*columns)]
+
+
+def _check_cells(request, where, record):
+    """Returns a record; raises a Fault if a cell is not a string, or labels no list."""
+    for role, cell in record.items():
+        several = role == "label" and (request.many_labels or isinstance(cell, tuple))
+        for value in flatten([cell]) if several else [cell]:
+            if not isinstance(value, str):
+                advice = ""
+                if role == "label" and isinstance(value, list):
+                    advice = "For lists of labels, use the task multi_label."
+                problem = f"the {role} must be a string; received {quote(str(value))}"
+                raise Fault(where, problem, advice)
+            refuse_half_characters(where, value)
+    return record

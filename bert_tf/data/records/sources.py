@@ -28,7 +28,8 @@ def read_tables(source, *, read=read_table, **options):
                 f"this task needs more than the texts and labels that tfds gives. Write "
                 f"the data of {source.tfds} to a file."
             )
-        options.pop("label_separator", None)
+        for name in ("label_separator", "delimiter", "encoding", "sheet"):
+            options.pop(name, None)
         data_dir = source.tfds_data_dir or None
         read = functools.partial(read_tfds, source.tfds, data_dir=data_dir)
         train_path, eval_path = source.tfds_train_split, source.tfds_eval_split

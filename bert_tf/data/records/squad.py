@@ -12,6 +12,7 @@ import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
+from bert_tf.data.records.faults import Fault, Faults
 from bert_tf.data.records.objects import quote_json, refuse_half_characters
 from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote, quote_all
@@ -23,12 +24,15 @@ _FORM = (
 )
 
 
-def read_questions(path, *, with_labels=True, columns=None, **named):
+def read_questions(
+    path, *, with_labels=True, encoding=None, bad_rows="error", columns=None, **named
+):
     """Reads a file of questions, their contexts and, with labels, the answers.
 
     Args:
         path: SQuAD's JSON, or JSON lines with `question`, `context` and `answers`.
         with_labels: False for prediction: answers are not read.
+        encoding, bad_rows: as in `read_table`.
         columns: ignored, because the files have a fixed form.
         named: columns named by the user, as in `read_table`; any of them is an error.
 
@@ -41,24 +45,27 @@ def read_questions(path, *, with_labels=True, columns=None, **named):
         ValueError: anything else is wrong; the message names the file and the place.
     """
     parsing.refuse_columns(path, named)
-    text = files.read_text(path)
+    text = files.read_text(path, encoding)
     whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
     squad = _parse_whole(path, text) if whole else None
-    if squad is not None:
+    nested = squad is not None
+    form, unit = ("SQuAD's JSON", "question") if nested else ("JSON lines", "line")
+    faults = Faults(path, unit, bad_rows)
+    if nested:
         questions = list(_list_questions(path, squad))
         places = list(range(1, len(questions) + 1))
-        form, unit = "SQuAD's JSON", "question"
     else:
-        questions, places = parsing.parse_objects(path, text, numbers=True)
-        form, unit = "JSON lines", "line"
-    nested = squad is not None
+        questions, places = parsing.parse_objects(text, faults, numbers=True)
     if not questions:
         raise ValueError(f"{path}: no questions. {_FORM}")
-    records = [
-        _record(f"{path}, {unit} {place}", question, str(number), with_labels, nested)
-        for number, (place, question) in enumerate(zip(places, questions))
-    ]
-    table = Table(str(path), records, places, {}, form, unit)
+
+    def read(where, numbered):
+        number, question = numbered
+        return _record(where, question, str(number), with_labels, nested)
+
+    records, places = faults.read(read, enumerate(questions), places)
+    skipped = faults.settle(len(records))
+    table = Table(str(path), records, places, {}, form, unit, skipped)
     if with_labels:
         _log_moved(table, [_locate(record) for record in records])
     return _describe(table, with_labels)
@@ -83,7 +90,8 @@ def _is_squad(text):
 def _parse_whole(path, text):
     """Returns the object of a JSON file, or None for a file of JSON lines."""
     try:
-        squad = json.loads(text)
+        # Numbers may have any number of digits.
+        squad = json.loads(text, parse_int=_read_integer)
     except json.JSONDecodeError as error:
         if parsing.object_or_none(next(filter(str.strip, text.split("\n")))):
             return None
@@ -105,7 +113,10 @@ def _list_questions(path, squad):
         for paragraph in _get_list(path, article, "paragraphs"):
             for question in _get_list(path, paragraph, "qas"):
                 if type(question) is not dict:
-                    raise ValueError(f"{path}: a question is not an object. {_FORM}")
+                    raise ValueError(
+                        f"{path}: a question is not an object; received "
+                        f"{quote_json(question)}. {_FORM}"
+                    )
                 yield question | {
                     "context": paragraph.get("context"),
                     "title": article.get("title"),
@@ -115,23 +126,32 @@ def _list_questions(path, squad):
 def _get_list(path, fields, name):
     values = fields.get(name) if isinstance(fields, dict) else None
     if type(values) is not list:
+        received = quote_json(fields if values is None else values)
         raise ValueError(
-            f"{path}: no list {name!r} where SQuAD's JSON has one. {_FORM}"
+            f"{path}: no list {name!r} where SQuAD's JSON has one; received {received}. "
+            f"{_FORM}"
         )
     return values
 
 
+def _read_integer(digits):
+    """Returns an integer, or its digits if there are too many for Python."""
+    return int(digits) if len(digits) < 100 else digits
+
+
 def _record(where, fields, number, with_labels, nested=False):
     record = {"id": str(fields.get("id", number))}
+    refuse_half_characters(where, record["id"])
     for name in ("question", "context"):
         value = fields.get(name)
         if type(value) is not str or not value.strip():
-            raise ValueError(
-                f"{where}: no {name}; the object has {quote_all(fields)}. {_FORM}"
-            )
+            received = f"; received {quote_json(value)}" if name in fields else ""
+            problem = f"no {name}; the object has {quote_all(fields)}{received}"
+            raise Fault(where, problem, _FORM)
         refuse_half_characters(where, value)
         record[name] = value
     if type(fields.get("title")) is str:
+        refuse_half_characters(where, fields["title"])
         record["title"] = fields["title"]
     if not with_labels:
         return record
@@ -148,13 +168,17 @@ def _read_answers(where, fields, nested):
         # The form of Hugging Face's data sets.
         texts = values["text"]
         starts = values.get("answer_start") or [None] * len(texts)
+        if not isinstance(starts, list) or len(starts) != len(texts):
+            problem = f"{count(len(texts), 'answer')} and other numbers of answer_start"
+            raise Fault(where, f"{problem}; received {quote_json(starts)}", _FORM)
         values = [{"text": t, "answer_start": s} for t, s in zip(texts, starts)]
     elif isinstance(values, dict | str):
         values = [values]
     if not isinstance(values, list) or not values and nested:
-        raise ValueError(
-            f"{where}: the question {quote(fields['question'])} has no answers. Give "
-            'them, or mark it {"is_impossible": true}, as SQuAD 2.0 does.'
+        raise Fault(
+            where,
+            f"the question {quote(fields['question'])} has no answers",
+            'Give them, or mark it {"is_impossible": true}, as SQuAD 2.0 does.',
         )
     answers = []
     for answer in values:
@@ -162,17 +186,15 @@ def _read_answers(where, fields, nested):
         text = answer.get("text") if isinstance(answer, dict) else None
         start = answer.get("answer_start", answer.get("start")) if text else None
         if type(text) is not str or not text.strip():
-            raise ValueError(
-                f"{where}: an answer without text; received {quote_json(answer)}. {_FORM}"
-            )
+            problem = f"an answer without text; received {quote_json(answer)}"
+            raise Fault(where, problem, _FORM)
         refuse_half_characters(where, text)
         try:
             start = None if start is None else int(start)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"{where}: answer_start must be a number; received {start!r}. Count the "
-                "characters of the context from 0."
-            ) from None
+        except (TypeError, ValueError, OverflowError):
+            problem = f"answer_start must be a number; received {quote_json(start)}"
+            advice = "Count the characters of the context from 0."
+            raise Fault(where, problem, advice) from None
         answers.append({"text": text, "start": start})
     return answers
 
@@ -221,6 +243,8 @@ def _describe(table, with_labels):
     size = count(len(table.records), "question")
     description = f"{table.path}: {table.description}; {size}"
     description += f" on {count(contexts, 'context')}"
+    if table.skipped:
+        description += f", {count(table.skipped, 'bad row')} skipped"
     if with_labels:
         without = sum(not record["answers"] for record in table.records)
         description += f", {without:,} without an answer" if without else ""

@@ -1,9 +1,17 @@
 """The records of one file as a Table, checked and described."""
 
+import collections
 import dataclasses
+import itertools
 
 from bert_tf.data.records import many_labels as several
 from bert_tf.data.records.columns import flatten
+from bert_tf.data.records.labels import (
+    has_line_end,
+    parse_number,
+    strip_all,
+    warn_of_twins,
+)
 from bert_tf.ground import count, quote
 
 
@@ -22,6 +30,7 @@ class Table:
             `read_table(..., columns=...)` to read another file in the same way.
         description: one line that tells a person what was detected.
         unit: what `lines` counts.
+        skipped: number of bad rows that were left out.
     """
 
     path: str
@@ -30,46 +39,92 @@ class Table:
     columns: dict
     description: str
     unit: str = "line"
+    skipped: int = 0
 
     def where(self, number):
         """Returns the place of record `number`, counted from 0, for an error message."""
         return f"{self.path}, {self.unit} {self.lines[number]}"
 
 
-def complete(
-    table, *, with_labels=True, many_labels=False, separator=None, no_label=None
-):
+def complete(table, request, faults, no_label=None):
     """Checks a Table whose records were just read, and completes its description.
 
     Args:
         table: Table whose description names the format only.
-        with_labels, many_labels: as in `read_table`.
-        separator: character between labels; None detects it.
+        request: `columns.Request`.
+        faults: `faults.Faults` of the file; may hold bad rows already.
         no_label: rows with this label have no label and are skipped.
+
+    Raises:
+        ValueError: there are bad rows, and they are not to be skipped.
     """
     skipped = ""
-    if with_labels and no_label is not None:
-        table, number = _drop_unlabelled(table, no_label)
-        if number:
-            skipped = f"; {count(number, 'row')} without a label skipped"
+    with_labels = request.with_labels
+    if with_labels and table.records:
+        table = _strip_labels(table)
+        if no_label is not None:
+            table, number = _drop_unlabelled(table, no_label)
+            if number:
+                skipped = f"; {count(number, 'row')} without a label skipped"
     shown = {role: _show(table, role) for role in table.columns}
+    form = ""
     if with_labels:
         # A text of a multi-label task may have no label.
-        required = {r: c for r, c in shown.items() if r != "label" or not many_labels}
-        _refuse_empty(table, required)
+        several_labels = request.many_labels
+        required = {
+            r: c for r, c in shown.items() if r != "label" or not several_labels
+        }
+        _find_empty(table, required, faults)
+        table = _without_faults(table, faults)
+        if several_labels and table.records:
+            table, form = several.split(table, request.label_separator, faults)
+            form = f" ({form})"
+        _find_line_ends(table, faults)
+        if request.number_labels:
+            labels = [record["label"] for record in table.records]
+            faults.read(parse_number, labels, table.lines)
+        table = _without_faults(table, faults)
+    left_out = faults.settle(len(table.records))
+    if left_out:
+        skipped += f"; {count(left_out, 'bad row')} skipped"
+    if with_labels:
+        warn_of_twins(table.path, _count_labels(table))
     columns = ", ".join(f"{role} = {column}" for role, column in shown.items())
     size = count(len(table.records), "row")
-    if with_labels and many_labels:
-        table, form = several.split(table, separator)
-        columns = f"{columns} ({form})"
-    description = f"{table.path}: {table.description}; {columns}; {size}{skipped}"
-    return dataclasses.replace(table, description=description)
+    description = f"{table.path}: {table.description}; {columns}{form}; {size}{skipped}"
+    return dataclasses.replace(table, description=description, skipped=left_out)
+
+
+def _without_faults(table, faults):
+    """Returns a Table without the records of bad rows."""
+    records, lines = faults.drop(table.records, table.lines)
+    return dataclasses.replace(table, records=records, lines=lines)
+
+
+def _strip_labels(table):
+    """Removes blanks around labels; logs how many had some."""
+    labels = [record.get("label") for record in table.records]
+    stripped = strip_all(table.path, labels)
+    if stripped is labels:
+        return table
+    records = [
+        record | {"label": label} for record, label in zip(table.records, stripped)
+    ]
+    return dataclasses.replace(table, records=records)
+
+
+def _count_labels(table):
+    """Returns {label: number of records that have it}."""
+    labels = [record.get("label", ()) for record in table.records]
+    if labels and not isinstance(labels[0], str):
+        labels = itertools.chain.from_iterable(labels)
+    return collections.Counter(labels)
 
 
 def _show(table, role):
     """Returns the column of a role: its name, or its position and first value."""
     columns = flatten([table.columns[role]])
-    if isinstance(columns[0], str):
+    if isinstance(columns[0], str) or not table.records:
         return ", ".join(map(repr, columns))
     example = flatten([table.records[0][role]])[0]
     return f"column {', '.join(map(str, columns))} ({quote(example, 20)})"
@@ -95,13 +150,30 @@ def _drop_unlabelled(table, no_label):
     return dataclasses.replace(table, records=records, lines=lines), number
 
 
-def _refuse_empty(table, columns):
-    """Raises ValueError if a cell of {role: column} is empty."""
+def _find_empty(table, columns, faults):
+    """Remembers the rows in which a cell of {role: column} is empty."""
     for role, column in columns.items():
-        texts = (record[role] for record in table.records)
-        empty = next((n for n, text in enumerate(texts) if not text.strip()), None)
-        if empty is not None:
-            raise ValueError(
-                f"{table.where(empty)}: the {role} ({column}) is empty. "
-                "Fill it in, or delete the row."
-            )
+        for record, line in zip(table.records, table.lines):
+            text = record[role]
+            if not text or text.isspace():
+                faults.add(
+                    line,
+                    f"the {role} ({column}) is empty",
+                    "Fill it in, or delete the row.",
+                )
+
+
+def _find_line_ends(table, faults):
+    """Remembers the rows with a label of several lines, which no list of labels can hold."""
+    labels = set(filter(has_line_end, _count_labels(table)))
+    if not labels:
+        return
+    for record, line in zip(table.records, table.lines):
+        own = record["label"]
+        for label in [own] if isinstance(own, str) else own:
+            if label in labels:
+                faults.add(
+                    line,
+                    f"the label {quote(label)} has several lines",
+                    "Write it on one line.",
+                )

@@ -10,6 +10,8 @@ import logging
 import pathlib
 
 from bert_tf.data.records import files, parsing
+from bert_tf.data.records.faults import Fault, Faults
+from bert_tf.data.records.labels import strip_label
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.records.tables import Table
 from bert_tf.data.records.tagged_objects import (
@@ -26,7 +28,9 @@ _log = logging.getLogger(__name__)
 _DOCUMENT = "-DOCSTART-"
 
 
-def read_tagged(path, *, with_labels=True, columns=None, **named):
+def read_tagged(
+    path, *, with_labels=True, encoding=None, bad_rows="error", columns=None, **named
+):
     """Reads a file of words and their tags: CoNLL's columns or JSON lines.
 
     CoNLL: one word a line, in columns separated by TABs or spaces. The first column is
@@ -35,9 +39,10 @@ def read_tagged(path, *, with_labels=True, columns=None, **named):
     [{"start": 0, "end": 5, "type": "PER"}]}, where start and end count characters.
 
     Args:
-        path: the file, UTF-8.
+        path: the file.
         with_labels: False for prediction: tags are not read, and files of plain texts
             are read by `read_table`.
+        encoding, bad_rows: as in `read_table`.
         columns, named: arguments of `read_table` for plain texts. In other files, a
             column named by the user is an error.
 
@@ -48,18 +53,25 @@ def read_tagged(path, *, with_labels=True, columns=None, **named):
         FileNotFoundError: there is no such file.
         ValueError: anything else is wrong; the message names the file and the line.
     """
-    text = files.read_text(path)
     suffix = pathlib.Path(path).suffix.lower()
-    first = next(filter(str.strip, files.split_lines(text)))
-    fields = parsing.object_or_none(first)
-    if suffix in (".jsonl", ".json") or fields:
-        read = _read_objects if with_labels or has_words(fields or {}) else None
-    else:
-        read = _read_conll if with_labels or _is_conll(text) else None
+    read = None
+    if with_labels or suffix not in files.BINARY:
+        text = files.read_text(path, encoding)
+        first = next(filter(str.strip, files.split_lines(text)))
+        fields = parsing.object_or_none(first)
+        if suffix in (".jsonl", ".json") or fields:
+            read = _read_objects if with_labels or has_words(fields or {}) else None
+        else:
+            read = _read_conll if with_labels or _is_conll(text) else None
     if read is None:
-        return _add_words(read_table(path, with_labels=False, columns=columns, **named))
+        named |= {"columns": columns, "encoding": encoding, "bad_rows": bad_rows}
+        return _add_words(read_table(path, with_labels=False, **named))
     parsing.refuse_columns(path, named)
-    return _describe(read(path, text, with_labels), with_labels)
+    faults = Faults(path, bad_rows=bad_rows)
+    form, records, lines = read(text, with_labels, faults)
+    skipped = faults.settle(len(records))
+    table = Table(str(path), records, lines, {}, form, skipped=skipped)
+    return _describe(table, with_labels)
 
 
 def read_tagged_lines(lines, *, columns=None, source="standard input"):
@@ -95,68 +107,68 @@ def _is_conll(text):
     return all(len(row) > 1 and is_tag(row[-1]) for row in rows)
 
 
-def _read_conll(path, text, with_labels):
+def _read_conll(text, with_labels, faults):
+    """Returns (description of the form, records, lines) of sentences in columns."""
     records, lines = [], []
-    words, tags, begin, width = [], [], 0, 0
+    words, tags, begin, width, bad = [], [], 0, 0, False
     mark = "\t" if any("\t" in x.strip() for x in files.split_lines(text)) else None
-
-    def finish():
-        if words:
-            records.append(join_words(words, tags if with_labels else None))
-            lines.append(begin)
-            words.clear()
-            tags.clear()
-
-    for number, line in enumerate(files.split_lines(text), 1):
-        if not line.strip():
-            finish()
-            continue
+    for number, line in enumerate([*files.split_lines(text), ""], 1):
         # If TABs separate the columns, all other spaces belong to words.
         cells = [cell.strip(" ") for cell in line.split(mark)] if mark else line.split()
-        if cells[0] == _DOCUMENT:
-            finish()
+        if not line.strip() or cells[0] == _DOCUMENT:  # The end of a sentence.
+            if words and not bad:
+                records.append(join_words(words, tags if with_labels else None))
+                lines.append(begin)
+            words, tags, bad = [], [], False
             continue
-        if not cells[0]:
-            raise ValueError(
-                f"{path}, line {number}: no word; received {quote(line)}. Write the word "
-                "in the first column."
-            )
         width = width or len(cells)
-        if len(cells) < 2 or len(cells) != width:
-            rule = (
-                "a word and its tag are needed" if width < 2 else f"others have {width}"
-            )
-            raise ValueError(
-                f"{path}, line {number}: {count(len(cells), 'column')} where {rule}; "
-                f"received {quote(line)}. Write a word and its tag on each line, and a "
-                "blank line after each sentence."
-            )
-        if with_labels and not is_tag(cells[-1]):
-            raise ValueError(
-                f"{path}, line {number}: the tag {quote(cells[-1])} is not O, B-TYPE, "
-                f"I-TYPE, E-TYPE or S-TYPE; received {quote(line)}. Put the tags in the "
-                "last column."
-            )
-        if not words:
-            begin = number
-        words.append(cells[0])
-        tags.append(cells[-1])
-    finish()
-    if not records:
-        raise ValueError(f"{path}: no words. Write a word and its tag on each line.")
+        begin = begin if words else number
+        with faults.catch(number):
+            words.append(cells[0])
+            tags.append(strip_label(cells[-1]))
+            _check_row(faults.where(number), line, cells, width, with_labels)
+        bad |= number in faults
+    if not records and not len(faults):
+        raise ValueError(
+            f"{faults.path}: no words. Write a word and its tag on each line."
+        )
     separator = "TABs" if mark else "spaces"
     form = f"CoNLL's {width} columns, separated by {separator}, the last with the tags"
-    return Table(str(path), records, lines, {}, form)
+    return form, records, lines
 
 
-def _read_objects(path, text, with_labels):
-    objects, lines = parsing.parse_objects(path, text)
-    records = [
-        read_words(f"{path}, line {line}", fields, with_labels)
-        for line, fields in zip(lines, objects)
-    ]
+def _check_row(where, line, cells, width, with_labels):
+    """Raises a Fault if a line of CoNLL's columns is not a word and its tag."""
+    if not cells[0]:
+        problem = f"no word; received {quote(line)}"
+        raise Fault(where, problem, "Write the word in the first column.")
+    if len(cells) < 2 or len(cells) != width:
+        rule = "a word and its tag are needed" if width < 2 else f"others have {width}"
+        raise Fault(
+            where,
+            f"{count(len(cells), 'column')} where {rule}; received {quote(line)}",
+            "Write a word and its tag on each line, and a blank line after each "
+            "sentence.",
+        )
+    if with_labels and not is_tag(strip_label(cells[-1])):
+        raise Fault(
+            where,
+            f"the tag {quote(cells[-1])} is not O, B-TYPE, I-TYPE, E-TYPE or S-TYPE; "
+            f"received {quote(line)}",
+            "Put the tags in the last column.",
+        )
+
+
+def _read_objects(text, with_labels, faults):
+    """Returns (description of the form, records, lines) of JSON lines."""
+    objects, lines = parsing.parse_objects(text, faults)
+
+    def read(where, fields):
+        return read_words(where, fields, with_labels)
+
+    records, lines = faults.read(read, objects, lines)
     form = "JSON lines of words" if has_words(objects[0]) else "JSON lines of texts"
-    return Table(str(path), records, lines, {}, form)
+    return form, records, lines
 
 
 def _describe(table, with_labels):
@@ -164,6 +176,8 @@ def _describe(table, with_labels):
     words = sum(len(record["words"]) for record in table.records)
     size = f"{count(len(table.records), 'text')}, {count(words, 'word')}"
     description = f"{table.path}: {table.description}; {size}"
+    if table.skipped:
+        description += f", {count(table.skipped, 'bad row')} skipped"
     if with_labels:
         entities = collections.Counter(
             tag[2:]

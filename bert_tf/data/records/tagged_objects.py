@@ -3,6 +3,8 @@
 import collections
 import itertools
 
+from bert_tf.data.records.faults import Fault
+from bert_tf.data.records.labels import has_line_end, strip_label
 from bert_tf.data.records.objects import (
     find_field,
     quote_json,
@@ -33,20 +35,22 @@ def read_words(where, fields, with_labels):
         name = _require_field(where, fields, _TAGS)
         tags = _check_strings(where, name, fields[name])
         if len(tags) != len(words):
-            raise ValueError(
-                f"{where}: {count(len(words), 'word')} in {tokens!r} and "
-                f"{count(len(tags), 'tag')} in {name!r}. Give each word one tag."
-            )
+            problem = f"{count(len(words), 'word')} in {tokens!r} and "
+            problem += f"{count(len(tags), 'tag')} in {name!r}"
+            raise Fault(where, problem, "Give each word one tag.")
+        tags = [strip_label(tag) for tag in tags]
         for tag in tags:
             if not is_tag(tag):
-                raise ValueError(
-                    f"{where}: {name!r} holds {quote(tag)}, which is not O, B-TYPE, "
-                    "I-TYPE, E-TYPE or S-TYPE. Write names, not numbers."
+                problem = (
+                    f"{name!r} holds {quote(tag)}, which is not O, B-TYPE, I-TYPE, "
                 )
+                advice = "Write names, not numbers."
+                raise Fault(where, f"{problem}E-TYPE or S-TYPE", advice)
         return join_words(words, tags)
     name = _require_field(where, fields, ("text",))
     if type(fields[name]) is not str:
-        raise ValueError(f"{where}: 'text' must be a string. Put it in quotes.")
+        problem = f"'text' must be a string; received {quote_json(fields[name])}"
+        raise Fault(where, problem, "Put it in quotes.")
     refuse_half_characters(where, fields[name])
     name = _require_field(where, fields, _ENTITIES)
     return _tag_entities(where, fields["text"], name, fields[name])
@@ -58,8 +62,12 @@ def has_words(fields):
 
 
 def is_tag(cell):
-    """Returns whether a cell is O, or B-, I-, E- or S- and a type."""
-    return cell == OUTSIDE or (cell[:2] in ("B-", "I-", "E-", "S-") and len(cell) > 2)
+    """Returns whether a cell is O, or B-, I-, E- or S- and a type on one line."""
+    return cell == OUTSIDE or (
+        cell[:2] in ("B-", "I-", "E-", "S-")
+        and len(cell) > 2
+        and not has_line_end(cell)
+    )
 
 
 def join_words(words, tags):
@@ -80,16 +88,14 @@ def join_words(words, tags):
 def _tag_entities(where, text, name, entities):
     """Returns the record of a text with entities: its words, and tags B-, I- and O."""
     if type(entities) is not list:
-        raise ValueError(
-            f"{where}: {name!r} must be a list; received {quote_json(entities)}. {_FORM}"
-        )
+        problem = f"{name!r} must be a list; received {quote_json(entities)}"
+        raise Fault(where, problem, _FORM)
     spans = sorted(_read_span(where, text, entity) for entity in entities)
     for (_, end, _), (start, _, _) in itertools.pairwise(spans):
         if start < end:
-            raise ValueError(
-                f"{where}: two entities share characters {start} to {end}, but a word "
-                "can have only one tag. Keep one of the entities."
-            )
+            problem = f"two entities share characters {start} to {end}, but a word can "
+            advice = "Keep one of the entities."
+            raise Fault(where, f"{problem}have only one tag", advice)
     words = split_words(text, {place for span in spans for place in span[:2]})
     tags, spans = [], collections.deque(spans)
     for start, end in words:
@@ -112,24 +118,23 @@ def _read_span(where, text, entity):
         start, end = entity["start"], entity["end"]
         name = entity.get(find_field(entity, _TYPES))
     else:
-        raise ValueError(f"{where}: not an entity: {shown}. {_FORM}")
+        raise Fault(where, f"not an entity: {shown}", _FORM)
     try:
         start, end = int(start), int(end)
-    except (TypeError, ValueError):
-        raise ValueError(f"{where}: not an entity: {shown}. {_FORM}") from None
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"{where}: an entity without a type: {shown}. {_FORM}")
+    except (TypeError, ValueError, OverflowError):
+        raise Fault(where, f"not an entity: {shown}", _FORM) from None
+    name = strip_label(name) if isinstance(name, str) else None
+    if not name or has_line_end(name):
+        raise Fault(where, f"an entity without a type on one line: {shown}", _FORM)
     if not 0 <= start < end <= len(text):
-        raise ValueError(
-            f"{where}: the entity {shown} lies outside the text of {len(text)} "
-            f"characters. {_FORM}"
-        )
+        problem = f"the entity {shown} lies outside the text of {len(text)} characters"
+        raise Fault(where, problem, _FORM)
     while start < end and text[start].isspace():
         start += 1
     while start < end and text[end - 1].isspace():
         end -= 1
     if start == end:
-        raise ValueError(f"{where}: the entity {shown} holds only spaces. Drop it.")
+        raise Fault(where, f"the entity {shown} holds only spaces", "Drop it.")
     return start, end, name
 
 
@@ -140,9 +145,8 @@ def _check_strings(where, name, values):
         or not values
         or not all(type(value) is str for value in values)
     ):
-        raise ValueError(
-            f"{where}: {name!r} must be a list of strings; received {quote_json(values)}."
-        )
+        problem = f"{name!r} must be a list of strings; received {quote_json(values)}"
+        raise Fault(where, problem)
     for value in values:
         refuse_half_characters(where, value)
     return values
@@ -152,9 +156,7 @@ def _require_field(where, fields, names):
     """Returns the first of `names` that is a field; raises ValueError if none is."""
     name = find_field(fields, names)
     if name is None:
-        raise ValueError(
-            f"{where}: none of {quote_all(names)}; the object has {quote_all(fields)}. "
-            'Write {"tokens": [...], "tags": [...]} or {"text": "...", "entities": '
-            "[...]}."
-        )
+        problem = f"none of {quote_all(names)}; the object has {quote_all(fields)}"
+        form = '{"tokens": [...], "tags": [...]} or {"text": "...", "entities": [...]}'
+        raise Fault(where, problem, f"Write {form}.")
     return name

@@ -2,35 +2,30 @@
 
 import contextlib
 import json
+import socket
 import sys
+import urllib.parse
+import urllib.request
 
 import numpy as np
 
-from bert_tf.data.records.columns import request_columns
+from bert_tf.data.records.columns import make_request
+from bert_tf.data.records.faults import Faults
 from bert_tf.data.records.objects import read_objects
 from bert_tf.data.records.tables import Table, complete
 from bert_tf.ground import did_you_mean, quote, quote_all
 
 
-def read_tfds(
-    name,
-    split,
-    *,
-    data_dir=None,
-    text_column=None,
-    text_pair_column=None,
-    label_column=None,
-    many_labels=False,
-    columns=None,
-):
+def read_tfds(name, split, *, data_dir=None, **options):
     """Reads a split of a TFDS data set, and prepares the data set if necessary.
 
     Args:
         name: name of the data set, such as "glue/sst2".
         split: such as "train" or "train[:90%]".
         data_dir: folder of prepared data sets; None means TFDS's default.
-        text_column, text_pair_column, label_column, many_labels, columns: as in
-            `readers.read_table`. The columns are features; class numbers become names.
+        options: `text_column`, `text_pair_column`, `label_column`, `many_labels`,
+            `columns` and `bad_rows`, as in `readers.read_table`. The columns are
+            features; class numbers become names.
 
     Returns:
         A `Table`. Its lines are the places in the split, counted from 1.
@@ -39,6 +34,7 @@ def read_tfds(
         ValueError: the data set or split does not exist or cannot be prepared; a feature
             is neither text nor number; or no example of the split has a label.
     """
+    request = make_request(**options)
     builder = _prepare(name, data_dir)
     where = f"{name}, {split}"
     splits = quote_all(builder.info.splits)
@@ -56,23 +52,12 @@ def read_tfds(
         }
         for example in examples.as_numpy_iterator()
     ]
-    request = request_columns(
-        True,
-        columns,
-        many_labels=many_labels,
-        text=text_column,
-        text_pair=text_pair_column,
-        label=label_column,
-    )
     places = list(range(1, len(objects) + 1))
-    chosen, records = read_objects(
-        where, objects, places, request, many_labels, unit="example"
-    )
+    faults = Faults(where, "example", request.bad_rows)
+    chosen, records, places = read_objects(objects, places, request, faults)
     table = Table(where, records, places, chosen, "TensorFlow Datasets", "example")
     # A multi-label text may have no label. An example without a class is skipped.
-    return complete(
-        table, many_labels=many_labels, no_label=None if many_labels else ""
-    )
+    return complete(table, request, faults, None if request.many_labels else "")
 
 
 def _prepare(name, data_dir):
@@ -89,6 +74,7 @@ def _prepare(name, data_dir):
         raise ValueError(f"TFDS cannot read {name!r}: {_shorten(error)}.") from None
     if not builder.data_path.exists():
         try:
+            _require_network(builder)
             # TFDS prints its progress, but standard output is for results.
             with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
@@ -100,6 +86,21 @@ def _prepare(name, data_dir):
                 f"a network (tfds build {name}) and pass its folder as tfds_data_dir."
             ) from None
     return builder
+
+
+def _require_network(builder):
+    """Raises ConnectionError if none of the servers of a data set can be found.
+
+    TFDS itself tries for minutes, and logs each try.
+    """
+    hosts = {urllib.parse.urlsplit(url).hostname for url in builder.url_infos} - {None}
+    if not hosts or urllib.request.getproxies():
+        return
+    for host in hosts:
+        with contextlib.suppress(OSError):
+            socket.getaddrinfo(host, None)
+            return
+    raise ConnectionError(f"no network: {min(hosts)} is not found")
 
 
 def _shorten(error):

@@ -132,7 +132,7 @@ class TestColumns:
             ("comment,toxic", "which column is the text?"),
             (
                 "id,toxic",
-                "a.csv, line 3: the label column 'id' must be 0 or 1; received",
+                "a.csv: 2 bad rows found: line 3: the label column 'id' must be 0 or 1",
             ),
         ],
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bert_tf.data.records.labels import has_line_end, strip_label
 from bert_tf.data.records.readers import read_table
 
 
@@ -126,10 +127,11 @@ class TestFaults:
 
 cells = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"))
 words = cells.filter(str.strip)
+names = words.map(strip_label).filter(lambda x: x and not has_line_end(x))
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(words, words), min_size=1), st.sampled_from(["\n", "\r\n"]))
+@given(st.lists(st.tuples(words, names), min_size=1), st.sampled_from(["\n", "\r\n"]))
 def test_any_table_is_read_exactly(rows, end):
     texts = io.StringIO(newline="")
     writer = csv.writer(texts, lineterminator=end, quoting=csv.QUOTE_ALL)
@@ -138,7 +140,8 @@ def test_any_table_is_read_exactly(rows, end):
         begins.append(texts.getvalue().count("\n") + 1)
         writer.writerow(row)
     objects = [json.dumps({"text": text, "label": label}) for text, label in rows]
-    flat = [[" ".join(cell.split()) for cell in row] for row in rows]
+    # A quote may enclose a cell of TSV; delimiters_test.py has such files.
+    flat = [[" ".join(cell.replace('"', "'").split()) for cell in row] for row in rows]
     lines = ["\t".join(row) for row in [("text", "label"), *flat]]
     expected = [{"text": text, "label": label} for text, label in rows]
     with tempfile.TemporaryDirectory() as folder:

@@ -1,5 +1,8 @@
 """TensorFlow Datasets by name: tiny data sets, prepared here without a network."""
 
+import socket
+import urllib.request
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -111,7 +114,7 @@ def test_several_labels(data_dir):
             "tiny_tags",
             "train",
             {"label_column": "tags"},
-            "example 1: 'tags' must be a string; received '[\"r\", \"p\"]'. For lists",
+            "example 1: 'tags' must be a string; received '[\"r\", \"p\"]'; example 2: ",
         ),
         (
             "tiny_tags",
@@ -125,11 +128,24 @@ def test_faults_are_one_line(data_dir, refusal, name, split, options, part):
     assert part in refusal(read_tfds, name, split, data_dir=data_dir, **options)
 
 
+def test_without_a_network_nothing_is_tried(tmp_path, refusal, monkeypatch):
+    def no_server(*_):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_server)
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    message = refusal(read_tfds, "glue/sst2", "train", data_dir=tmp_path)
+    assert ", and its preparation failed: no network: " in message
+    assert " is not found. Prepare it where there is a network" in message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_preparation_is_one_line(tmp_path, refusal, monkeypatch, capsys):
     def no_network(builder, **_):
         print("Downloading and preparing ...")
         raise ConnectionError("no route\nto the host")
 
+    monkeypatch.setattr(urllib.request, "getproxies", lambda: {"http": "proxy"})
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", no_network)
     message = refusal(read_tfds, "glue/sst2", "train", data_dir=tmp_path)
     assert message.startswith("glue/sst2 is not prepared in ")

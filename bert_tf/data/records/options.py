@@ -1,0 +1,57 @@
+"""How files are read: settings that the configurations of all verbs share."""
+
+import dataclasses
+
+from bert_tf.data.records.faults import BAD_ROWS
+from bert_tf.ground import one_of, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class FileOptions:
+    """How to read a file of records; a base of configurations that read files."""
+
+    delimiter: str = setting(
+        "",
+        "Character between the cells of a table: comma, semicolon, tab, pipe, or any "
+        "one character. Empty: detect it.",
+        section="files",
+    )
+    encoding: str = setting(
+        "",
+        "Encoding of files, such as utf-8, cp1252, gb18030 or utf-16. Empty: as the "
+        "byte order mark says, else UTF-8.",
+    )
+    sheet: str = setting(
+        "", "Sheet of an Excel file. Empty: the first that is not empty."
+    )
+    bad_rows: str = setting(
+        "error",
+        "Rows that cannot be read: list them and stop (error), or leave them out and "
+        "log how many (skip).",
+    )
+
+    def check_files(self):
+        """Raises ValueError for a setting that no file can have."""
+        one_of("bad_rows", self.bad_rows, BAD_ROWS)
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(FileOptions):
+    """How to read a file of texts and labels, and which columns hold them."""
+
+    text_column: str = setting(
+        "",
+        "Column of the text: a name, or a position from 0. Empty: as in training, or "
+        "detected by its name.",
+    )
+    text_pair_column: str = setting("", "Column of the second text of a pair.")
+    label_column: str = setting(
+        "", "Column of the label; for multi_label several, a,b,c, of 0 and 1."
+    )
+
+
+def reader_arguments(config):
+    """Returns the arguments of a reader, such as `read_table`, that a config sets."""
+    names = [field.name for field in dataclasses.fields(TableOptions)]
+    values = {name: getattr(config, name, "") for name in names}
+    return {name: value for name, value in values.items() if value}
