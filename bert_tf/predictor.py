@@ -6,7 +6,6 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import lazy, progress
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
-from bert_tf.tokenization import make_tokenizer
 
 tf = lazy("tensorflow")
 backbone = lazy("bert_tf.models.backbone")
@@ -55,7 +54,7 @@ class Model:
         settings = {"max_seq_length": config.max_position_embeddings} | settings
         settings |= {name: given[name] for name in given if name in allowed}
         check_length(settings["max_seq_length"], config)
-        tokenizer = make_tokenizer(
+        tokenizer = tokenization.make_tokenizer(
             self.folder, keep_special_tokens=kind.keeps_special_tokens
         )
         self.task = kind.restore(tokenizer, config, settings)

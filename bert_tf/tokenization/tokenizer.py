@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from bert_tf import tokenization
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.vocabulary import check_vocab
 from bert_tf.tokenization import kernels
@@ -108,7 +109,7 @@ class BertTokenizer:
         Raises:
             FileNotFoundError, ValueError: no such model, or it has no vocabulary.
         """
-        return make_tokenizer(folders.read(folders.resolve(name)))
+        return tokenization.make_tokenizer(folders.read(folders.resolve(name)))
 
     def __call__(
         self, texts, pairs=None, *, max_length=None, padding="longest", truncation=True

@@ -57,7 +57,7 @@ def read_encoded(path, encoding=None, *, is_latin1=lambda text: False, escapes=F
             f"{path}: Excel and Parquet hold texts with labels only. Save data of this "
             "task as JSON lines."
         )
-    encoding = encoding and _find_codec(encoding)
+    encoding = encoding and find_codec(encoding)
     data = read_bytes(path)
     marked = next(
         (name for mark, name in _MARKS.items() if data.startswith(mark)), None
@@ -232,7 +232,7 @@ def _rank(match):
     return match.chaos, -match.coherence, _CANDIDATES.index(match.encoding)
 
 
-def _find_codec(encoding):
+def find_codec(encoding):
     """Returns the name that Python gives an encoding; raises ValueError for others."""
     try:
         codec = codecs.lookup(encoding)

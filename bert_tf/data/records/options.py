@@ -2,7 +2,9 @@
 
 import dataclasses
 
+from bert_tf.data.records.delimiters import read_delimiter
 from bert_tf.data.records.faults import BAD_ROWS
+from bert_tf.data.records.files import find_codec
 from bert_tf.ground import one_of, setting
 
 
@@ -33,6 +35,9 @@ class FileOptions:
     def check_files(self):
         """Raises ValueError for a setting that no file can have."""
         one_of("bad_rows", self.bad_rows, BAD_ROWS)
+        read_delimiter(self.delimiter)
+        if self.encoding:
+            find_codec(self.encoding)
 
 
 @dataclasses.dataclass(frozen=True)
