@@ -9,6 +9,7 @@ from bert_tf.tasks.options import names_of
 
 tf = lazy("tensorflow")
 backbone = lazy("bert_tf.models.backbone")
+tokenization = lazy("bert_tf.tokenization")
 evaluation = lazy("bert_tf.training.tensorflow.evaluation")
 
 _log = logging.getLogger(__name__)

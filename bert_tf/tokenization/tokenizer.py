@@ -11,7 +11,6 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.vocabulary import check_vocab
 from bert_tf.tokenization import kernels
 from bert_tf.tokenization.batches import make_batch, strings
-from bert_tf.tokenization.folders import make_tokenizer
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
