@@ -64,7 +64,7 @@ def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
     assert metrics["train_steps"] == 3
     output = "".join(map(printed, cells))
     assert "420 training examples, 175 test examples." in output
-    assert "  ✓ leakage       no text of the evaluation is in training" in output
+    assert "  ✓ leakage       no evaluation text is in the training file" in output
     assert f"{metrics['eval_accuracy']:.0%} of the test texts" in output
     assert f"{'macro F1':17}  {metrics['eval_macro_f1']:9.3f}" in output
     wrong = 175 - round(175 * metrics["eval_accuracy"])

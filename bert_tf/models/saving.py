@@ -61,7 +61,12 @@ def save(path, model, folder, architecture, settings):
         name: np.asarray(array, np.float32)
         for name, array in weights.read_model(model).items()
     }
-    _check_finite(arrays)
+    if infinite := weights.find_not_finite(model, arrays):
+        raise ValueError(
+            f"{weights.first_few(infinite)} has values that are NaN or infinite: the "
+            "training has diverged. Nothing was written; train again with a lower "
+            "learning rate."
+        )
     folder = dataclasses.replace(folder, settings=settings)
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     with replacing_folder(path) as beside:
@@ -171,15 +176,6 @@ def _check_path(path):
             f"{path} holds other files than those of a saved model "
             f"({quote_all(other, 4)}); choose another folder."
         )
-
-
-def _check_finite(arrays):
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"{name} has values that are NaN or infinite: the training has diverged. "
-                "Nothing was written; train again with a lower learning rate."
-            )
 
 
 def _check_labels(labels, num_labels):

@@ -7,7 +7,6 @@ import numpy as np
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts
-from bert_tf.data.rows.packing import frame
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.run.extending import extend, read_words

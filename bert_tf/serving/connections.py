@@ -6,7 +6,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MOST = 512  # Connections at a time.
+MOST = 768  # Connections at a time; a process may often open 1,024 files.
 
 
 def make_server(app, limits, *, host="127.0.0.1", port=0):
@@ -31,14 +31,16 @@ def make_server(app, limits, *, host="127.0.0.1", port=0):
         lifespan="on",
         log_level="error",  # Warnings are of clients that send nonsense.
         server_header=False,
-        limit_concurrency=MOST,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
 
 
 class Connection(H11Protocol):
-    """Closes a connection whose client sends no request in time, or reads no response."""
+    """Closes a connection whose client sends no request in time, or reads no response.
+
+    So idle connections do not hold those of others off for long.
+    """
 
     patience = 10.0  # Seconds.
 
@@ -46,6 +48,8 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         self._timer, self._unread = None, 0
         self._wait_for_client()
+        if len(self.connections) > MOST:
+            transport.abort()
 
     def on_response_complete(self):
         super().on_response_complete()

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from bert_tf.ground import quote
 
+MAX_REQUESTS = 512  # At a time, those among them whose bodies are still arriving.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Guard:
     """
 
     def __init__(self, app, allowed_hosts=(), patience=10.0):
-        self.app, self.patience = app, patience
+        self.app, self.patience, self.count = app, patience, 0
         self.hosts = {*LOCAL_HOSTS, *(_host_of(host) for host in allowed_hosts)}
         self.any_host = "*" in allowed_hosts
 
@@ -76,6 +77,9 @@ class Guard:
                 f"the Host header {quote(host)} is not a name of this server; start it "
                 "with --allowed_hosts to serve this name",
             )
+        elif self.count >= MAX_REQUESTS:
+            app = refusal(503, "the server is busy; try again later")
+        self.count += 1
         try:
             await app(scope, receive_noting_the_end, send_with_headers)
         except asyncio.CancelledError:  # The server does not wait for it when it stops.
@@ -89,6 +93,8 @@ class Guard:
             if begun:
                 raise
             await refusal(500, reason)(scope, receive, send_with_headers)
+        finally:
+            self.count -= 1
 
 
 def refusal(status, reason, headers=None):

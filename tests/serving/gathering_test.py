@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import time
 import types
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from running_server import Running, request
 
-from bert_tf.serving import gathering, server
+from bert_tf.serving import connections, gathering, guard, server
 from bert_tf.serving.gathering import Gatherer, join
 from bert_tf.serving.limits import Limits, Refused
 from bert_tf.serving.work import Work
@@ -258,6 +259,27 @@ def test_a_client_that_does_not_read(start):
         while running.server.server_state.connections:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_too_many_requests_and_connections_at_once(start, monkeypatch):
+    monkeypatch.setattr(guard, "MAX_REQUESTS", 2)
+    monkeypatch.setattr(connections, "MOST", 4)
+    running = start(Calls())
+    body = request(b"", Content_Length="100")
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(running.connect()).sendall(body)
+        time.sleep(0.3)
+        assert running.post({"instances": ["a"]}) == (
+            503,
+            {"error": "the server is busy; try again later"},
+        )
+        for _ in range(2):
+            stack.enter_context(running.connect()).sendall(b"POST")
+        time.sleep(0.3)
+        assert running.send(request(b"{}"))[0] == 0
+    time.sleep(0.3)
+    assert running.post({"instances": ["a"]})[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_the_inputs_have_the_names_that_the_task_library_expects(exported):
     path, _ = exported("classification")
     interpreter = tf.lite.Interpreter(str(path / "model.tflite"))
     names = {detail["name"] for detail in interpreter.get_input_details()}
-    assert names == {f"serving_default_{name}:0" for name in padded.INPUTS}
+    assert names == {f"serving_default_{name}:0" for name in padded.TASK_LIBRARY}
     shapes = [detail["shape"].tolist() for detail in interpreter.get_input_details()]
     assert shapes == [[1, 14]] * 3
 

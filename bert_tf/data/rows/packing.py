@@ -7,11 +7,9 @@ a row, K row lengths to try.
 """
 
 from bert_tf.ground import lazy
+from bert_tf.tokenization.framing import places_of
 
 tf = lazy("tensorflow")
-
-
-from bert_tf.tokenization.framing import places_of
 
 # Shorter rows hold too few examples to be filled well.
 SHORTEST_ROW = 32
