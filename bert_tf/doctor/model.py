@@ -12,6 +12,7 @@ from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.predictor import check_length
 from bert_tf.tasks import find_task, task_of
+from bert_tf.tasks.options import kept
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.training.run_folder import last_step
 
@@ -38,7 +39,8 @@ def check(name):
     try:
         folder = folders.read(path)
         tokenizer = make_tokenizer(folder)
-        find_task(task_of(folder.config, folder.settings))
+        kind = find_task(task_of(folder.config, folder.settings))
+        kept(kind.Options, folder.settings)
     except (OSError, ValueError) as error:
         fix = f"Copy the whole folder {path} again."
         return [*findings, from_error("model/folder", error, fix)], None, None

@@ -161,7 +161,7 @@ def test_the_doctor_has_no_traceback(whole, tmp_path, name, value):
         (path / name).mkdir()
     else:
         (path / name).write_text(value, encoding="latin-1")
-    findings, _, _ = model.check(str(path), 9)
+    findings, _, _ = model.check(str(path))
     assert problems(findings) or name == "vocab.txt" and value is None
     assert doctor.format_table(findings)
 

@@ -77,7 +77,10 @@ def stand_in(home, monkeypatch):
 
 
 def compare(model, baseline, eval_file="mixed.tsv", **options):
-    return comparison.compare(CompareConfig(model, baseline, eval_file, **options))
+    config = CompareConfig(
+        model=model, baseline=baseline, eval_file=eval_file, **options
+    )
+    return comparison.compare(config)
 
 
 @functools.cache

@@ -15,7 +15,7 @@ CONFIGS = [
         {"model": "m", "train_file": "a.csv", "output_dir": "out"},
     ),
     (bert_tf.EvaluateConfig, {"model": "m", "eval_file": "a.csv"}),
-    (bert_tf.PredictConfig, {"model": "m"}),
+    (bert_tf.PredictConfig, {"model": "m", "echo": True}),
     (CompareConfig, {"model": "m", "baseline": "b", "eval_file": "a.csv"}),
     (SearchConfig, {"model": "m", "corpus_file": "a.csv"}),
     (DoctorConfig, {}),
