@@ -52,8 +52,11 @@ def locked(folder):
 
     Raises:
         BlockingIOError: another process has the folder; names it.
+        NotADirectoryError: it is a file.
         WriteError: the folder cannot be written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"output_dir {folder} is a file; pass a folder.")
     with writing(folder):
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
