@@ -265,19 +265,6 @@ def progress(items=None, description="", **options):
     )
 
 
-def defined(value):
-    """Returns a value as JSON can hold it: numbers that are not finite become None.
-
-    Those are figures that are not defined, such as the loss of words if no word of the
-    evaluation data has a token, or a gradient norm that overflows float32.
-    """
-    if isinstance(value, dict):
-        return {name: defined(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [defined(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 @contextlib.contextmanager
 def above(bar):
     """Hides a bar on a terminal for a while, so that other lines do not run into it."""

@@ -13,6 +13,7 @@ import socket
 import time
 
 from bert_tf.disk import WriteError, megabytes, remove, writing
+from bert_tf.json_files import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -109,9 +110,9 @@ def _lock(folder):
 
 def _owner(path):
     try:
-        owner = json.loads(path.read_bytes())
+        owner = read_json(path)
         return f"process {owner['pid']} on {owner['host']} since {owner['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         return "another process"
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bert_tf.disk import literal, remove, writing
 from bert_tf.ground import write_text
+from bert_tf.json_files import read_json
 from bert_tf.training.run_folder import saved_steps
 
 _log = logging.getLogger(__name__)
@@ -131,13 +132,10 @@ def _read(checkpoint, path):
 
 
 def _read_numbers(path, step):
-    """Returns the numbers of a checkpoint; an OSError if they are missing or damaged."""
-    try:
-        numbers = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise OSError(f"{path.name} is not JSON") from error
-    if not isinstance(numbers, dict) or numbers.get("step") != step:
-        raise OSError(f"{path.name} does not hold the numbers of step {step}")
+    """Returns the numbers of a checkpoint; an error if they are missing or damaged."""
+    numbers = read_json(path)
+    if numbers.get("step") != step:
+        raise ValueError(f"{path.name} does not hold the numbers of step {step}")
     return numbers
 
 
