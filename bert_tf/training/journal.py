@@ -23,6 +23,9 @@ _DATA = "# data: "
 # comments, too, but a resumed run must have the same.
 IN_MEMORY = ("train_data", "eval_data")
 
+# What is not known of an update whose line of metrics.jsonl is lost.
+_LOST = {"loss": None, "examples_per_second": None}
+
 # Seconds until another machine sees a new file in a folder shared by NFS, which caches.
 _VISIBLE_WITHIN = 90
 
@@ -177,7 +180,7 @@ def training_figures(lines):
     Args:
         lines: of metrics.jsonl.
     """
-    trained = [line for line in lines if "loss" in line]
+    trained = [line for line in lines if "loss" in line] or [_LOST | lines[-1]]
     # The first line counts the compilation.
     rates = sorted(line["examples_per_second"] for line in trained[1:] or trained)
     reasons = [line["stopped_early"] for line in lines if "stopped_early" in line]
@@ -240,6 +243,9 @@ class Log:
         self._board, self._writes = board, writes
         lines = _read_lines(self._path) if self._path.exists() else []
         self.lines = [line for line in lines if line["step"] <= step]
+        if step and not self.lines:
+            _log.warning("%s has lost what was logged up to step %d.", self._path, step)
+            self.lines = [{"step": step}]
         if writes:
             write_text(self._path, "".join(map(_as_line, self.lines)))
 

@@ -186,3 +186,17 @@ def saved_steps(checkpoints):
         re.fullmatch(r"ckpt-(\d+)\.json", path.name) for path in checkpoints.glob("*")
     ]
     return sorted(int(name[1]) for name in names if name)
+
+
+def read_numbers(path, step):
+    """Returns the numbers of the checkpoint of a step, from its `ckpt-N.json`.
+
+    Raises:
+        OSError, ValueError: they are missing or damaged.
+    """
+    numbers = read_json(path)
+    if not all(type(number) in (int, float) for number in numbers.values()):
+        raise ValueError(f"{path.name} holds something else than numbers")
+    if numbers.get("step") != step:
+        raise ValueError(f"{path.name} does not hold the numbers of step {step}")
+    return numbers
