@@ -32,6 +32,8 @@ class BertTokenizer:
             bracket, a word and a bracket.
         model_max_length: most tokens of an example, if a call gives no `max_length`;
             None for no limit.
+        max_position_embeddings: positions of the model, which no `max_length` may
+            exceed; None if they are not known, and then they are not checked.
 
     Raises:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
@@ -56,6 +58,7 @@ class BertTokenizer:
         tokenize_chinese_chars=True,
         keep_special_tokens=False,
         model_max_length=None,
+        max_position_embeddings=None,
     ):
         check_vocab(vocab)
         self.vocab = list(vocab)
@@ -66,6 +69,7 @@ class BertTokenizer:
         self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
         self.keep_special_tokens = bool(keep_special_tokens)
         self.model_max_length = model_max_length
+        self.max_position_embeddings = max_position_embeddings
         self.token_to_id = {piece: number for number, piece in enumerate(self.vocab)}
         self.vocab_size = len(self.vocab)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
@@ -124,7 +128,8 @@ class BertTokenizer:
                 pair, the longer text is cut first.
             padding: "longest" pads to the longest example, "max_length" to `max_length`;
                 False returns ragged tensors.
-            truncation: whether to cut longer texts.
+            truncation: whether to cut longer texts. If not, they may have more tokens
+                than the model has positions; that is not checked.
 
         Returns:
             dict with `input_ids`, `input_mask` (1 for tokens, 0 for padding) and
@@ -132,7 +137,8 @@ class BertTokenizer:
 
         Raises:
             TypeError: something is not a string.
-            ValueError: unequal numbers of texts and pairs; an argument out of range.
+            ValueError: unequal numbers of texts and pairs; an argument out of range,
+                such as a `max_length` beyond the positions of the model.
         """
         return make_batch(self, texts, pairs, max_length, padding, truncation)
 
