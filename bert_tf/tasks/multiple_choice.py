@@ -42,16 +42,16 @@ class MultipleChoice(Task):
         return columns
 
     def features(self, columns):
-        """Frames B·C pairs, the choices of a question one after the other."""
+        """Frames B·C pairs; `choices`, int32 [B, C], are those of each question."""
         choices = columns["choices"]
-        width = tf.shape(choices)[1]
+        flat = tf.reshape(choices, [-1])
         example = super().features(
             {
-                "text": tf.repeat(columns["text"], width),
-                "text_pair": tf.reshape(choices, [-1]),
+                "text": tf.repeat(columns["text"], tf.shape(choices)[1]),
+                "text_pair": flat,
             }
         )
-        example["num_choices"] = width
+        example["choices"] = tf.reshape(tf.range(tf.size(flat)), tf.shape(choices))
         if "label" in columns:
             example["label"] = columns["label"]
         return example

@@ -144,11 +144,11 @@ class Similarity(Task):
         return columns
 
     def features(self, columns):
-        """Frames B·P texts, the two texts of a pair one after the other."""
-        texts = [columns[name] for name in ("text", "text_pair") if name in columns]
-        both = tf.reshape(tf.stack(texts, axis=1), [-1])
-        example = super().features({"text": both})
-        example["num_texts"] = tf.constant(len(texts))
+        """Frames B·P texts; `texts`, int32 [B, P], are those of each record."""
+        sides = [columns[name] for name in ("text", "text_pair") if name in columns]
+        texts = tf.reshape(tf.stack(sides, axis=1), [-1])
+        example = super().features({"text": texts})
+        example["texts"] = tf.reshape(tf.range(tf.size(texts)), [-1, len(sides)])
         # Pairs without labels all count as alike.
         count = tf.shape(columns["text"])[:1]
         example["label"] = columns.get("label", tf.ones(count))
