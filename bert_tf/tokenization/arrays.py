@@ -10,6 +10,7 @@ import sys
 import types
 
 import numpy as np
+
 from bert_tf.ground import lazy
 from bert_tf.tokenization.ragged import Ragged
 
