@@ -89,8 +89,8 @@ def clip_by_value(values, least, most):
     return np.clip(values, least, most)
 
 
-def range(*bounds):
-    return np.arange(*bounds)
+def range(*bounds, dtype=None):
+    return np.arange(*bounds, dtype=dtype)
 
 
 def scatter_nd(indices, updates, shape):
@@ -119,3 +119,11 @@ def _ragged_range(starts, limits=None):
 
 
 ragged = types.SimpleNamespace(range=_ragged_range)
+
+
+def _assert_less_equal(values, limit, message):
+    if np.any(values > limit):
+        raise ValueError(f"{message}: {np.max(values)} > {limit}.")
+
+
+debugging = types.SimpleNamespace(assert_less_equal=_assert_less_equal)

@@ -2,10 +2,12 @@
 
 import hypothesis
 import numpy as np
+import pytest
 import tensorflow as tf
+from both_kinds import check_both, texts
 from hypothesis import strategies
 
-from bert_tf.data.rows.long_texts import cut_into_windows, frame_long
+from bert_tf.data.rows.long_texts import LONG_TEXTS, cut_into_windows, frame_long
 
 SPECIAL = {"cls_id": 101, "sep_id": 102}
 
@@ -121,3 +123,12 @@ class TestWindows:
             # As few windows as possible: each but the last is full.
             assert all(len(window) == room for window in own[:-1])
             assert len(own[-1]) <= room
+
+
+@pytest.mark.parametrize("count", [0, 1, 30])
+@pytest.mark.parametrize("long_text", LONG_TEXTS)
+def test_numpy_cuts_the_same(count, long_text):
+    random = np.random.default_rng(count)
+    pair = [texts(random, count, longest) for longest in (70, 40)]
+    for sides in ([pair[0]], pair, pair[::-1], [pair[0], pair[0]]):
+        check_both(frame_long, sides, long_text=long_text, max_seq_length=24, **SPECIAL)
