@@ -10,11 +10,10 @@ import tempfile
 
 import numpy as np
 
+from bert_tf.disk import literal
 from bert_tf.ground import lazy
 
 tf = lazy("tensorflow")
-
-_WILDCARDS = set("[]*?\\")
 
 
 def read(path):
@@ -66,8 +65,8 @@ def _opened(path):
     path = pathlib.Path(path)
     find(path)
     try:
-        with _without_wildcards(path) as prefix:
-            reader = tf.train.load_checkpoint(prefix)
+        with literal(path) as prefix:
+            reader = tf.train.load_checkpoint(str(prefix))
             shapes = reader.get_variable_to_shape_map()
             if "_CHECKPOINTABLE_OBJECT_GRAPH" in shapes:
                 raise ValueError(
@@ -87,29 +86,6 @@ def _opened(path):
         raise ValueError(
             f"{path} is cut short or corrupt ({cause}). Copy or download it again."
         ) from None
-
-
-@contextlib.contextmanager
-def _without_wildcards(path):
-    """Yields a checkpoint's path, str, in which TensorFlow sees no pattern.
-
-    TensorFlow writes to a path as it stands, but reads it as a pattern, in which
-    brackets, *, ? and backslashes match other paths. Links with plain names lead there.
-    """
-    if not _WILDCARDS & set(str(path)):
-        yield str(path)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        if _WILDCARDS & set(folder):
-            raise ValueError(
-                f"TensorFlow cannot read {path}, since it takes one of []*?\\ in a path "
-                "for a pattern. Rename the folder, or set TMPDIR to a path without them."
-            )
-        for file in path.parent.iterdir():
-            if file.name.startswith(path.name):
-                end = file.name.removeprefix(path.name)
-                pathlib.Path(folder, f"plain{end}").symlink_to(file.absolute())
-        yield f"{folder}/plain"
 
 
 def write(path, arrays):

@@ -6,13 +6,13 @@ Nothing here imports TensorFlow, so that a broken TensorFlow can be reported.
 
 import importlib
 import importlib.metadata
-import json
 import os
 import pathlib
 import platform
 import time
 
 from bert_tf.doctor.findings import note, ok, problem
+from bert_tf.json_files import json_value, read_json
 
 SHOWN = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "safetensors")
 # Other builds of a package: {name: their names}.
@@ -149,6 +149,6 @@ def _backend(environ):
     home = environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
     file = pathlib.Path(home) / "keras.json"
     try:
-        return json.loads(file.read_text())["backend"], str(file)
-    except (OSError, ValueError, KeyError, TypeError):
+        return json_value(read_json(file), "backend", str, file), str(file)
+    except (OSError, ValueError):
         return "tensorflow", "by default"

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bert_tf.disk import literal, remove, writing
 from bert_tf.ground import write_text
-from bert_tf.training.run_folder import saved_steps
+from bert_tf.training.run_folder import read_numbers, saved_steps
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Checkpoints:
         steps = saved_steps(self._folder)[::-1]
         for step in steps:
             try:
-                numbers = _read_numbers(self._folder / f"ckpt-{step}.json", step)
+                numbers = read_numbers(self._folder / f"ckpt-{step}.json", step)
                 _read(self._state, self._folder / f"ckpt-{step}")
                 return numbers
             except _DAMAGE as error:
@@ -128,17 +128,6 @@ class Checkpoints:
 def _read(checkpoint, path):
     with literal(path.parent) as folder:
         checkpoint.read(str(folder / path.name)).assert_consumed()
-
-
-def _read_numbers(path, step):
-    """Returns the numbers of a checkpoint; an OSError if they are missing or damaged."""
-    try:
-        numbers = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise OSError(f"{path.name} is not JSON") from error
-    if not isinstance(numbers, dict) or numbers.get("step") != step:
-        raise OSError(f"{path.name} does not hold the numbers of step {step}")
-    return numbers
 
 
 def _bytes(variable):

@@ -6,7 +6,6 @@ worker 0, the chief, writes files.
 
 import contextlib
 import functools
-import json
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bert_tf.json_files import parse_json
 from bert_tf.training.run_folder import last_step
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def read_cluster():
     if not text:
         return Cluster([], 0, 0)
     try:
-        config = json.loads(text)
+        config = parse_json(text, "TF_CONFIG")
         jobs, task = config["cluster"], config["task"]
         chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
         index, is_worker = int(task["index"]), task["type"] == "worker"
