@@ -90,12 +90,16 @@ def make_task(name, tokenizer, **options):
 
 
 def pad(rows):
-    """Returns packed rows padded as beside a batch of twice as many examples and places."""
+    """Returns packed rows padded as beside a batch of twice as many examples and places.
+
+    A dropout seed is left out.
+    """
     places = {np.shape(rows.get(name)) for name in ("places", "mask_places")} - {()}
 
     def double(array):
         wide = array.shape in places
         return np.tile(array, (2, 2) if wide else (2,) + (1,) * (array.ndim - 1))
 
+    rows = {name: array for name, array in rows.items() if name != "dropout_seed"}
     larger = {name: double(array) for name, array in rows.items()}
     return {name: array[0] for name, array in stack([rows, larger]).items()}
