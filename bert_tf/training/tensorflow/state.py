@@ -6,7 +6,7 @@ import logging
 import tensorflow as tf
 
 from bert_tf.disk import literal, remove, writing
-from bert_tf.ground import write_text
+from bert_tf.ground import reason, write_text
 from bert_tf.training.run_folder import read_numbers, saved_steps
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Checkpoints:
                 return numbers
             except _DAMAGE as error:
                 path = self._folder / f"ckpt-{step}"
-                _log.warning("checkpoint %s is damaged (%s).", path, _reason(error))
+                _log.warning("checkpoint %s is damaged (%s).", path, reason(error))
         if steps:
             raise ValueError(
                 f"no checkpoint in {self._folder} is whole; start anew with "
@@ -106,9 +106,7 @@ class Checkpoints:
             _read(self._best, self._folder / "best")
         except _DAMAGE as error:
             path = self._folder / "best"
-            _log.warning(
-                "the best weights, %s, are damaged (%s).", path, _reason(error)
-            )
+            _log.warning("the best weights, %s, are damaged (%s).", path, reason(error))
             self.restore()  # Some of the weights may have been replaced.
             return False
         return True
@@ -132,9 +130,3 @@ def _read(checkpoint, path):
 
 def _bytes(variable):
     return variable.shape.num_elements() * variable.dtype.size
-
-
-def _reason(error):
-    return (
-        getattr(error, "message", "") or str(error) or type(error).__name__
-    ).splitlines()[0]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bert_tf.ground import reason
 from bert_tf.json_files import parse_json
 from bert_tf.training.run_folder import last_step
 
@@ -99,9 +100,8 @@ def connect():
             "a process; start a new process."
         ) from error
     except tf.errors.OpError as error:
-        reason = error.message.strip().splitlines()[0].rstrip(".")
         raise ConnectionError(
-            f"worker {number} ({addresses[number]}) does not reach the others: {reason}; "
+            f"worker {number} ({addresses[number]}) does not reach the others: {reason(error)}; "
             "check that all workers run, and that the addresses in TF_CONFIG are correct "
             "and free."
         ) from error
