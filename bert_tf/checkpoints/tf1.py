@@ -30,7 +30,8 @@ def read(path):
 
     Raises:
         FileNotFoundError: the index or the data file is missing.
-        ValueError: the files are corrupt, or are an object-based checkpoint (TF2).
+        ValueError: the files are corrupt, or are an object-based checkpoint (TF2);
+            TensorFlow is not installed.
     """
     with _opened(path) as (reader, shapes):
         arrays = {name: reader.get_tensor(name) for name in shapes}
@@ -64,6 +65,7 @@ def _opened(path):
     """Yields a checkpoint's reader, and {name: shape} without the state of training."""
     path = pathlib.Path(path)
     find(path)
+    _require_tensorflow(path)
     try:
         with literal(path) as prefix:
             reader = tf.train.load_checkpoint(str(prefix))
@@ -87,9 +89,20 @@ def _opened(path):
         ) from None
 
 
+def _require_tensorflow(path):
+    try:
+        return tf.train
+    except ImportError:
+        raise ValueError(
+            f"{path}: checkpoints of this format need TensorFlow: run pip install "
+            "tensorflow, or pass a folder with safetensors."
+        ) from None
+
+
 def write(path, arrays):
     """Writes {name: array} as a name-based checkpoint; see `read`."""
     path = pathlib.Path(path)
+    _require_tensorflow(path)
     names = sorted(arrays)
     with tempfile.TemporaryDirectory(dir=path.parent) as beside:
         with tf.device("CPU:0"):

@@ -25,7 +25,8 @@ class Embedder(ModelWithHead):
 
     Call arguments:
         batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
-            and `num_texts`, P, int32 scalar: the texts of a record, 1 if absent.
+            and `texts`, int32 [records, P], which of them belong to a record. Each text
+            is a record if it is absent.
 
     Returns:
         dict with `embeddings`, float32 [records, P, H].
@@ -47,7 +48,7 @@ class Embedder(ModelWithHead):
         self.built = True
 
     def call(self, batch, training=None):
-        rows, size = as_rows(batch), self.backbone.config.hidden_size
+        rows = as_rows(batch)
         if self.pooling == "cls":
             first_token = ops.convert_to_tensor(rows["first_token"])
             at = self.backbone.compute(rows, training=training, at=first_token)
@@ -58,8 +59,9 @@ class Embedder(ModelWithHead):
         vectors = mean_of_windows(vectors, rows)
         if self.normalize:
             vectors = unit_length(vectors)
-        shape = (-1, rows.get("num_texts", 1), size)
-        return {"embeddings": ops.reshape(vectors, shape)}
+        if "texts" not in rows:
+            return {"embeddings": vectors[:, None]}
+        return {"embeddings": ops.take(vectors, rows["texts"], axis=0)}
 
     def _arguments(self):
         return {"pooling": self.pooling, "normalize": self.normalize}
@@ -79,21 +81,35 @@ class Embedder(ModelWithHead):
 
 
 def unit_length(vectors):
-    """Scales vectors, float [..., H], to length 1."""
-    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(length, 1e-12)
+    """Scales vectors, float [..., H], to length 1; 0, as of padding, stays 0."""
+    square = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
+    # The gradient of the root is not finite at 0.
+    return vectors / ops.sqrt(ops.maximum(square, 1e-24))
 
 
 def _means(states, rows):
-    """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
+    """Returns the mean state of each example, float32 [B, H], from [R·S, H].
+
+    Examples without tokens, which are padding, get 0.
+    """
     states = ops.cast(states, "float32")
     sums = _reduce(ops.segment_sum, states, rows)
-    return sums / _reduce(ops.segment_sum, ops.ones_like(states[:, :1]), rows)
+    return sums / ops.maximum(_count_tokens(states, rows), 1)
 
 
 def _maxima(states, rows):
-    """Returns the largest of each value of an example's states, float32 [B, H]."""
-    return _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+    """Returns the largest of each value of an example's states, float32 [B, H].
+
+    Examples without tokens, which are padding, get 0.
+    """
+    maxima = _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+    return ops.where(_count_tokens(states, rows) > 0, maxima, 0.0)
+
+
+def _count_tokens(states, rows):
+    """Returns the number of tokens of each example, float32 [B, 1]."""
+    ones = ops.ones_like(states[:, :1], dtype="float32")
+    return _reduce(ops.segment_sum, ones, rows)
 
 
 def _reduce(reduce, states, rows):

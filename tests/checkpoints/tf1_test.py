@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 import tempfile
 
 import numpy as np
@@ -172,3 +173,10 @@ def test_patterns_in_the_name_of_a_file_and_in_that_of_the_temporary_folder(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "[1]"))
     tf1.write(tmp_path / "[1]" / "x[2]?", ARRAYS)
     assert tf1.read(tmp_path / "[1]" / "x[2]?").keys() == ARRAYS.keys()
+
+
+def test_tensorflow_is_not_installed(prefix, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    for action in (tf1.read, lambda path: tf1.write(path, ARRAYS)):
+        with pytest.raises(ValueError, match="need TensorFlow: run pip install"):
+            action(prefix)

@@ -25,7 +25,7 @@ def frame_long(texts, *, long_text, max_seq_length, **special):
     Returns:
         The features of `frame` for B examples. For "windows", those of W examples;
         `record`, int32 [W], the index of the record each window came from, in
-        non-decreasing order; and `num_records`, int32 scalar, which is B.
+        non-decreasing order; and `records`, int32 [B], the indices of all records.
     """
     options = special | {"max_seq_length": max_seq_length}
     if long_text != "windows":
@@ -34,7 +34,7 @@ def frame_long(texts, *, long_text, max_seq_length, **special):
     record, windows = cut_into_windows(texts, max_seq_length - 1 - len(texts))
     return frame(*windows, **options) | {
         "record": xp.cast(record, xp.int32),
-        "num_records": xp.cast(texts[0].nrows(), xp.int32),
+        "records": xp.range(texts[0].nrows(), dtype=xp.int32),
     }
 
 

@@ -67,8 +67,8 @@ class TestWindows:
             [101, 102],
         ]
         np.testing.assert_array_equal(example["record"], [0, 0, 0, 1, 2])
-        assert example["num_records"] == 3
-        assert example["record"].dtype == example["num_records"].dtype == tf.int32
+        np.testing.assert_array_equal(example["records"], [0, 1, 2])
+        assert example["record"].dtype == example["records"].dtype == tf.int32
 
     def test_the_longer_text_of_a_pair_is_cut_into_windows(self):
         example = framed(
@@ -105,7 +105,7 @@ class TestWindows:
     def test_no_texts(self):
         example = framed([], [], long_text="windows", max_seq_length=7)
         assert example["input_ids"].to_list() == []
-        assert example["num_records"] == 0
+        assert example["records"].shape == [0]
 
     @hypothesis.given(
         strategies.lists(strategies.integers(0, 40), max_size=6),
