@@ -51,7 +51,7 @@ DOORS = {
     "tensorflow_text": "tokenization/",
     "tensorflow_datasets": "data/records/tfds.py",
     "apache_beam": "data/corpus/beam.py",
-    "jax": "training/jax/",
+    "jax": ("training/jax/", "layers/attention_kernels.py"),
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",
     "torch": "",

@@ -275,11 +275,15 @@ def _build(job, training):
 
     A resumed run overwrites both with its checkpoint.
     """
+    config = job.folder.config
+    if not training.attention_dropout:
+        config = dataclasses.replace(config, attention_probs_dropout_prob=0.0)
     model = job.task.build(
         BertBackbone(
-            job.folder.config,
+            config,
             dtype=training.dtype_policy,
             gradient_checkpointing=training.gradient_checkpointing,
+            attention=training.attention,
         )
     )
     if job.weights:

@@ -48,6 +48,12 @@ class TrainConfig:
     )
     bf16: bool = setting(False, "Compute in bfloat16 with float32 weights.")
     fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
+    attention: str = setting(
+        "ops", "ops, or a kernel of the engine jax: splash (TPU), cudnn (GPU, bf16)."
+    )
+    attention_dropout: bool = setting(
+        True, "Drop attention probabilities in training, which no kernel does."
+    )
     distribution: str = setting(
         "auto", "auto, one_device, mirrored (all GPUs) or multi_worker (TF_CONFIG)."
     )
@@ -161,6 +167,7 @@ class TrainConfig:
         ):
             at_least(self, name, 0)
         one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
+        one_of("attention", self.attention, ("ops", "splash", "cudnn"))
         one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")
         one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)
@@ -205,6 +212,11 @@ class TrainConfig:
         if self.bf16 and self.fp16:
             raise ValueError(
                 "bf16 and fp16 exclude each other; keep bf16 if the hardware has it."
+            )
+        if self.attention == "cudnn" and not (self.bf16 or self.fp16):
+            raise ValueError(
+                "attention=cudnn computes in half precision; pass bf16 too, or "
+                "attention=ops."
             )
         if self.freeze and self.lora_rank:
             raise ValueError(
