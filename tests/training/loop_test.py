@@ -758,6 +758,7 @@ class TestConfig:
             ("layerwise_lr_decay", 0.0, r"in \(0, 1\]; received 0.0"),
             ("layerwise_lr_decay", 1.1, r"in \(0, 1\]; received 1.1"),
             ("freeze", "head", "as in embeddings,3; received 'head'"),
+            ("attention", "flash", "one of ops, splash, cudnn; received 'flash'"),
         ],
     )
     def test_a_value_out_of_range(self, name, value, message):
@@ -788,6 +789,7 @@ class TestConfig:
         ("changes", "message"),
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
+            ({"attention": "cudnn"}, "in half precision; pass bf16 too"),
             ({"train_minutes": float("inf")}, "must be finite; received inf"),
             (
                 {"max_steps": 5, "train_minutes": 2.0},
