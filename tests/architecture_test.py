@@ -188,8 +188,7 @@ def test_importing_the_package_waits_for_nothing():
 HEAVY = (
     *("layers/", "models/", "serving/", "training/tensorflow/"),
     *("run/session.py", "run/outputs.py"),
-    *("tokenization/tokenizer.py", "tokenization/learning.py"),
-    "tokenization/on_host.py",
+    *("tokenization/tokenizer.py", "tokenization/on_host.py"),
     *("doctor/devices.py", "doctor/model.py"),
 )
 
