@@ -5,6 +5,7 @@ import math
 
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import above_zero, at_least, check_numbers, one_of, setting
+from bert_tf.training.engine import ENGINES, HELP
 from bert_tf.training.selection import parse_freeze
 
 _SMALLEST = 1.2e-38
@@ -43,13 +44,16 @@ class TrainConfig:
     gradient_accumulation_steps: int = setting(
         1, "Micro-batches of an update; small ones save memory."
     )
+    engine: str = setting("", HELP)
     gradient_checkpointing: bool = setting(
         False, "Compute each layer twice to save memory."
     )
     bf16: bool = setting(False, "Compute in bfloat16 with float32 weights.")
     fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
     distribution: str = setting(
-        "auto", "auto, one_device, mirrored (all GPUs) or multi_worker (TF_CONFIG)."
+        "auto",
+        "auto, one_device, mirrored (all GPUs or TPU cores), or, with tensorflow, "
+        "multi_worker (TF_CONFIG).",
     )
 
     learning_rate: float = setting(
@@ -161,6 +165,7 @@ class TrainConfig:
         ):
             at_least(self, name, 0)
         one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
+        one_of("engine", self.engine, ("", *ENGINES))
         one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")
         one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)

@@ -107,6 +107,9 @@ class Engine:
     def load_best(self):
         return not self.chief or self._checkpoints.load_best()
 
+    def notes(self):
+        return ""
+
 
 def _make_optimizer(model, config, total_steps, seconds):
     copies = replica_copies(seconds)
