@@ -7,6 +7,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from bert_tf.ground import one_of
+from bert_tf.training.cluster import read_cluster
+from bert_tf.training.jax import workers
 
 AXIS = "replica"
 
@@ -15,20 +17,20 @@ def make_strategy(name):
     """Returns the `Devices` on which a model trains.
 
     Args:
-        name: "one_device"; "mirrored", all devices, which hold the same weights and
-            compute other micro-batches; "auto", the same on GPUs and TPUs, and one
-            device on a CPU.
+        name: "one_device"; "mirrored", all devices of this machine, which hold the same
+            weights and compute other micro-batches; "multi_worker", those of several
+            machines, see `workers`; "auto", multi_worker if TF_CONFIG names several
+            workers, else mirrored on GPUs and TPUs, and one device on a CPU.
 
     Raises:
-        ValueError: another name.
+        ValueError, ConnectionError: another name, or as `workers.connect`.
     """
-    if name == "multi_worker":
-        raise ValueError(
-            "distribution=multi_worker is for --engine=tensorflow; with jax, train on the "
-            "devices of one machine: auto, one_device or mirrored."
-        )
-    one_of("distribution", name, ("auto", "one_device", "mirrored"))
-    devices = jax.devices()
+    one_of("distribution", name, ("auto", "one_device", "mirrored", "multi_worker"))
+    several = name == "auto" and len(read_cluster().addresses) > 1
+    if several or name == "multi_worker":
+        workers.connect()
+        return Devices(jax.devices())
+    devices = jax.local_devices()
     several = name == "mirrored" or (name == "auto" and devices[0].platform != "cpu")
     return Devices(devices if several else devices[:1])
 
@@ -37,20 +39,21 @@ class Devices:
     """Devices that hold the same weights and compute a part of each update.
 
     Args:
-        devices: list of JAX devices.
+        devices: list of JAX devices, those of each process one after the other.
 
     Attributes:
         num_replicas_in_sync: number of devices.
         mesh: JAX mesh of one axis, `AXIS`.
         everywhere: sharding of arrays that each device holds.
-        divided: sharding of arrays [devices, …] of which each device holds its own.
+        local: the devices of this process.
     """
 
     def __init__(self, devices):
         self.num_replicas_in_sync = len(devices)
         self.mesh = Mesh(np.array(devices), (AXIS,))
         self.everywhere = NamedSharding(self.mesh, PartitionSpec())
-        self.divided = NamedSharding(self.mesh, PartitionSpec(AXIS))
+        self.local = list(self.mesh.local_devices)
+        self._divided = NamedSharding(self.mesh, PartitionSpec(AXIS))
 
     def scope(self):
         """Returns a context for building the model, which needs none."""
@@ -59,13 +62,25 @@ class Devices:
     def replicate(self, array):
         """Returns a copy of an array on each device."""
         # An update gives the memory of its state away, so nobody else may use it.
-        return jax.device_put(array, self.everywhere, may_alias=False)
+        copies = [
+            jax.device_put(array, device, may_alias=False) for device in self.local
+        ]
+        return jax.make_array_from_single_device_arrays(
+            array.shape, self.everywhere, copies
+        )
 
     def divide(self, arrays):
-        """Places {name: array [devices · n, …]} as [devices, n, …] on the devices."""
-        count = self.num_replicas_in_sync
-        stacked = {
-            name: array.reshape(count, -1, *array.shape[1:])
+        """Places what the devices of this process compute.
+
+        Args:
+            arrays: {name: array [local devices · n, …]}.
+
+        Returns:
+            {name: array [devices, n, …]}, of which each device holds its own.
+        """
+        return {
+            name: jax.make_array_from_process_local_data(
+                self._divided, array.reshape(len(self.local), -1, *array.shape[1:])
+            )
             for name, array in arrays.items()
         }
-        return jax.device_put(stacked, self.divided)

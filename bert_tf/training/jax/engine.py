@@ -32,8 +32,9 @@ class Engine:
 
     def __init__(self, model, task, config, strategy, *, total_steps):
         self._model, self._config, self._devices = model, config, strategy
-        workers = Workers(strategy)
+        self._workers = workers = Workers(strategy)
         self.chief, self.gather, self.now = workers.chief, workers.gather, workers.now
+        self._place_stop(0.0)
         self._state = State(model, strategy, averages=config.ema_decay > 0)
         self._update = make_update(
             model, task, config, strategy, total_steps=total_steps
@@ -47,30 +48,42 @@ class Engine:
         self._checkpoints = Checkpoints(
             output_dir, self._state, self._model, limit=limit
         )
-        return self._checkpoints.restore()
+        numbers = self._checkpoints.restore()
+        self._workers.agree(numbers.get("step", 0), output_dir)
+        return numbers
 
     def start(self, rows, step):
-        self._step = step
-        self._batches = iter(rows(step, (1, 0)))
+        self._step, self._stop_of_last = step, None
+        self._batches = iter(rows(step, (self._workers.count, self._workers.number)))
 
     def update(self, seconds):
         self._seconds = seconds if self._config.train_minutes else 0.0
-        count = (
-            self._config.gradient_accumulation_steps
-            * self._devices.num_replicas_in_sync
-        )
+        count = self._config.gradient_accumulation_steps * len(self._devices.local)
         rows = stack([next(self._batches) for _ in range(count)])
-        self._state.tensors, metrics = self._update(
+        self._state.tensors, self._metrics = self._update(
             self._state.tensors,
             self._state.frozen,
             self._devices.divide(rows),
             np.float32(self._seconds),
+            self._stop["stop"],
         )
         self._step += 1
-        return metrics
+        return self._metrics
 
     def stop_signals(self, received):
-        return received
+        # Read an update later, because reading it at once would keep the devices waiting.
+        last, self._stop_of_last = self._stop_of_last, self._metrics.pop("stop")
+        if self._workers.count == 1:
+            return received
+        if received:
+            self._place_stop(1.0)
+        if last is None or not float(last):
+            return []
+        return received or ["a signal to another worker"]
+
+    def _place_stop(self, value):
+        count = len(self._devices.local)
+        self._stop = self._devices.divide({"stop": np.full(count, value, np.float32)})
 
     def learning_rate(self):
         return float(self._schedule(max(0, self._step - 1)))
@@ -90,16 +103,19 @@ class Engine:
         yield
 
     def save(self, step, numbers):
-        self._checkpoints.save(step, numbers)
+        if self.chief:
+            self._checkpoints.save(step, numbers)
 
     def keep_best(self):
-        self._checkpoints.keep_best()
+        if self.chief:
+            self._checkpoints.keep_best()
 
     def has_best(self):
-        return self._checkpoints.has_best()
+        # Workers that disagree would count evaluations differently.
+        return min(self.gather(self._checkpoints.has_best())) == 1.0
 
     def load_best(self):
-        return self._checkpoints.load_best()
+        return not self.chief or self._checkpoints.load_best()
 
     def load_averages(self):
         self._state.put_into_model(self._best_part)

@@ -38,8 +38,10 @@ class State:
         self.tensors = jax.tree.map(
             devices.replicate, {"step": np.zeros((), np.int32)} | parts
         )
-        frozen = [variable.value for variable in model.non_trainable_variables]
-        self.frozen = jax.device_put(frozen, devices.everywhere)
+        self.frozen = [
+            devices.replicate(variable.value)
+            for variable in model.non_trainable_variables
+        ]
 
     def put_into_model(self, part="weights"):
         """Gives the model's variables copies of a part of `tensors`."""

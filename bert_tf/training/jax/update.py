@@ -28,25 +28,25 @@ def make_update(model, task, config, devices, *, total_steps):
         total_steps: updates of the whole run, which the learning rate follows.
 
     Returns:
-        function(tensors, frozen, rows, seconds) -> (tensors, metrics), where `tensors`
-        and `frozen` are those of `State`, and the memory of the old tensors is given
-        away; `rows` is {name: array [devices, micro-batches, …]}; `seconds` is the
-        training time so far, float32. The metrics are those of TensorFlow's
-        `make_update`.
+        function(tensors, frozen, rows, seconds, stop) -> (tensors, metrics), where
+        `tensors` and `frozen` are those of `State`, and the memory of the old tensors is
+        given away; `rows` is {name: array [devices, micro-batches, …]}; `seconds` is the
+        training time so far, float32; `stop`, float32 [devices, 1], is summed into the
+        metrics. These are those of TensorFlow's `make_update`.
     """
     sum_gradients = _make_sum(model, task)
     spread = jax.shard_map(
         sum_gradients,
         mesh=devices.mesh,
-        in_specs=(PartitionSpec(), PartitionSpec(), PartitionSpec(AXIS)),
+        in_specs=(*[PartitionSpec()] * 2, *[PartitionSpec(AXIS)] * 2),
         out_specs=PartitionSpec(),
         # Unchecked: until their one sum, gradients are each device's own.
         check_vma=False,
     )
     apply = _make_optimizer(model, config, total_steps)
 
-    def update(tensors, frozen, rows, seconds):
-        gradients, metrics = spread(tensors["weights"], frozen, rows)
+    def update(tensors, frozen, rows, seconds, stop):
+        gradients, metrics = spread(tensors["weights"], frozen, rows, stop)
         norm, scale = arithmetic.norm(gradients.values()), 1.0
         if config.max_grad_norm:
             scale = arithmetic.clip_scale(norm, config.max_grad_norm)
@@ -61,7 +61,7 @@ def make_update(model, task, config, devices, *, total_steps):
 
 
 def _make_sum(model, task):
-    """Returns function(weights, frozen, rows of a device) -> gradients and metrics.
+    """Returns function(weights, frozen, rows and stop of a device) -> gradients, metrics.
 
     Both are summed over micro-batches and devices. A weight that no term reaches has no
     gradient.
@@ -78,7 +78,7 @@ def _make_sum(model, task):
 
     differentiate = jax.value_and_grad(compute_loss, has_aux=True)
 
-    def sum_gradients(weights, frozen, rows):
+    def sum_gradients(weights, frozen, rows, stop):
         rows = jax.tree.map(lambda array: array[0], rows)  # [micro-batches, …]
         sums = jax.lax.map(
             lambda rows: {
@@ -104,6 +104,7 @@ def _make_sum(model, task):
         metrics = jax.tree.map(jnp.sum, terms) | {
             "examples": jnp.count_nonzero(rows["weight"]).astype(jnp.float32),
             "tokens": jnp.count_nonzero(rows["sequence_ids"]).astype(jnp.float32),
+            "stop": jnp.sum(stop),
         }
         return jax.lax.psum((gradients, metrics), AXIS)
 
