@@ -61,6 +61,7 @@ setuptools.setup(
             *("openpyxl", "pandas", "pyarrow"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
+            *("jax", "tokenizers"),
         ],
     },
 )

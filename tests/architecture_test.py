@@ -52,6 +52,7 @@ DOORS = {
     "tensorflow_datasets": "data/records/tfds.py",
     "apache_beam": "data/corpus/beam.py",
     "jax": "training/jax/",
+    "tokenizers": "tokenization/fast.py",
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",
     "torch": "",
@@ -188,6 +189,7 @@ HEAVY = (
     *("layers/", "models/", "serving/", "training/tensorflow/", "training/jax/"),
     *("run/session.py", "run/outputs.py"),
     *("tokenization/tokenizer.py", "tokenization/learning.py"),
+    "tokenization/on_host.py",
     *("doctor/devices.py", "doctor/model.py"),
 )
 

@@ -96,7 +96,7 @@ def test_same_outputs(task):
     }
     batch = {name: np.asarray(x, np.int32) for name, x in batch.items()}
     if task == "multiple_choice":
-        batch["num_choices"] = np.array(3, np.int32)
+        batch["choices"] = np.arange(3, dtype=np.int32)[None]
     model = Model(task)
     outputs = list(model.task.named(model.keras_model(batch)).values())
     logits = np.stack(outputs, axis=2) if len(outputs) == 2 else outputs[0].numpy()

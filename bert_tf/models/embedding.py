@@ -25,7 +25,8 @@ class Embedder(ModelWithHead):
 
     Call arguments:
         batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
-            and `num_texts`, P, int32 scalar: the texts of a record, 1 if absent.
+            and `texts`, int32 [records, P], which of them belong to a record. Each text
+            is a record if it is absent.
 
     Returns:
         dict with `embeddings`, float32 [records, P, H].
@@ -47,7 +48,7 @@ class Embedder(ModelWithHead):
         self.built = True
 
     def call(self, batch, training=None):
-        rows, size = as_rows(batch), self.backbone.config.hidden_size
+        rows = as_rows(batch)
         if self.pooling == "cls":
             first_token = ops.convert_to_tensor(rows["first_token"])
             at = self.backbone.compute(rows, training=training, at=first_token)
@@ -58,8 +59,9 @@ class Embedder(ModelWithHead):
         vectors = mean_of_windows(vectors, rows)
         if self.normalize:
             vectors = unit_length(vectors)
-        shape = (-1, rows.get("num_texts", 1), size)
-        return {"embeddings": ops.reshape(vectors, shape)}
+        if "texts" not in rows:
+            return {"embeddings": vectors[:, None]}
+        return {"embeddings": ops.take(vectors, rows["texts"], axis=0)}
 
     def _arguments(self):
         return {"pooling": self.pooling, "normalize": self.normalize}

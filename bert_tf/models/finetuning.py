@@ -75,8 +75,8 @@ class ChoiceScorer(Classifier):
         backbone: `BertBackbone`.
 
     Call arguments:
-        batch: what the backbone takes: C examples a question, one after the other, or
-            their windows; and `num_choices`, C, int32 scalar.
+        batch: what the backbone takes, examples or their windows; and `choices`, int32
+            [questions, C], which examples are the choices of a question.
 
     Returns:
         dict with `logits`, float32 [questions, C].
@@ -86,7 +86,7 @@ class ChoiceScorer(Classifier):
         >>> from bert_tf import BertBackbone, BertConfig, ChoiceScorer
         >>> model = ChoiceScorer(BertBackbone(BertConfig.from_size("tiny")))
         >>> ids = np.array([[101, 7592, 102], [101, 2088, 102]])
-        >>> batch = {"input_ids": ids, "num_choices": np.array(2)}
+        >>> batch = {"input_ids": ids, "choices": np.array([[0, 1]])}
         >>> model(batch)["logits"].shape
         TensorShape([1, 2])
     """
@@ -99,7 +99,7 @@ class ChoiceScorer(Classifier):
 
     def call(self, batch, training=None):
         scores = super().call(batch, training=training)
-        return {"logits": ops.reshape(scores, (-1, batch["num_choices"]))}
+        return {"logits": ops.take(scores[:, 0], batch["choices"], axis=0)}
 
     def _arguments(self):
         return {}

@@ -134,7 +134,7 @@ class MaskFiller(ModelWithHead):
         rows = as_rows(batch)
         places = ops.convert_to_tensor(rows["mask_places"], dtype="int32")
         positions = ops.reshape(places + rows["first_token"][:, None], (-1,))
-        (masked,) = ops.nonzero(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
+        masked = _masked(ops.reshape(places, (-1,)) >= 0)  # [M] into B·P.
         logits = self.pretrainer(
             rows | {"masked_lm_positions": ops.take(positions, masked)},
             training=training,
@@ -150,7 +150,8 @@ class MaskFiller(ModelWithHead):
                 values,
                 (examples * most, self.top_k),
             )
-            return ops.reshape(every, (examples, most, self.top_k))
+            every = ops.reshape(every, (examples, most, self.top_k))
+            return ops.where(places[:, :, None] >= 0, every, ops.zeros_like(every))
 
         return {
             "ids": spread(ops.cast(ids, "int32")),
@@ -163,3 +164,13 @@ class MaskFiller(ModelWithHead):
     @classmethod
     def _complete(cls, arguments, folder, arrays, name):
         return {"vocab_size": len(folder.vocab), "top_k": 5} | arguments
+
+
+def _masked(is_masked):
+    """Returns the indices of masked tokens, from bool [B·P]; all indices under JAX.
+
+    JAX compiles for shapes, so the number of indices must not depend on values.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return ops.nonzero(is_masked)[0]
+    return ops.arange(is_masked.shape[0])

@@ -9,15 +9,18 @@ def mean_of_windows(outputs, rows):
     Args:
         outputs: float [W, C], one row for each of W windows.
         rows: dict. With windows it has `record`, int32 [W], the non-decreasing index of
-            the text of each window, and `num_records`, int32 scalar B. Each text has at
-            least one window.
+            the text of each window, -1 for padding; and `records`, int32 [B], one
+            entry for each text: its length is B. A text has at least one window.
 
     Returns:
-        float [B, C]; `outputs` itself if `rows` has no windows.
+        float [B, C], 0 for an entry of `records` without a window; `outputs` itself if
+        `rows` has no windows.
     """
     if "record" not in rows:
         return outputs
-    count, record = rows["num_records"], rows["record"]
+    # A compiler has to know the number of texts, and it knows shapes, not values.
+    count, record = ops.shape(rows["records"])[0], rows["record"]
     sums = ops.segment_sum(outputs, record, num_segments=count)
     ones = ops.ones_like(outputs[:, :1])
-    return sums / ops.segment_sum(ones, record, num_segments=count)
+    windows = ops.segment_sum(ones, record, num_segments=count)
+    return sums / ops.maximum(windows, 1)

@@ -95,7 +95,7 @@ def _tag_logs(task, model, words):
     Args:
         words: strings ragged [B, (words)].
     """
-    cut = task.cut(words)
+    cut = task.cut(words.values, words.row_splits)
     example = task.features({name: cut[name] for name in ("pieces", "places")})
     logits = run(task, model, example)["logits"]
     logs = tf.nn.log_softmax(tf.boolean_mask(logits, example["places"] >= 0))

@@ -31,7 +31,7 @@ def make_function(task, model):
         named = {"input_ids": ids, "input_mask": mask, "segment_ids": segments}
         batch = {name: tf.cast(x, tf.int32) for name, x in named.items()}
         if adapter.has_choices:
-            batch["num_choices"] = tf.constant(1)
+            batch["choices"] = tf.range(tf.shape(ids)[0])[:, None]
         outputs = model(adapter.complete(task, batch), training=False)
         return adapter.padded(task.named(outputs))
 

@@ -52,7 +52,7 @@ def _serve_ids(task, model):
         flat = [tf.reduce_prod(shape[:-1]), shape[-1]]
         batch = {name: tf.reshape(x, flat) for name, x in batch.items()}
         if adapter.has_choices:
-            batch["num_choices"] = shape[1]
+            batch["choices"] = tf.reshape(tf.range(flat[0]), shape[:2])
         outputs = model(adapter.complete(task, batch), training=False)
         return adapter.outputs(task, task.named(outputs))
 

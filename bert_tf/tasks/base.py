@@ -158,7 +158,7 @@ class Task:
         raise NotImplementedError
 
     def examples(self, columns):
-        """Returns {name: array or ragged tensor [W, …]}: the records, or their windows."""
+        """Returns {name: array, perhaps ragged, [W, …]}: the records, or their windows."""
         return columns
 
     def inputs(self, examples):
@@ -171,14 +171,15 @@ class Task:
         return next(iter(self.inputs(examples).values())).shape[0]
 
     def features(self, columns):
-        """Frames a batch of texts, or of pairs; runs in the graph.
+        """Frames a batch of texts, or of pairs; in TensorFlow's graph, or in NumPy.
 
         Args:
-            columns: {name: tensor [B, …]}, some of `inputs`; here strings.
+            columns: {name: tensor or array [B, …]}, some of `inputs`; here strings.
 
         Returns:
             dict with `input_ids` and `segment_ids`, int32 ragged [B, (tokens)], and
-            what else belongs to the examples, such as `label`.
+            what else belongs to the examples, such as `label`. An `xp` of
+            `tokenization.arrays` computes the same for both.
         """
         options = self.options
         return frame_texts(

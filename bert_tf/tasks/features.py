@@ -15,9 +15,9 @@ from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, kept, option
 from bert_tf.tasks.texts import objects, row_arrays, text_columns
+from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import frame
 
-tf = lazy("tensorflow")
 models = lazy("bert_tf.models.features")
 
 NO_TOKEN = -1  # Padding of `places`.
@@ -88,14 +88,15 @@ class Features(Task):
         if self.options.long_text == "windows":
             return self._cut_windows(columns)
         framed = super().features(columns)
-        last = framed["input_ids"].row_lengths().numpy().astype(np.int32)
+        last = np.asarray(framed["input_ids"].row_lengths(), np.int32)
         record = np.arange(len(last), dtype=np.int32)
         return framed | {"record": record, "first": np.zeros_like(last), "last": last}
 
     def _cut_windows(self, columns):
         length = self.options.max_seq_length
         most = length - _SPECIAL_TOKENS
-        texts = self.tokenizer.tokenize(tf.constant(columns["text"]))
+        texts = self.tokenizer.tokenize(columns["text"])
+        xp = operations(texts)
         numbers, window = cut(texts.row_lengths(), most, most // 4)
         record = numbers.value_rowids()
         framed = frame(
@@ -105,15 +106,15 @@ class Features(Task):
             max_seq_length=length,
         )
         # [CLS] is taken from the first window of a text, [SEP] from its last.
-        is_first = tf.cast(window["first"] == 0, tf.int64)
-        is_last = window["last"] == tf.gather(texts.row_lengths(), record)
-        is_last = tf.cast(is_last, tf.int64)
+        is_first = xp.cast(window["first"] == 0, xp.int64)
+        is_last = window["last"] == xp.gather(texts.row_lengths(), record)
+        is_last = xp.cast(is_last, xp.int64)
         places = {
             "record": record,
             "first": window["first"] - window["begin"] + 1 - is_first,
             "last": window["last"] - window["begin"] + 1 + is_last,
         }
-        return framed | {n: x.numpy().astype(np.int32) for n, x in places.items()}
+        return framed | {n: np.asarray(x, np.int32) for n, x in places.items()}
 
     def frame_texts(self, texts):
         """Frames strings [B], none of them cut into windows; runs in the graph."""
@@ -121,8 +122,9 @@ class Features(Task):
 
     def features(self, columns):
         """Adds `places`, int32 [B, K]: all tokens of the framed examples."""
-        lengths = tf.cast(columns["input_ids"].row_lengths(), tf.int32)
-        return columns | {"places": tf.ragged.range(lengths).to_tensor(NO_TOKEN)}
+        xp = operations(columns["input_ids"])
+        lengths = xp.cast(columns["input_ids"].row_lengths(), xp.int32)
+        return columns | {"places": xp.ragged.range(lengths).to_tensor(NO_TOKEN)}
 
     def build(self, backbone):
         return models.TokenStates(backbone, self.layers)

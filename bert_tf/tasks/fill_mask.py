@@ -12,7 +12,7 @@ import numpy as np
 from bert_tf.ground import lazy, quote
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import option
-from bert_tf.tasks.texts import frame_texts, text_columns
+from bert_tf.tasks.texts import frame_texts, row_arrays, text_columns
 
 pretraining = lazy("bert_tf.models.pretraining")
 
@@ -71,7 +71,7 @@ class FillMask(Task):
         places = []
         for begin in range(0, len(table.records), _TEXTS_AT_ONCE):
             part = {n: x[begin : begin + _TEXTS_AT_ONCE] for n, x in columns.items()}
-            ids = self._frame(part)["input_ids"].to_tensor(-1).numpy()
+            ids = row_arrays(self._frame(part)["input_ids"])
             places += [np.flatnonzero(row == self.tokenizer.mask_id) for row in ids]
         for number, positions in enumerate(places):
             texts = [array[number] for array in columns.values()]

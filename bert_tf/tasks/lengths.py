@@ -5,9 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from bert_tf.ground import count, lazy
-
-tf = lazy("tensorflow")
+from bert_tf.ground import count
 
 # More text takes longer than a user wants to wait for one line.
 CHARACTERS = 10_000_000
@@ -40,11 +38,8 @@ def example_lengths(task, columns, characters=CHARACTERS):
         if part.start >= part.stop:
             continue
         examples = uncut.examples({name: x[part] for name, x in columns.items()})
-        inputs = {
-            name: tf.constant(x.tolist()) if isinstance(x, np.ndarray) else x
-            for name, x in uncut.inputs(examples).items()
-        }
-        lengths.append(uncut.features(inputs)["input_ids"].row_lengths().numpy())
+        framed = uncut.features(uncut.inputs(examples))
+        lengths.append(np.asarray(framed["input_ids"].row_lengths()))
     return np.concatenate([[], *lengths]).astype(np.int64), records
 
 

@@ -11,9 +11,9 @@ from bert_tf.tasks.base import Task
 from bert_tf.tasks.classification import cross_entropy
 from bert_tf.tasks.options import TextOptions
 from bert_tf.tasks.texts import example_weights
+from bert_tf.tokenization.arrays import operations
 
 keras = lazy("keras")
-tf = lazy("tensorflow")
 special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
@@ -42,16 +42,18 @@ class MultipleChoice(Task):
         return columns
 
     def features(self, columns):
-        """Frames B·C pairs, the choices of a question one after the other."""
+        """Frames B·C pairs; `choices`, int32 [B, C], are those of each question."""
         choices = columns["choices"]
-        width = tf.shape(choices)[1]
+        xp = operations(choices)
+        flat, shape = xp.reshape(choices, [-1]), xp.shape(choices)
         example = super().features(
             {
-                "text": tf.repeat(columns["text"], width),
-                "text_pair": tf.reshape(choices, [-1]),
+                "text": xp.repeat(columns["text"], shape[1]),
+                "text_pair": flat,
             }
         )
-        example["num_choices"] = width
+        numbers = xp.range(xp.size(flat), dtype=xp.int32)
+        example["choices"] = xp.reshape(numbers, shape)
         if "label" in columns:
             example["label"] = columns["label"]
         return example

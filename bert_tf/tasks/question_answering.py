@@ -16,10 +16,10 @@ from bert_tf.tasks.options import WindowOptions, option, remembered
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
+from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
-tf = lazy("tensorflow")
 special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
@@ -117,8 +117,9 @@ class QuestionAnswering(Task):
             sep_id=self.tokenizer.sep_id,
             max_seq_length=self.options.max_seq_length,
         )
-        places = tf.ragged.range(tf.cast(example["input_ids"].row_lengths(), tf.int32))
-        example["places"] = places.to_tensor(NO_TOKEN)
+        xp = operations(example["input_ids"])
+        lengths = xp.cast(example["input_ids"].row_lengths(), xp.int32)
+        example["places"] = xp.ragged.range(lengths).to_tensor(NO_TOKEN)
         if "label" in columns:
             example["label"] = columns["label"]
         return example
@@ -156,7 +157,7 @@ class QuestionAnswering(Task):
         spans = [[] for _ in columns["question"]]
         null = np.full(len(spans), np.inf)
         losses = [[] for _ in spans] if "label" in examples else None
-        lengths = examples["first"].row_lengths().numpy()
+        lengths = np.asarray(examples["first"].row_lengths())
         for number, record in enumerate(examples["record"]):
             places = examples["spans"][number]
             own = lengths[number] + SPECIAL_TOKENS + len(places)

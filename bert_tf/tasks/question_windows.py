@@ -6,12 +6,10 @@ Shapes: N questions, B of a batch, W windows of their contexts, L tokens.
 import numpy as np
 
 from bert_tf.data.rows.windows import cut, take
-from bert_tf.ground import lazy
 from bert_tf.tasks.spans import tokens_of
 from bert_tf.tasks.texts import in_parts, objects, row_arrays
+from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import truncate
-
-tf = lazy("tensorflow")
 
 MAX_QUERY_LENGTH = 64  # Tokens of a question, as published.
 SPECIAL_TOKENS = 3  # [CLS] and two [SEP].
@@ -36,25 +34,26 @@ def cut_questions(task, columns):
         # Many questions share a context.
         unique = {c: n for n, c in enumerate(dict.fromkeys(columns["context"][part]))}
         tokens = task.tokenizer.tokenize_with_offsets(list(unique))
+        gather = operations(tokens[0]).gather
         numbers = [unique[context] for context in columns["context"][part]]
         return cut_contexts(
             task,
             task.tokenizer.tokenize(list(columns["question"][part])),
-            [tf.gather(values, numbers) for values in tokens],
+            [gather(values, numbers) for values in tokens],
         )
 
     examples = in_parts(cut_part, len(columns["question"]), _QUESTIONS_AT_ONCE)
     sides = [row_arrays(examples.pop(name)) for name in ("starts", "ends")]
     examples["spans"] = objects([np.stack(pair, axis=1) for pair in zip(*sides)])
     for name in ("begin", "own"):
-        examples[name] = examples[name].numpy().astype(np.int32)
+        examples[name] = np.asarray(examples[name], np.int32)
     if "answers" in columns:
         examples["label"] = _find_labels(task, columns, examples)
     return examples
 
 
 def cut_contexts(task, questions, contexts):
-    """Cuts contexts into windows beside their questions; runs in the graph.
+    """Cuts contexts into windows beside their questions; runs in the graph, too.
 
     Args:
         task: `QuestionAnswering`.
@@ -69,11 +68,11 @@ def cut_contexts(task, questions, contexts):
         `own`, int64 [W, 2]: an answer that begins at the context's tokens [own[0],
         own[1]) comes from this window.
     """
-    options = task.options
+    options, xp = task.options, operations(questions)
     longest = min(MAX_QUERY_LENGTH, (options.max_seq_length - SPECIAL_TOKENS) // 2)
     questions = truncate(questions, longest)
     room = options.max_seq_length - SPECIAL_TOKENS - questions.row_lengths()
-    overlap = tf.minimum(tf.constant(options.doc_stride, tf.int64), room // 2)
+    overlap = xp.minimum(xp.constant(options.doc_stride, xp.int64), room // 2)
     lengths = contexts[0].row_lengths()
     numbers, window = cut(lengths, room, overlap, options.long_text)
     record = numbers.value_rowids()
@@ -81,18 +80,18 @@ def cut_contexts(task, questions, contexts):
         take(values, record, window["begin"], window["end"]) for values in contexts
     )
     return {
-        "first": tf.gather(questions, record),
+        "first": xp.gather(questions, record),
         "second": second,
         "starts": starts,
         "ends": ends,
         "record": record,
         "begin": window["begin"],
-        "own": tf.stack([window["first"], window["last"]], axis=1),
+        "own": xp.stack([window["first"], window["last"]], axis=1),
     }
 
 
 def _find_labels(task, columns, examples):
-    shifts = examples["first"].row_lengths().numpy() + 2
+    shifts = np.asarray(examples["first"].row_lengths()) + 2
     record, begin = examples["record"], examples["begin"]
     is_last = np.append(record[1:] != record[:-1], True)
     is_last &= task.options.long_text != "truncate"

@@ -15,8 +15,8 @@ from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import TextOptions, option, remembered
 from bert_tf.tasks.regression import correlation, read_numbers
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
+from bert_tf.tokenization.arrays import operations
 
-tf = lazy("tensorflow")
 ops = lazy("keras.ops")
 stats = lazy("scipy.stats")
 embedding = lazy("bert_tf.models.embedding")
@@ -144,14 +144,16 @@ class Similarity(Task):
         return columns
 
     def features(self, columns):
-        """Frames B·P texts, the two texts of a pair one after the other."""
-        texts = [columns[name] for name in ("text", "text_pair") if name in columns]
-        both = tf.reshape(tf.stack(texts, axis=1), [-1])
-        example = super().features({"text": both})
-        example["num_texts"] = tf.constant(len(texts))
+        """Frames B·P texts; `texts`, int32 [B, P], are those of each record."""
+        sides = [columns[name] for name in ("text", "text_pair") if name in columns]
+        xp = operations(sides[0])
+        texts = xp.reshape(xp.stack(sides, axis=1), [-1])
+        example = super().features({"text": texts})
+        numbers = xp.range(xp.size(texts), dtype=xp.int32)
+        example["texts"] = xp.reshape(numbers, [-1, len(sides)])
         # Pairs without labels all count as alike.
-        count = tf.shape(columns["text"])[:1]
-        example["label"] = columns.get("label", tf.ones(count))
+        count = xp.shape(columns["text"])[:1]
+        example["label"] = columns.get("label", xp.ones(count, xp.float32))
         return example
 
     def build(self, backbone):

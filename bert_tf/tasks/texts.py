@@ -9,8 +9,8 @@ import numpy as np
 
 from bert_tf.data.rows.long_texts import frame_long
 from bert_tf.ground import lazy
+from bert_tf.tokenization.arrays import operations
 
-tf = lazy("tensorflow")
 ops = lazy("keras.ops")
 
 
@@ -39,7 +39,7 @@ def is_labelled(table):
 
 
 def frame_texts(columns, tokenizer, max_seq_length, long_text="truncate"):
-    """Turns string tensors [B] into framed examples; see `frame_long`.
+    """Turns strings [B], arrays or tensors, into framed examples; see `frame_long`.
 
     `label` and `weight` go along. With windows there are more examples than records.
     """
@@ -71,16 +71,9 @@ def objects(values):
     return array
 
 
-def ragged(rows):
-    """Returns an int32 ragged tensor [W, (…)] of lists or arrays."""
-    values = [np.asarray(row, np.int32) for row in rows]
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
-
-
 def row_arrays(rows):
-    """Returns the rows of a ragged tensor as a list of NumPy arrays."""
-    values, splits = rows.values.numpy(), rows.row_splits.numpy()
+    """Returns the rows of a ragged tensor, or `Ragged`, as a list of NumPy arrays."""
+    values, splits = np.asarray(rows.values), np.asarray(rows.row_splits)
     return [values[begin:end] for begin, end in itertools.pairwise(splits)]
 
 
@@ -88,19 +81,21 @@ def in_parts(make, count, size):
     """Calls a function on slices of the records, and concatenates its results.
 
     Args:
-        make: function(slice) -> dict of tensors, with `record`, int64 [W], the number of
-            the record within the slice.
+        make: function(slice) -> dict of tensors or arrays, perhaps ragged, with
+            `record`, int64 [W], the number of the record within the slice.
         count: number of records.
         size: records of a slice, so that memory stays bounded.
 
     Returns:
-        dict of tensors; `record` is int32, a NumPy array, and counts from the first slice.
+        dict of the same kinds; `record` is a NumPy array, int32, and counts from the
+        first slice.
     """
     parts = []
     for begin in range(0, count, size):
         part = make(slice(begin, begin + size))
         parts.append(part | {"record": part["record"] + begin})
     whole = {
-        name: tf.concat([part[name] for part in parts], axis=0) for name in parts[0]
+        name: operations(first).concat([part[name] for part in parts], axis=0)
+        for name, first in parts[0].items()
     }
-    return whole | {"record": whole["record"].numpy().astype(np.int32)}
+    return whole | {"record": np.asarray(whole["record"], np.int32)}

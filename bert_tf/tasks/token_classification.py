@@ -14,11 +14,10 @@ from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import label_ids
 from bert_tf.tasks.metrics.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.options import WindowOptions
-from bert_tf.tasks.texts import in_parts, object_columns, objects, ragged
+from bert_tf.tasks.texts import in_parts, object_columns, objects
 from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
-tf = lazy("tensorflow")
 ops = lazy("keras.ops")
 special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
@@ -77,25 +76,27 @@ class TokenClassification(Task):
         """
 
         def cut_part(part):
-            return self.cut(split_at(columns["text"][part], columns["words"][part]))
+            return self.cut(*split_at(columns["text"][part], columns["words"][part]))
 
         examples = in_parts(cut_part, len(columns["text"]), _TEXTS_AT_ONCE)
         if "tags" in columns:
             ids = {label: number for number, label in enumerate(self.labels)}
             windows = zip(examples["record"], examples["words"].to_list())
-            examples["label"] = ragged(
-                [
-                    [ids[columns["tags"][number][word]] for word in words]
-                    for number, words in windows
-                ]
+            labels = [
+                ids[columns["tags"][number][word]]
+                for number, words in windows
+                for word in words
+            ]
+            examples["label"] = examples["words"].with_values(
+                np.array(labels, np.int32)
             )
         return examples
 
-    def cut(self, words):
-        """Cuts words, strings ragged [B, (words)], into windows; see `cut_words`."""
-        pieces = self.tokenizer.tokenize(words.values)
+    def cut(self, words, splits):
+        """Cuts words, strings [T], into windows; see `cut_words`, which takes `splits`."""
+        pieces = self.tokenizer.tokenize(words)
         most = self.options.max_seq_length - _SPECIAL_TOKENS
-        return cut_words(pieces, words.row_splits, most, self.options.long_text)
+        return cut_words(pieces, splits, most, self.options.long_text)
 
     def features(self, columns):
         """Frames windows; `places`, int32 [B, K], count from [CLS]; `label` goes along."""
@@ -197,7 +198,7 @@ class TokenClassification(Task):
 
 
 def split_at(texts, spans):
-    """Returns the words of texts at [start, end), strings ragged [B, (words)]."""
+    """Returns the words of B texts at [start, end), a list; and their row splits, int64 [B + 1]."""
     words = [text[a:b] for text, places in zip(texts, spans) for a, b in places]
-    counts = np.array([len(places) for places in spans], np.int64)
-    return tf.RaggedTensor.from_row_lengths(tf.constant(words, tf.string), counts)
+    splits = np.cumsum([0, *map(len, spans)], dtype=np.int64)
+    return words, splits

@@ -21,18 +21,35 @@ from bert_tf.ground import lazy
 
 __all__ = ["BertTokenizer", "make_tokenizer", "read_vocab", "tflite_ops", "write_vocab"]
 
+keras = lazy("keras")
 _tokenizer = lazy("bert_tf.tokenization.tokenizer")
+_on_host = lazy("bert_tf.tokenization.on_host")
+_fast = lazy("bert_tf.tokenization.fast")
+
+
+def tokenizer_class():
+    """Returns the class of tokenizers for the engine, which Keras' backend determines.
+
+    TensorFlow's engine tokenizes in the graph. For others, texts are tokenized into NumPy
+    arrays: by TensorFlow Text if it is installed, else by Hugging Face's `tokenizers`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        return _tokenizer.BertTokenizer
+    try:
+        return _on_host.HostTokenizer
+    except ImportError:
+        return _fast.FastTokenizer
 
 
 def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the `BertTokenizer` of a model folder.
+    """Returns the tokenizer of a model folder, see `tokenizer_class`.
 
     Args:
         folder: `ModelFolder`.
         keep_special_tokens: True to keep them, whatever the folder says.
     """
     options, positions = folder.tokenizer, folder.config.max_position_embeddings
-    return _tokenizer.BertTokenizer(
+    return tokenizer_class()(
         folder.vocab,
         lower_case=options["do_lower_case"],
         strip_accents=options.get("strip_accents"),
@@ -49,6 +66,8 @@ def make_tokenizer(folder, *, keep_special_tokens=False):
 
 def __getattr__(name):
     # Vocabularies are read without TensorFlow.
+    if name == "BertTokenizer":
+        return tokenizer_class()
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(_tokenizer, name)

@@ -1,11 +1,12 @@
 """Frames texts as `[CLS] A [SEP]` or `[CLS] A [SEP] B [SEP]`, and cuts long ones.
 
+A ragged array is a `tf.RaggedTensor`, in the graph, too, or a `Ragged` of NumPy. A function
+returns the kind that it is given.
+
 Shapes: B examples, L tokens of an example, T tokens of all examples.
 """
 
-from bert_tf.ground import lazy
-
-tf = lazy("tensorflow")
+from bert_tf.tokenization.arrays import operations
 
 
 def frame(tokens, pair_tokens=None, *, cls_id, sep_id, max_seq_length, head_tail=False):
@@ -23,34 +24,36 @@ def frame(tokens, pair_tokens=None, *, cls_id, sep_id, max_seq_length, head_tail
         dict with `input_ids` and `segment_ids`, int32 ragged [B, (L)]. The segment is 1
         for the tokens of B and the [SEP] after it, and 0 before.
     """
+    xp = operations(tokens)
     count, cut = tokens.nrows(), keep_ends if head_tail else truncate
 
     def column(token_id):
-        ids = tf.fill([count], tf.constant(token_id, tf.int32))
-        return tf.RaggedTensor.from_uniform_row_length(ids, 1, nrows=count)
+        ids = xp.fill([count], xp.constant(token_id, xp.int32))
+        return xp.RaggedTensor.from_uniform_row_length(ids, 1, nrows=count)
 
     if pair_tokens is None:
         first = cut(tokens, max_seq_length - 2)
-        input_ids = tf.concat([column(cls_id), first, column(sep_id)], axis=1)
-        segment_ids = tf.zeros_like(input_ids.values)
+        input_ids = xp.concat([column(cls_id), first, column(sep_id)], axis=1)
+        segment_ids = xp.zeros_like(input_ids.values)
     else:
         first_length, second_length = pair_lengths(
             tokens.row_lengths(), pair_tokens.row_lengths(), max_seq_length - 3
         )
         first = cut(tokens, first_length)
         second = cut(pair_tokens, second_length)
-        input_ids = tf.concat(
+        input_ids = xp.concat(
             [column(cls_id), first, column(sep_id), second, column(sep_id)], axis=1
         )
         examples, places = places_of(input_ids)
-        second_begins = tf.gather(first.row_lengths() + 2, examples)
-        segment_ids = tf.cast(places >= second_begins, tf.int32)
+        second_begins = xp.gather(first.row_lengths() + 2, examples)
+        segment_ids = xp.cast(places >= second_begins, xp.int32)
     return {"input_ids": input_ids, "segment_ids": input_ids.with_values(segment_ids)}
 
 
 def truncate(tokens, lengths):
     """Keeps the first `lengths` tokens of each example; int64 [B], or one for all."""
-    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    xp = operations(tokens)
+    kept = xp.minimum(tokens.row_lengths(), xp.cast(lengths, xp.int64))
     return _keep(tokens, kept, kept)
 
 
@@ -60,19 +63,21 @@ def keep_ends(tokens, lengths):
     Reviews state their opinion at both ends (Sun et al., 2019, "How to fine-tune BERT
     for text classification?", 5.3.1: 128 and 382 of 510 tokens).
     """
-    kept = tf.minimum(tokens.row_lengths(), tf.cast(lengths, tf.int64))
+    xp = operations(tokens)
+    kept = xp.minimum(tokens.row_lengths(), xp.cast(lengths, xp.int64))
     return _keep(tokens, kept, kept // 4)
 
 
 def _keep(tokens, kept, head):
     """Keeps the first `head` and the last `kept` - `head` tokens, int64 [B]."""
+    xp = operations(tokens)
     examples, places = places_of(tokens)
-    dropped = tf.gather(tokens.row_lengths() - kept, examples)
-    head = tf.gather(head, examples)
-    values = tf.boolean_mask(
+    dropped = xp.gather(tokens.row_lengths() - kept, examples)
+    head = xp.gather(head, examples)
+    values = xp.boolean_mask(
         tokens.values, (places < head) | (places >= head + dropped)
     )
-    return tf.RaggedTensor.from_row_lengths(values, kept, validate=False)
+    return xp.RaggedTensor.from_row_lengths(values, kept, validate=False)
 
 
 def pair_lengths(first, second, budget):
@@ -85,20 +90,22 @@ def pair_lengths(first, second, budget):
         first, second: int64 [B], number of tokens of each text.
         budget: most tokens of both together.
     """
-    budget = tf.cast(budget, tf.int64)
-    short, long = tf.minimum(first, second), tf.maximum(first, second)
+    xp = operations(first)
+    budget = xp.cast(budget, xp.int64)
+    short, long = xp.minimum(first, second), xp.maximum(first, second)
     fits = first + second <= budget
-    short_kept = tf.where(fits, short, tf.minimum(short, budget // 2))
-    long_kept = tf.where(fits, long, budget - short_kept)
+    short_kept = xp.where(fits, short, xp.minimum(short, budget // 2))
+    long_kept = xp.where(fits, long, budget - short_kept)
     first_is_long = first > second
     return (
-        tf.where(first_is_long, long_kept, short_kept),
-        tf.where(first_is_long, short_kept, long_kept),
+        xp.where(first_is_long, long_kept, short_kept),
+        xp.where(first_is_long, short_kept, long_kept),
     )
 
 
 def places_of(tokens):
     """Returns the example of each token and its place in the example, int64 [T] and [T]."""
+    xp = operations(tokens.values)
     examples = tokens.value_rowids()
-    begins = tf.gather(tokens.row_starts(), examples)
-    return examples, tf.range(tf.size(examples, tf.int64)) - begins
+    begins = xp.gather(tokens.row_starts(), examples)
+    return examples, xp.range(xp.size(examples, xp.int64)) - begins

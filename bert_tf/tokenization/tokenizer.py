@@ -6,16 +6,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from bert_tf import tokenization
-from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints.vocabulary import check_vocab
 from bert_tf.tokenization import kernels
+from bert_tf.tokenization.base import Tokenizer
 from bert_tf.tokenization.batches import make_batch, strings
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
-
-class BertTokenizer:
+class BertTokenizer(Tokenizer):
     """Tokenizes strings into the WordPiece ids of `transformers.BertTokenizerFast`.
 
     Works eagerly and in tf.function, tf.data and SavedModels, on any bytes. Bytes that are
@@ -47,31 +43,9 @@ class BertTokenizer:
         TensorShape([1, 6])
     """
 
-    def __init__(
-        self,
-        vocab,
-        *,
-        lower_case=True,
-        strip_accents=None,
-        tokenize_chinese_chars=True,
-        keep_special_tokens=False,
-        model_max_length=None,
-    ):
-        check_vocab(vocab)
-        self.vocab = list(vocab)
-        self.lower_case = bool(lower_case)
-        self.strip_accents = (
-            self.lower_case if strip_accents is None else bool(strip_accents)
-        )
-        self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
-        self.keep_special_tokens = bool(keep_special_tokens)
-        self.model_max_length = model_max_length
-        self.token_to_id = {piece: number for number, piece in enumerate(self.vocab)}
-        self.vocab_size = len(self.vocab)
-        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
-            self.token_to_id.get(piece) for piece in SPECIAL
-        )
-        self._kept = [p for p in SPECIAL if keep_special_tokens and p in self.vocab]
+    strings = staticmethod(strings)
+
+    def _load(self):
         chinese, kept = self.tokenize_chinese_chars, len(self._kept)
         letters = kernels.letters(self.vocab, chinese)
         pieces = kernels.pieces(self.vocab, chinese, letters, kept)
@@ -97,18 +71,6 @@ class BertTokenizer:
             self._joined = tf.constant(
                 [p[2:] if p.startswith("##") else " " + p for p in self.vocab]
             )
-
-    @classmethod
-    def from_pretrained(cls, name):
-        """Returns the tokenizer of a model.
-
-        Args:
-            name: model folder, "minilm", or a published name, as in `checkpoints.names`.
-
-        Raises:
-            FileNotFoundError, ValueError: no such model, or it has no vocabulary.
-        """
-        return tokenization.make_tokenizer(folders.read(folders.resolve(name)))
 
     def __call__(
         self, texts, pairs=None, *, max_length=None, padding="longest", truncation=True

@@ -30,7 +30,7 @@ PLACES = {"places": np.array([[1, 2], [1, -1]])}
 # {class: (arguments beside the backbone, what its batch has more)}
 MODELS = {
     Classifier: ({"num_labels": 5}, {}),
-    ChoiceScorer: ({}, {"num_choices": np.array(2)}),
+    ChoiceScorer: ({}, {"choices": np.array([[0, 1]])}),
     TokenClassifier: ({"num_labels": 5}, PLACES),
     SpanPredictor: ({}, PLACES),
     Embedder: ({"pooling": "cls", "normalize": False}, {}),

@@ -14,8 +14,14 @@ OUTPUTS = np.array([[1.0, 2.0], [3.0, 6.0], [5.0, 1.0], [0.0, 8.0]], np.float32)
 
 
 def test_outputs_of_a_text_are_the_mean():
-    rows = {"record": tf.constant([0, 0, 0, 1]), "num_records": tf.constant(2)}
+    rows = {"record": tf.constant([0, 0, 0, 1]), "records": tf.range(2)}
     np.testing.assert_allclose(mean_of_windows(OUTPUTS, rows), [[3, 3], [0, 8]])
+
+
+def test_padding_changes_nothing():
+    rows = {"record": tf.constant([0, 0, 1, -1]), "records": tf.constant([0, 1, 0])}
+    means = mean_of_windows(OUTPUTS, rows)
+    np.testing.assert_allclose(means, [[2, 4], [5, 1], [0, 0]])
 
 
 def test_outputs_of_whole_texts_do_not_change():
@@ -23,7 +29,7 @@ def test_outputs_of_whole_texts_do_not_change():
 
 
 def test_no_texts():
-    rows = {"record": tf.zeros([0], tf.int32), "num_records": tf.constant(0)}
+    rows = {"record": tf.zeros([0], tf.int32), "records": tf.range(0)}
     assert mean_of_windows(np.zeros([0, 2], np.float32), rows).shape == (0, 2)
 
 

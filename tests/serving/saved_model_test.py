@@ -139,7 +139,7 @@ def test_token_ids(name, folders, through_c):
     batch = {k: np.array(v, np.int32) for k, v in token_ids(name).items()}
     if name == "multiple_choice":
         batch = {key: value[0] for key, value in batch.items()}
-        batch["num_choices"] = tf.constant(2)
+        batch["choices"] = tf.constant([[0, 1]])
     places = np.where(batch["input_mask"], np.arange(7, dtype=np.int32), np.int32(-1))
     batch |= {
         "places": places,

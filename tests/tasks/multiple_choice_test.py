@@ -45,7 +45,7 @@ def test_each_choice_makes_a_pair(task, columns):
         [cls, 12, 13, sep, 16, sep],
     ]
     assert example["label"].numpy().tolist() == [2, 0]
-    assert int(example["num_choices"]) == 3
+    assert example["choices"].numpy().tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_the_model_returns_a_row_of_logits_for_each_question(task, columns):

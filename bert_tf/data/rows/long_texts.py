@@ -1,15 +1,14 @@
 """Shortens texts longer than the model's input, or cuts them into windows.
 
-Everything is TensorFlow graph, so that training and serving run the same code.
+Tensors and NumPy arrays run the same text, see `bert_tf.tokenization.arrays`, and so do
+training and serving.
 
 Shapes: B records, W windows of all records, L tokens of a text.
 """
 
 from bert_tf.data.rows.windows import cut, take
-from bert_tf.ground import lazy
+from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import frame
-
-tf = lazy("tensorflow")
 
 LONG_TEXTS = ("truncate", "head_tail", "windows")
 
@@ -26,15 +25,16 @@ def frame_long(texts, *, long_text, max_seq_length, **special):
     Returns:
         The features of `frame` for B examples. For "windows", those of W examples;
         `record`, int32 [W], the index of the record each window came from, in
-        non-decreasing order; and `num_records`, int32 scalar, which is B.
+        non-decreasing order; and `records`, int32 [B], the indices of all records.
     """
     options = special | {"max_seq_length": max_seq_length}
     if long_text != "windows":
         return frame(*texts, head_tail=long_text == "head_tail", **options)
+    xp = operations(texts[0])
     record, windows = cut_into_windows(texts, max_seq_length - 1 - len(texts))
     return frame(*windows, **options) | {
-        "record": tf.cast(record, tf.int32),
-        "num_records": tf.cast(texts[0].nrows(), tf.int32),
+        "record": xp.cast(record, xp.int32),
+        "records": xp.range(texts[0].nrows(), dtype=xp.int32),
     }
 
 
@@ -52,10 +52,11 @@ def cut_into_windows(texts, room):
         The record of each window, int64 [W]; and a list of one or two texts, int32
         ragged [W, (L)].
     """
-    room = tf.constant(room, tf.int64)
+    xp = operations(texts[0])
+    room = xp.constant(room, xp.int64)
     lengths = [text.row_lengths() for text in texts]
-    longest = tf.reduce_max(lengths, axis=0)
-    most = room - tf.minimum(tf.add_n(lengths) - longest, room // 2)
+    longest = xp.reduce_max(lengths, axis=0)
+    most = room - xp.minimum(xp.add_n(lengths) - longest, room // 2)
     numbers, window = cut(longest, most, most // 4)
     record = numbers.value_rowids()
     # Of two equally long texts the second is cut, as `pair_lengths` does.
@@ -63,9 +64,9 @@ def cut_into_windows(texts, room):
     repeats += [~repeats[0]] if len(texts) == 2 else []
 
     def take_windows(text, repeats):
-        kept = tf.gather(tf.minimum(text.row_lengths(), room // 2), record)
-        repeats = tf.gather(repeats, record)
-        begin = tf.where(repeats, tf.zeros_like(record), window["begin"])
-        return take(text, record, begin, tf.where(repeats, kept, window["end"]))
+        kept = xp.gather(xp.minimum(text.row_lengths(), room // 2), record)
+        repeats = xp.gather(repeats, record)
+        begin = xp.where(repeats, xp.zeros_like(record), window["begin"])
+        return take(text, record, begin, xp.where(repeats, kept, window["end"]))
 
     return record, list(map(take_windows, texts, repeats))

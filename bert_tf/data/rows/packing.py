@@ -1,12 +1,16 @@
 """Packs examples into rows.
 
-Everything is TensorFlow graph, so that training and serving run the same code.
+Tensors and NumPy arrays run the same text, see `bert_tf.tokenization.arrays`, and so do
+training and serving. Only first fit, a loop, is written twice.
 
 Shapes: B examples, L tokens of an example, T tokens of all examples, R rows, S tokens of
 a row, K row lengths to try.
 """
 
+import numpy as np
+
 from bert_tf.ground import lazy
+from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import places_of
 
 tf = lazy("tensorflow")
@@ -18,14 +22,13 @@ SHORTEST_ROW = 32
 ROW_LENGTH_OF_EQUAL_COST = 2048
 
 
-def pack(example, *, row_length=None, rows=None):
+def pack(example, *, row_length=None):
     """Packs a batch of examples into rows.
 
     Args:
         example: dict with `input_ids` and `segment_ids`, int32 ragged [B, (L)]. Other
             features, such as labels, are returned unchanged.
         row_length: S; None takes the one of `row_lengths` that makes the batch cheapest.
-        rows: R, for fixed shapes; None takes as many rows as needed.
 
     Returns:
         dict with int32 [R, S] `input_ids`, `segment_ids`, `position_ids` (from 0 in each
@@ -33,44 +36,45 @@ def pack(example, *, row_length=None, rows=None):
         padding); and int32 [B] `first_token`, flat indices into R·S.
 
     Raises:
-        InvalidArgumentError: `row_length` is too short or `rows` are too few.
+        InvalidArgumentError (of TensorFlow; ValueError of NumPy): an example is longer
+            than `row_length`.
     """
-    lengths = tf.cast(example["input_ids"].row_lengths(), tf.int32)
+    xp = operations(example["input_ids"])
+    lengths = xp.cast(example["input_ids"].row_lengths(), xp.int32)
     if row_length is None:
         choices = row_lengths(lengths)
     else:
-        choices = tf.constant([row_length])
-        tf.debugging.assert_less_equal(lengths, row_length, "example longer than a row")
+        choices = xp.constant([row_length])
+        xp.debugging.assert_less_equal(lengths, row_length, "example longer than a row")
     row, start = first_fit(lengths, choices)  # [K, B]
-    needed = tf.reduce_max(tf.pad(row + 1, [[0, 0], [1, 0]], constant_values=1), axis=1)
-    tokens = tf.cast(needed * choices, tf.int64)
-    costs = tokens * tf.cast(choices + ROW_LENGTH_OF_EQUAL_COST, tf.int64)
-    cheapest = tf.argmin(costs)
+    needed = xp.reduce_max(xp.pad(row + 1, [[0, 0], [1, 0]], constant_values=1), axis=1)
+    tokens = xp.cast(needed * choices, xp.int64)
+    costs = tokens * xp.cast(choices + ROW_LENGTH_OF_EQUAL_COST, xp.int64)
+    cheapest = xp.argmin(costs)
     row, start, needed = row[cheapest], start[cheapest], needed[cheapest]
     if row_length is None:
         row_length = choices[cheapest]
-    if rows is None:
-        rows = needed
-    return lay(example, row * row_length + start, rows, row_length)
+    return lay(example, row * row_length + start, needed, row_length)
 
 
 def lay(example, first_token, rows, row_length):
     """Writes each example into the rows at its `first_token`, int32 [B]; see `pack`."""
+    xp = operations(first_token)
     input_ids, segment_ids = example["input_ids"], example["segment_ids"]
     examples, places = places_of(input_ids)
-    places = tf.cast(places, tf.int32)
-    tokens = tf.stack(
+    places = xp.cast(places, xp.int32)
+    tokens = xp.stack(
         [
             input_ids.values,
             segment_ids.values,
             places,
-            tf.cast(examples, tf.int32) + 1,
+            xp.cast(examples, xp.int32) + 1,
         ],
         axis=1,
     )  # [T, 4]
-    indices = tf.gather(first_token, examples) + places  # [T]
-    flat = tf.scatter_nd(indices[:, None], tokens, [rows * row_length, 4])
-    laid = tf.unstack(tf.reshape(flat, [rows, row_length, 4]), axis=-1)
+    indices = xp.gather(first_token, examples) + places  # [T]
+    flat = xp.scatter_nd(indices[:, None], tokens, [rows * row_length, 4])
+    laid = xp.unstack(xp.reshape(flat, [rows, row_length, 4]), axis=-1)
     names = ("input_ids", "segment_ids", "position_ids", "sequence_ids")
     return example | dict(zip(names, laid)) | {"first_token": first_token}
 
@@ -81,11 +85,12 @@ def row_lengths(lengths):
     All are multiples of 8. Examples of nearly equal length leave much of a row empty
     unless the row is a multiple of their length, so `pack` tries several lengths.
     """
-    longest = tf.reduce_max(tf.pad(lengths, [[0, 1]], constant_values=SHORTEST_ROW))
-    return (longest * tf.range(7, 15) + 55) // 56 * 8
+    xp = operations(lengths)
+    longest = xp.reduce_max(xp.pad(lengths, [[0, 1]], constant_values=SHORTEST_ROW))
+    return (longest * xp.range(7, 15, dtype=xp.int32) + 55) // 56 * 8
 
 
-def first_fit(lengths, row_lengths, first=0):
+def first_fit(lengths, row_lengths):
     """Assigns each example, longest first, to the first row that has room for it.
 
     First-fit decreasing needs at most 11/9 of the fewest rows possible (Johnson, 1973).
@@ -93,17 +98,15 @@ def first_fit(lengths, row_lengths, first=0):
     Args:
         lengths: int32 [B], none above any of `row_lengths`.
         row_lengths: int32 [K], values of S, each of which is tried by itself.
-        first: the first so many examples are placed before all others.
 
     Returns:
         The row of each example, and the place in the row where the example begins, int32
         [K, B] and [K, B].
     """
+    if isinstance(lengths, np.ndarray):
+        return _first_fit_of_arrays(lengths, row_lengths)
     count, trials = tf.size(lengths), tf.range(tf.size(row_lengths))
-    is_later = tf.cast(tf.range(count) >= first, tf.int32)
-    by_length = tf.argsort(lengths, direction="DESCENDING", stable=True)
-    priority = tf.argsort(tf.gather(is_later, by_length), stable=True)
-    order = tf.gather(by_length, priority)
+    order = tf.argsort(lengths, direction="DESCENDING", stable=True)
     ordered = tf.gather(lengths, order)
 
     def place(number, free, chosen, begins):
@@ -132,3 +135,18 @@ def first_fit(lengths, row_lengths, first=0):
     return tuple(
         tf.transpose(tf.gather(array.stack(), inverse)) for array in (chosen, begins)
     )
+
+
+def _first_fit_of_arrays(lengths, row_lengths):
+    """Returns what `first_fit` returns, by NumPy."""
+    count, trials = len(lengths), np.arange(len(row_lengths))
+    free = np.repeat(row_lengths[:, None], count, axis=1)
+    chosen, begins = np.zeros([2, len(row_lengths), count], np.int32)
+    for number in np.argsort(-lengths, kind="stable"):
+        length = lengths[number]
+        row = (free >= length).argmax(axis=1)
+        room = free[trials, row]
+        free[trials, row] = room - length
+        chosen[:, number] = row
+        begins[:, number] = row_lengths - room
+    return chosen, begins

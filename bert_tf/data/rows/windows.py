@@ -1,15 +1,13 @@
 """Cuts long texts into overlapping windows; one window owns each token.
 
-The prediction for a token comes from the window that owns it. Everything is TensorFlow
-graph, so that training and serving run the same code.
+The prediction for a token comes from the window that owns it. Tensors and NumPy arrays
+run the same text, see `bert_tf.tokenization.arrays`, and so do training and serving.
 
 Shapes: B texts, W windows of all texts, L tokens, T words of all texts, K words of a
 window.
 """
 
-from bert_tf.ground import lazy
-
-tf = lazy("tensorflow")
+from bert_tf.tokenization.arrays import operations
 
 
 def cut(lengths, most, overlap, long_text="windows"):
@@ -30,26 +28,27 @@ def cut(lengths, most, overlap, long_text="windows"):
         int64 [W]: a window has the tokens [`begin`, `end`) of its text and owns the
         tokens [`first`, `last`).
     """
+    xp = operations(lengths)
     most, overlap = (
-        tf.broadcast_to(tf.cast(x, tf.int64), tf.shape(lengths))
+        xp.broadcast_to(xp.cast(x, xp.int64), xp.shape(lengths))
         for x in (most, overlap)
     )
     if long_text == "truncate":
-        lengths = tf.minimum(lengths, most)
+        lengths = xp.minimum(lengths, most)
     stride = most - overlap
-    beyond = tf.maximum(lengths - most, 0)
+    beyond = xp.maximum(lengths - most, 0)
     counts = 1 + (beyond + stride - 1) // stride
-    numbers = tf.ragged.range(counts)
+    numbers = xp.ragged.range(counts)
     text, number = numbers.value_rowids(), numbers.values
     counts, lengths, most, stride, half = (
-        tf.gather(x, text) for x in (counts, lengths, most, stride, overlap // 2)
+        xp.gather(x, text) for x in (counts, lengths, most, stride, overlap // 2)
     )
     begin = number * stride
     return numbers, {
         "begin": begin,
-        "end": tf.minimum(begin + most, lengths),
-        "first": tf.where(number == 0, begin, begin + half),
-        "last": tf.where(number == counts - 1, lengths, begin + stride + half),
+        "end": xp.minimum(begin + most, lengths),
+        "first": xp.where(number == 0, begin, begin + half),
+        "last": xp.where(number == counts - 1, lengths, begin + stride + half),
     }
 
 
@@ -61,9 +60,10 @@ def take(values, text, begin, end):
         text: int64 [W], indices of rows, in any order.
         begin, end: int64 [W].
     """
-    starts = tf.gather(values.row_starts(), text)
-    places = tf.ragged.range(starts + begin, starts + end)
-    return places.with_values(tf.gather(values.values, places.values))
+    xp = operations(values.values)
+    starts = xp.gather(values.row_starts(), text)
+    places = xp.ragged.range(starts + begin, starts + end)
+    return places.with_values(xp.gather(values.values, places.values))
 
 
 def cut_words(pieces, splits, most, long_text="windows"):
@@ -83,32 +83,33 @@ def cut_words(pieces, splits, most, long_text="windows"):
         window; `words`, int32 ragged [W, (K)], the index of this word in its text; and
         `record`, int64 [W], the index of the text.
     """
-    words = tf.RaggedTensor.from_row_splits(tf.range(pieces.nrows()), splits)
-    texts = tf.RaggedTensor.from_row_splits(
-        pieces.values, tf.gather(pieces.row_splits, splits)
+    xp = operations(pieces.values)
+    words = xp.RaggedTensor.from_row_splits(xp.range(pieces.nrows()), splits)
+    texts = xp.RaggedTensor.from_row_splits(
+        pieces.values, xp.gather(pieces.row_splits, splits)
     )
     numbers, window = cut(texts.row_lengths(), most, most // 4, long_text)
     text = words.value_rowids()
-    first = pieces.row_starts() - tf.gather(texts.row_starts(), text)
+    first = pieces.row_starts() - xp.gather(texts.row_starts(), text)
     # The last window that owns the word's first token or a token before it.
     number = (first - most // 4 // 2) // (most - most // 4)
-    last = tf.gather(numbers.row_lengths(), text) - 1
-    index = tf.gather(numbers.row_starts(), text) + tf.clip_by_value(number, 0, last)
-    owned = (pieces.row_lengths() > 0) & (first < tf.gather(window["last"], index))
+    last = xp.gather(numbers.row_lengths(), text) - 1
+    index = xp.gather(numbers.row_starts(), text) + xp.clip_by_value(number, 0, last)
+    owned = (pieces.row_lengths() > 0) & (first < xp.gather(window["last"], index))
     index, first, word = (
-        tf.boolean_mask(x, owned)
-        for x in (index, first, words.values - tf.gather(words.row_starts(), text))
+        xp.boolean_mask(x, owned)
+        for x in (index, first, words.values - xp.gather(words.row_starts(), text))
     )
 
     def by_window(values):
-        return tf.RaggedTensor.from_value_rowids(
-            tf.cast(values, tf.int32), index, nrows=tf.size(numbers.values, tf.int64)
+        return xp.RaggedTensor.from_value_rowids(
+            xp.cast(values, xp.int32), index, nrows=xp.size(numbers.values, xp.int64)
         )
 
     record = numbers.value_rowids()
     return {
         "pieces": take(texts, record, window["begin"], window["end"]),
-        "places": by_window(first - tf.gather(window["begin"], index)),
+        "places": by_window(first - xp.gather(window["begin"], index)),
         "words": by_window(word),
         "record": record,
     }

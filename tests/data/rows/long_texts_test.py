@@ -2,10 +2,12 @@
 
 import hypothesis
 import numpy as np
+import pytest
 import tensorflow as tf
+from both_kinds import check_both, texts
 from hypothesis import strategies
 
-from bert_tf.data.rows.long_texts import cut_into_windows, frame_long
+from bert_tf.data.rows.long_texts import LONG_TEXTS, cut_into_windows, frame_long
 
 SPECIAL = {"cls_id": 101, "sep_id": 102}
 
@@ -65,8 +67,8 @@ class TestWindows:
             [101, 102],
         ]
         np.testing.assert_array_equal(example["record"], [0, 0, 0, 1, 2])
-        assert example["num_records"] == 3
-        assert example["record"].dtype == example["num_records"].dtype == tf.int32
+        np.testing.assert_array_equal(example["records"], [0, 1, 2])
+        assert example["record"].dtype == example["records"].dtype == tf.int32
 
     def test_the_longer_text_of_a_pair_is_cut_into_windows(self):
         example = framed(
@@ -103,7 +105,7 @@ class TestWindows:
     def test_no_texts(self):
         example = framed([], [], long_text="windows", max_seq_length=7)
         assert example["input_ids"].to_list() == []
-        assert example["num_records"] == 0
+        assert example["records"].shape == [0]
 
     @hypothesis.given(
         strategies.lists(strategies.integers(0, 40), max_size=6),
@@ -121,3 +123,12 @@ class TestWindows:
             # As few windows as possible: each but the last is full.
             assert all(len(window) == room for window in own[:-1])
             assert len(own[-1]) <= room
+
+
+@pytest.mark.parametrize("count", [0, 1, 30])
+@pytest.mark.parametrize("long_text", LONG_TEXTS)
+def test_numpy_cuts_the_same(count, long_text):
+    random = np.random.default_rng(count)
+    pair = [texts(random, count, longest) for longest in (70, 40)]
+    for sides in ([pair[0]], pair, pair[::-1], [pair[0], pair[0]]):
+        check_both(frame_long, sides, long_text=long_text, max_seq_length=24, **SPECIAL)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from both_kinds import check_both, texts
 
 from bert_tf.data.rows.windows import cut, cut_words, take
 
@@ -91,3 +92,21 @@ class TestWords:
     def test_no_words(self):
         window = cut_words(self.PIECES[:0], tf.constant([0, 0], tf.int64), 4)
         assert window["pieces"].to_list() == window["places"].to_list() == [[]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 30])
+@pytest.mark.parametrize("long_text", ["windows", "truncate"])
+def test_numpy_cuts_the_same(count, long_text):
+    random = np.random.default_rng(count)
+    tokens = texts(random, count, 70)
+    lengths = tokens.row_lengths()
+    check_both(cut, lengths, 16, 4, long_text)
+    most = random.integers(2, 20, count)
+    check_both(cut, lengths, most, most // 2, long_text)
+    record = random.permutation(count)
+    begin = lengths[record] // 3
+    check_both(take, tokens, record, begin, lengths[record])
+    words = texts(random, 5 * count, 4)
+    splits = np.sort(random.integers(0, 5 * count + 1, count + 1))
+    splits[[0, -1]] = 0, 5 * count
+    check_both(cut_words, words, splits, 8, long_text)
