@@ -47,6 +47,7 @@ setuptools.setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],  # With NVIDIA's libraries; for Linux.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
+        "jax": ["jax", "tokenizers"],  # The second engine: --engine=jax.
         # Jupyter, and what runs notebooks in a test.
         "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
@@ -60,6 +61,7 @@ setuptools.setup(
             *("openpyxl", "pandas", "pyarrow"),
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
+            *("jax", "tokenizers"),
         ],
     },
 )

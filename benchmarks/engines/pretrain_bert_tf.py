@@ -19,7 +19,7 @@ from bert_tf.data.corpus.masking import NOT_MASKED
 from bert_tf.data.rows.pretraining import row_maker
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.training.tensorflow.optimizer import learning_rate_schedule
+from bert_tf.training.arithmetic import learning_rate_schedule
 
 
 def load(options):

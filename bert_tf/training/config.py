@@ -5,6 +5,7 @@ import math
 
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import above_zero, at_least, check_numbers, one_of, setting
+from bert_tf.training.engine import ENGINES, HELP
 from bert_tf.training.selection import parse_freeze
 
 _SMALLEST = 1.2e-38
@@ -43,6 +44,7 @@ class TrainConfig:
     gradient_accumulation_steps: int = setting(
         1, "Micro-batches of an update; small ones save memory."
     )
+    engine: str = setting("", HELP)
     gradient_checkpointing: bool = setting(
         False, "Compute each layer twice to save memory."
     )
@@ -55,7 +57,9 @@ class TrainConfig:
         True, "Drop attention probabilities in training, which no kernel does."
     )
     distribution: str = setting(
-        "auto", "auto, one_device, mirrored (all GPUs) or multi_worker (TF_CONFIG)."
+        "auto",
+        "auto, one_device, mirrored (all GPUs or TPU cores), or, with tensorflow, "
+        "multi_worker (TF_CONFIG).",
     )
 
     learning_rate: float = setting(
@@ -168,6 +172,7 @@ class TrainConfig:
             at_least(self, name, 0)
         one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
         one_of("attention", self.attention, ("ops", "splash", "cudnn"))
+        one_of("engine", self.engine, ("", *ENGINES))
         one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")
         one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)

@@ -1,5 +1,7 @@
 """Examples and features are the same bit for bit in TensorFlow's graph and in NumPy."""
 
+import functools
+
 import both_kinds
 import numpy as np
 import pytest
@@ -24,12 +26,18 @@ OPTIONS = {
     "fill_mask": [{"top_k": 2}],
     "features": [*TEXTS, {"layers": "0,-1"}],
 }
-CASES = [(name, options) for name, many in OPTIONS.items() for options in many]
+CASES = [(name, options, True) for name, many in OPTIONS.items() for options in many]
+CASES += [(name, {}, False) for name in ("similarity", "token_classification")]
+CASES += [(name, {}, False) for name in ("classification", "question_answering")]
+
+
+@functools.cache
+def make_tokenizer(kind, keep_special_tokens):
+    return kind(tiny_folder.VOCAB, keep_special_tokens=keep_special_tokens)
 
 
 def make(name, kind, options):
-    keep = name == "fill_mask"
-    tokenizer = kind(tiny_folder.VOCAB, keep_special_tokens=keep)
+    tokenizer = make_tokenizer(kind, name == "fill_mask")
     return tiny_tasks.make_task(name, tokenizer, max_seq_length=12, **options)
 
 
@@ -43,8 +51,7 @@ def tensors(columns):
     }
 
 
-@pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("name, options", CASES, ids=str)
+@pytest.mark.parametrize("name, options, labelled", CASES, ids=str)
 def test_features(name, options, labelled):
     ours, theirs = (
         make(name, kind, options) for kind in (HostTokenizer, BertTokenizer)

@@ -15,11 +15,10 @@ import tiny
 
 from bert_tf.data.rows.pipeline import steps_per_epoch, training_rows
 from bert_tf.disk import WriteError, literal
-from bert_tf.training import divergence, loop, selection
+from bert_tf.training import checkpoints, divergence, loop, selection
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
 from bert_tf.training.run_folder import last_step
-from bert_tf.training.tensorflow import state
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.workers import Workers
@@ -403,7 +402,7 @@ class TestDamage:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(state, "write_text", kill)
+            patch.setattr(checkpoints, "write_text", kill)
             with pytest.raises(KeyboardInterrupt):
                 Run(tmp_path)
         assert list(tmp_path.glob("checkpoints/ckpt-2.index"))

@@ -100,3 +100,10 @@ def _pad(values, slots):
     """Pads [N, …] with zeros to [slots, …]."""
     padding = [[0, slots - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
     return tf.ensure_shape(tf.pad(values, padding), [slots, *values.shape[1:]])
+
+
+def stack(batches):
+    """Stacks micro-batches of one shape."""
+    import numpy as np
+
+    return {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
