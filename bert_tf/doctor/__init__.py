@@ -2,12 +2,14 @@
 
 import dataclasses
 import importlib
+import os
 
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
 from bert_tf.doctor import engines, installation, labels, machine
 from bert_tf.doctor.findings import count_levels, format_table, from_error, ok, problem
 from bert_tf.ground import setting
+from bert_tf.training.engine import HELP
 
 __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
@@ -40,9 +42,7 @@ class DoctorConfig(TableOptions):
     label_separator: str = setting(
         "", "What separates the labels of a record in multi_label. Empty: detect it."
     )
-    engine: str = setting(
-        "", "tensorflow or jax. Empty: KERAS_BACKEND, else tensorflow."
-    )
+    engine: str = setting("", HELP)
     similarity_loss: str = setting(
         "", "For similarity: cosine, or negatives for pairs without labels."
     )
@@ -66,14 +66,13 @@ def examine(config=DoctorConfig()):
         >>> findings = examine(DoctorConfig(model="minilm"))  # doctest: +SKIP
         >>> print(format_table(findings))  # doctest: +SKIP
     """
-    engine, source = engines.choose(config.engine)
-    found = engines.check(engine, source, installation.installed_version)
-    findings = [*installation.check(engine), *found[:1]]
-    imported = found[0]
+    imported, *devices = engines.check(config.engine, installation.installed_version)
+    engine = config.engine or os.environ.get("KERAS_BACKEND")
+    findings = [*installation.check(engine), imported]
     if imported["level"] == "ok":
         imported = installation.check_import()
         findings.append(imported)
-    findings += [*machine.check(), *found[1:]]
+    findings += [*machine.check(), *devices]
     folder = tokenizer = None
     # The other modules import the engine, which may fail.
     if imported["level"] == "ok":

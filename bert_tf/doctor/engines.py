@@ -9,10 +9,10 @@ import pathlib
 import subprocess
 import sys
 
-from bert_tf.doctor.findings import note, ok, problem
+from bert_tf.doctor.findings import from_error, note, ok, problem
 from bert_tf.ground import count
+from bert_tf.training.engine import ENGINES, select
 
-ENGINES = {"tensorflow": "pip install -e .", "jax": "pip install -e '.[jax]'"}
 # In a process of its own: JAX takes the memory of a GPU, and a TPU serves one process.
 _LIST_DEVICES = """
 import jax, json
@@ -20,62 +20,35 @@ print(json.dumps([jax.default_backend(), [device.device_kind for device in jax.d
 """
 
 
-def choose(engine, environ=os.environ):
-    """Returns (the engine of a run, what chooses it).
+def check(name, version):
+    """Chooses the engine of a run; returns findings on it, and on JAX if it is installed.
 
     Args:
-        engine: as of --engine; "" for what Keras is set to.
-    """
-    if engine:
-        return engine, "--engine"
-    if environ.get("KERAS_BACKEND"):
-        return environ["KERAS_BACKEND"], "KERAS_BACKEND"
-    home = environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    file = pathlib.Path(home) / "keras.json"
-    try:
-        return json.loads(file.read_text())["backend"], str(file)
-    except (OSError, ValueError, KeyError, TypeError):
-        return "tensorflow", "the default"
-
-
-def check(engine, source, version):
-    """Returns the findings on the engine of a run, and on JAX if it is installed.
-
-    Args:
-        engine, source: as `choose` returns them.
+        name: as of --engine; "" for the one of the environment.
         version: function(name) -> version, or None for a missing package.
     """
-    findings = [check_engine(engine, source, version)]
+    source = "by KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "by default"
+    try:
+        engine = select(name)
+    except ValueError as error:
+        fix = "export KERAS_BACKEND=tensorflow"
+        return [from_error("installation/engine", error, fix)]
+    (other,) = ENGINES.keys() - {engine}
+    found = (
+        f"{engine} {version(engine)} ({'by --engine' if name else source}); {other} "
+    )
+    findings = [
+        ok("installation/engine", found + (version(other) or "is not installed"))
+    ]
     if version("jax"):
         try:
-            found = check_devices(version("jax"), *list_devices())
+            findings.append(check_devices(version("jax"), *list_devices()))
         except OSError as error:
             says = f"jax {version('jax')} finds no device: {error}"
             fix = "A TPU serves one process: end the other one, such as a notebook."
-            found = (problem if engine == "jax" else note)("machine/jax", says, fix)
-        findings.append(found)
+            level = problem if engine == "jax" else note
+            findings.append(level("machine/jax", says, fix))
     return findings
-
-
-def check_engine(engine, source, version):
-    """Checks that the chosen engine exists and is installed."""
-    chosen = f"the engine is {engine} ({source})"
-    if engine not in ENGINES:
-        says = f"{chosen}; bert_tf computes by tensorflow or jax."
-        fix = "export KERAS_BACKEND=tensorflow"
-        return problem("installation/engine", says, fix)
-    if not version(engine):
-        says, fix = f"{chosen}, which is not installed.", ENGINES[engine]
-        (other,) = ENGINES.keys() - {engine}
-        if version(other):
-            says = f"{says[:-1]}; {other} is."
-            fix += f", or pass --engine={other}."
-        return problem("installation/engine", says, fix)
-    parts = [
-        f"{name} {version(name) or 'is not installed'}"
-        for name in sorted(ENGINES, key=lambda name: name != engine)
-    ]
-    return ok("installation/engine", f"{parts[0]} ({source}); {parts[1]}")
 
 
 def list_devices():

@@ -111,6 +111,9 @@ def select(name=""):
         name: of `ENGINES`; "" for the one that Keras has been imported for, or else the
             environment's KERAS_BACKEND, or else tensorflow.
 
+    Returns:
+        the name of the engine.
+
     Raises:
         ValueError: there is no such engine; it is not installed; Keras has been imported
             for another one.
@@ -128,6 +131,7 @@ def select(name=""):
             f"process; start a new one with KERAS_BACKEND={engine} in its environment."
         )
     os.environ["KERAS_BACKEND"] = engine
+    return engine
 
 
 def part(name):
