@@ -79,7 +79,7 @@ def train(model, task, rows):
 
     values, losses = [v.value for v in model.trainable_variables], []
     # The same values are dropped in each step, so that the loss must fall.
-    rows = rows | {"dropout_seed": np.array([7, 1], np.int32)}
+    rows = tiny_tasks.pad(rows) | {"dropout_seed": np.array([7, 1], np.int32)}
     for _ in range(STEPS):
         loss, values = step(values, rows)
         losses.append(float(loss))
