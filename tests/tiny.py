@@ -14,6 +14,7 @@ from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization.framing import frame
+from bert_tf.tokenization.ragged import Ragged
 
 CLS, SEP, LABELS = 2, 3, 5
 CONFIG = BertConfig(
@@ -65,6 +66,10 @@ class Tokenizer:
     cls_id, sep_id = CLS, SEP
 
     def tokenize(self, texts):
+        if isinstance(texts, np.ndarray):
+            rows = [[int(token) for token in text.split()] for text in texts]
+            tokens = np.array([token for row in rows for token in row], np.int32)
+            return Ragged.from_row_lengths(tokens, list(map(len, rows)))
         return tf.strings.to_number(tf.strings.split(texts), tf.int32)
 
 
