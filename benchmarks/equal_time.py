@@ -30,7 +30,7 @@ from absl import app, flags
 from bert_tf.config import SIZES, BertConfig
 from bert_tf.data.corpus.pairs import Examples
 from bert_tf.data.corpus.store import Store
-from bert_tf.data.rows.pretraining import pretraining_rows
+from bert_tf.data.rows.pretraining import draw_texts
 from bert_tf.report.curves import draw_curves
 from bert_tf.tasks.pretraining import HELD_OUT_SEED, Pretraining
 
@@ -60,14 +60,13 @@ def write_examples(path, store, count, seed):
         return
     options = Pretraining.Options(max_seq_length=FLAGS.max_seq_length)
     task = Pretraining(store.vocab, options)
-    features = tf.function(task.features, autograph=False)
     examples = Examples(store, max_seq_length=FLAGS.max_seq_length, seed=seed)
     beside = path.with_suffix(".part")
     with open(beside, "w", encoding="utf-8") as file:
         # Repeats the store as often as needed, in the order in which bert_tf reads it.
         size = FLAGS.per_device_train_batch_size
-        rows = pretraining_rows(examples, features, batch_size=size)
-        for batch in rows.take(-(-count // size)):
+        for begin in range(0, count, size):
+            batch = task.features(draw_texts(examples, begin, begin + size))
             masked = [
                 [(n, token_id) for n, token_id in enumerate(ids) if token_id >= 0]
                 for ids in batch["masked_lm_ids"].to_list()
@@ -77,7 +76,7 @@ def write_examples(path, store, count, seed):
                 "segment_ids": batch["segment_ids"].to_list(),
                 "positions": [[position for position, _ in x] for x in masked],
                 "masked_ids": [[token_id for _, token_id in x] for x in masked],
-                "next_sentence_labels": batch["next_sentence_labels"].numpy().tolist(),
+                "next_sentence_labels": batch["next_sentence_labels"].tolist(),
             }
             file.write(json.dumps(columns) + "\n")
     beside.rename(path)

@@ -7,13 +7,16 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.config import BertConfig
+from bert_tf.ground import lazy
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization.framing import frame
+from bert_tf.tokenization.ragged import Ragged
+
+tf = lazy("tensorflow")
 
 CLS, SEP, LABELS = 2, 3, 5
 CONFIG = BertConfig(
@@ -65,6 +68,10 @@ class Tokenizer:
     cls_id, sep_id = CLS, SEP
 
     def tokenize(self, texts):
+        if isinstance(texts, np.ndarray):
+            rows = [[int(token) for token in text.split()] for text in texts]
+            tokens = np.array([token for row in rows for token in row], np.int32)
+            return Ragged.from_row_lengths(tokens, list(map(len, rows)))
         return tf.strings.to_number(tf.strings.split(texts), tf.int32)
 
 

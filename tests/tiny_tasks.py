@@ -5,6 +5,8 @@ Imports no TensorFlow.
 
 import re
 
+import numpy as np
+
 from bert_tf.data.records.tables import Table
 from bert_tf.tasks import TASKS
 
@@ -84,3 +86,22 @@ def make_task(name, tokenizer, **options):
     if kind.scored:
         return kind.learn(tokenizer, make_table(name), options)
     return kind(tokenizer, options, **{"num_layers": 1} if name == "features" else {})
+
+
+def pad(rows):
+    """Adds padding to packed rows of NumPy arrays: a row, two examples, a record.
+
+    Everything of a record stands where its index array stands; without one, a record is
+    an example.
+    """
+    grouped = rows.keys() & {"choices", "texts", "records"}
+    record = {name: 1 if grouped else 2 for name in (*grouped, "label", "weight")}
+    more = dict.fromkeys(("first_token", "record", "places", "mask_places"), 2) | record
+    empty = {"record": -1, "places": -1, "mask_places": -1}
+    weight = np.ones(len(rows.get("label", rows["first_token"])), np.float32)
+    return {
+        name: np.concatenate(
+            [x, np.full((more.get(name, 1), *x.shape[1:]), empty.get(name, 0), x.dtype)]
+        )
+        for name, x in (rows | {"weight": weight}).items()
+    }

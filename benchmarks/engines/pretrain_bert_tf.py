@@ -9,6 +9,7 @@ import itertools
 import pathlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from benchmarks.engines import contract
@@ -16,9 +17,11 @@ from benchmarks.engines.bert_tf import PACKAGES, make_backbone, time_updates
 from bert_tf.checkpoints import folder as folders
 from bert_tf.config import read_config
 from bert_tf.data.corpus.masking import NOT_MASKED
-from bert_tf.data.rows.pretraining import row_maker
+from bert_tf.data.rows.pipeline import MASKED_ROWS, numpy_rows
+from bert_tf.data.rows.pretraining import masked_rows
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks.pretraining import Pretraining
+from bert_tf.tokenization.ragged import Ragged
 from bert_tf.training.arithmetic import learning_rate_schedule
 
 
@@ -34,34 +37,26 @@ def load(options):
 
 def make_dataset(batches, seed):
     """Returns a `tf.data.Dataset` of packed rows, one element per batch, in order."""
-    lengths = [[len(ids) for ids in batch["input_ids"]] for batch in batches]
 
-    def ragged(columns):
-        """Returns int32 ragged [steps, (B), (L)] from lists [steps][B][L]."""
-        flat = itertools.chain.from_iterable(itertools.chain.from_iterable(columns))
-        return tf.RaggedTensor.from_nested_row_lengths(
-            tf.constant(list(flat), tf.int32),
-            [[len(batch) for batch in lengths], list(itertools.chain(*lengths))],
-        )
-
-    data = tf.data.Dataset.from_tensor_slices(
-        {
-            "input_ids": ragged([batch["input_ids"] for batch in batches]),
-            "segment_ids": ragged([batch["segment_ids"] for batch in batches]),
-            "masked_lm_ids": ragged([spread_masked_ids(batch) for batch in batches]),
-            "next_sentence_labels": tf.constant(
-                [batch["next_sentence_labels"] for batch in batches], tf.int32
-            ),
+    def make_rows(number):
+        batch = batches[number]
+        example = {
+            "input_ids": ragged(batch["input_ids"]),
+            "segment_ids": ragged(batch["segment_ids"]),
+            "masked_lm_ids": ragged(spread_masked_ids(batch)),
+            "next_sentence_labels": np.array(batch["next_sentence_labels"], np.int32),
         }
-    )
-    make_rows = row_maker(lambda example: example)
+        dropout_seed = np.array([seed, number], np.int32)
+        return masked_rows(example) | {"dropout_seed": dropout_seed}
 
-    @tf.autograph.experimental.do_not_convert
-    def rows(number, example):
-        dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
-        return make_rows(example) | {"dropout_seed": dropout_seed}
+    numbers = tf.data.Dataset.range(len(batches))
+    return numpy_rows(numbers, make_rows, MASKED_ROWS)
 
-    return data.enumerate().map(rows, num_parallel_calls=2).prefetch(4)
+
+def ragged(rows):
+    """Returns int32 `Ragged` [B, (L)] from lists."""
+    tokens = np.array(list(itertools.chain.from_iterable(rows)), np.int32)
+    return Ragged.from_row_lengths(tokens, list(map(len, rows)))
 
 
 def spread_masked_ids(batch):

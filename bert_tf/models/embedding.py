@@ -81,21 +81,35 @@ class Embedder(ModelWithHead):
 
 
 def unit_length(vectors):
-    """Scales vectors, float [..., H], to length 1."""
-    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(length, 1e-12)
+    """Scales vectors, float [..., H], to length 1; 0, as of padding, stays 0."""
+    square = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
+    # The gradient of the root is not finite at 0.
+    return vectors / ops.sqrt(ops.maximum(square, 1e-24))
 
 
 def _means(states, rows):
-    """Returns the mean state of each example, float32 [B, H], from [R·S, H]."""
+    """Returns the mean state of each example, float32 [B, H], from [R·S, H].
+
+    Examples without tokens, which are padding, get 0.
+    """
     states = ops.cast(states, "float32")
     sums = _reduce(ops.segment_sum, states, rows)
-    return sums / _reduce(ops.segment_sum, ops.ones_like(states[:, :1]), rows)
+    return sums / ops.maximum(_count_tokens(states, rows), 1)
 
 
 def _maxima(states, rows):
-    """Returns the largest of each value of an example's states, float32 [B, H]."""
-    return _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+    """Returns the largest of each value of an example's states, float32 [B, H].
+
+    Examples without tokens, which are padding, get 0.
+    """
+    maxima = _reduce(ops.segment_max, ops.cast(states, "float32"), rows)
+    return ops.where(_count_tokens(states, rows) > 0, maxima, 0.0)
+
+
+def _count_tokens(states, rows):
+    """Returns the number of tokens of each example, float32 [B, 1]."""
+    ones = ops.ones_like(states[:, :1], dtype="float32")
+    return _reduce(ops.segment_sum, ones, rows)
 
 
 def _reduce(reduce, states, rows):

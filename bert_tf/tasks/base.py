@@ -6,10 +6,11 @@ dict of strings and labels. An **example** is what the model reads: token ids wi
 """
 
 from bert_tf.data.records.readers import read_table, read_texts
-from bert_tf.data.rows import pipeline
+from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.labels import restore_labels
 from bert_tf.tasks.options import Options, kept, names_of
+from bert_tf.tasks.rows import choose_stream
 from bert_tf.tasks.texts import frame_texts
 
 
@@ -190,11 +191,12 @@ class Task:
 
     def steps_per_epoch(self, examples, *, batch_size, micro_batches, seed):
         """Returns the number of updates that an epoch takes."""
-        return pipeline.steps_per_epoch(self.count(examples), batch_size, micro_batches)
+        return steps_per_epoch(self.count(examples), batch_size, micro_batches)
 
     def training_rows(self, examples, **plan):
         """Streams packed micro-batches without end; see `pipeline.training_rows`."""
-        return pipeline.training_rows(self.inputs(examples), self.features, **plan)
+        stream = choose_stream("training_rows", self.options.max_seq_length)
+        return stream(self.inputs(examples), self.features, **plan)
 
     def evaluation_rows(self, examples, *, batch_size, features=None):
         """Streams every example once; see `pipeline.evaluation_rows`.
@@ -204,10 +206,11 @@ class Task:
             batch_size: examples of a batch.
             features: `self.features`, compiled; None to compile it anew.
         """
+        stream = choose_stream("evaluation_rows", self.options.max_seq_length)
         # A batch of long texts must fit into memory: count them by their windows.
         long_text = getattr(self.options, "long_text", "truncate")
         in_windows = long_text == "windows" and not self.cuts_records
-        return pipeline.evaluation_rows(
+        return stream(
             self.inputs(examples),
             features or self.features,
             batch_size=batch_size,

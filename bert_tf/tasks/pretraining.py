@@ -8,11 +8,11 @@ import functools
 
 from bert_tf.data.corpus.masking import UNITS, Masking
 from bert_tf.data.corpus.pairs import Examples
-from bert_tf.data.rows.pipeline import steps_per_epoch
-from bert_tf.data.rows.pretraining import held_out_rows, pretraining_rows, row_maker
+from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.ground import at_least, lazy, one_of
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.options import option
+from bert_tf.tasks.rows import choose_stream
 from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
@@ -20,7 +20,11 @@ ops = lazy("keras.ops")
 models = lazy("bert_tf.models.pretraining")
 
 HELD_OUT_SEED = 0  # All runs are scored on the same masked tokens.
-_TERMS = {"masked_lm": "masked_lm_ids", "next_sentence": "next_sentence_labels"}
+# The labels of each loss, and their weights where batches are padded.
+_TERMS = {
+    "masked_lm": ("masked_lm_ids", "masked_lm_weight"),
+    "next_sentence": ("next_sentence_labels", "weight"),
+}
 
 
 class Pretraining(Task):
@@ -98,10 +102,6 @@ class Pretraining(Task):
                 )
         self.cls_id, self.sep_id = vocab.index("[CLS]"), vocab.index("[SEP]")
         self.terms = ["masked_lm", *(["next_sentence"] if options.nsp else [])]
-        self._row_makers = {
-            length: row_maker(functools.partial(self.features, max_seq_length=length))
-            for length, _ in self.phases
-        }
         self._draw = functools.cache(self._draw)
 
     @classmethod
@@ -123,7 +123,7 @@ class Pretraining(Task):
         return Examples(store, max_seq_length=length, seed=seed, next_sentence=nsp)
 
     def features(self, columns, max_seq_length=None):
-        """Frames drawn texts and masks tokens of them; see `pretraining_rows`."""
+        """Frames drawn texts and masks tokens of them, in NumPy; see `draw_texts`."""
         example = frame(
             columns["first"],
             columns["second"] if self.options.nsp else None,
@@ -156,9 +156,9 @@ class Pretraining(Task):
             start, begin = max(start_step, begin), begin + (steps or 0)
             if number < last and start_step >= begin:
                 continue
-            phase = pretraining_rows(
+            phase = choose_stream("pretraining_rows", length)(
                 self._draw(store, length, seed),
-                self._row_makers[length],
+                functools.partial(self.features, max_seq_length=length),
                 micro_batches=micro_batches,
                 seed=seed,
                 start_step=start,
@@ -173,9 +173,9 @@ class Pretraining(Task):
     def evaluation_rows(self, store, *, batch_size):
         """Streams held-out examples of the last phase's length, always the same ones."""
         length, _ = self.phases[-1]
-        return held_out_rows(
+        return choose_stream("held_out_rows", length)(
             self._draw(store, length, HELD_OUT_SEED),
-            self._row_makers[length],
+            functools.partial(self.features, max_seq_length=length),
             batch_size=batch_size,
             most=self.options.max_eval_steps * batch_size,
         )
@@ -184,15 +184,17 @@ class Pretraining(Task):
         return models.BertPretrainer(backbone)
 
     def weights(self, rows):
-        return {
-            term: ops.ones_like(rows[_TERMS[term]], dtype="float32")
-            for term in self.terms
-        }
+        weights = {}
+        for term in self.terms:
+            labels, weight = _TERMS[term]
+            ones = ops.ones_like(rows[labels], dtype="float32")
+            weights[term] = rows.get(weight, ones)
+        return weights
 
     def losses(self, rows, outputs):
         return {
             term: keras.losses.sparse_categorical_crossentropy(
-                rows[_TERMS[term]], outputs[f"{term}_logits"], from_logits=True
+                rows[_TERMS[term][0]], outputs[f"{term}_logits"], from_logits=True
             )
             for term in self.terms
         }
@@ -203,13 +205,14 @@ class Pretraining(Task):
         They are, for each term, its `…_loss` in nats, its `…_hits`, how often the most
         probable prediction is right, and its `…_count`.
         """
-        sums = {}
+        sums, weights = {}, self.weights(rows)
         for term, losses in self.losses(rows, outputs).items():
             predicted = ops.argmax(outputs[f"{term}_logits"], axis=-1)
-            hits = ops.equal(ops.cast(predicted, "int32"), rows[_TERMS[term]])
-            sums[f"{term}_loss"] = ops.sum(losses)
-            sums[f"{term}_hits"] = ops.sum(ops.cast(hits, "float32"))
-            sums[f"{term}_count"] = ops.sum(ops.ones_like(losses))
+            hits = ops.equal(ops.cast(predicted, "int32"), rows[_TERMS[term][0]])
+            hits = ops.cast(hits, "float32")
+            sums[f"{term}_loss"] = ops.sum(ops.multiply(losses, weights[term]))
+            sums[f"{term}_hits"] = ops.sum(ops.multiply(hits, weights[term]))
+            sums[f"{term}_count"] = ops.sum(weights[term])
         return sums
 
     def score(self, columns, sums):

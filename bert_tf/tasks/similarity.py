@@ -172,6 +172,8 @@ class Similarity(Task):
             cosines = ops.sum(first * second, axis=-1)
             return {self.name: ops.square(cosines - rows["label"])}
         logits = SCALE * ops.matmul(first, ops.transpose(second))  # [B, B]
+        if "weight" in rows:  # Padding is no negative of others.
+            logits = ops.where(rows["weight"] > 0, logits, -1e9)
         own = ops.diagonal(logits)
         return {self.name: ops.logsumexp(logits, axis=-1) - own}
 

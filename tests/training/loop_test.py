@@ -13,7 +13,8 @@ import pytest
 import tensorflow as tf
 import tiny
 
-from bert_tf.data.rows.pipeline import steps_per_epoch, training_rows
+from bert_tf.data.rows.batches import steps_per_epoch
+from bert_tf.data.rows.pipeline import training_rows
 from bert_tf.disk import WriteError, literal
 from bert_tf.training import checkpoints, divergence, loop, selection
 from bert_tf.training.journal import training_figures

@@ -68,7 +68,9 @@ def _chunks(store):
 
 def hidden_pieces(rows):
     """Returns left neighbors and true ids of the masked tokens of rows, int32 [M] and [M]."""
-    positions, hidden = rows["masked_lm_positions"].numpy(), rows["masked_lm_ids"]
-    input_ids = rows["input_ids"].numpy().ravel()
+    positions, hidden = (
+        np.asarray(rows[f"masked_lm_{name}"]) for name in ("positions", "ids")
+    )
+    input_ids = np.array(rows["input_ids"]).ravel()
     input_ids[positions] = hidden
-    return input_ids[positions - 1], hidden.numpy()
+    return input_ids[positions - 1], hidden

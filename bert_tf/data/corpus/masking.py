@@ -3,10 +3,11 @@
 Shapes: B examples, L tokens of an example, T tokens of all examples.
 """
 
-from bert_tf.data.corpus.randomness import random_integers, random_uniform
-from bert_tf.ground import lazy, one_of
+import numpy as np
 
-tf = lazy("tensorflow")
+from bert_tf.data.corpus.randomness import random_bits, random_integers, random_uniform
+from bert_tf.ground import one_of
+from bert_tf.tokenization.framing import places_of
 
 UNITS = ("piece", "word", "span")
 NOT_MASKED = -1  # Label of a token that is not masked.
@@ -54,53 +55,56 @@ class Masking:
             for token_id, token in enumerate(vocab)
             if maskable[token_id] and token != "[UNK]"
         ]
-        with tf.init_scope():  # So that every graph can use the constants.
-            self._maskable = tf.constant(maskable)
-            self._begins_word = tf.constant([not t.startswith("##") for t in vocab])
-            self._replacements = tf.constant(replacements, tf.int32)
+        self._maskable = np.array(maskable)
+        self._begins_word = np.array([not t.startswith("##") for t in vocab])
+        self._replacements = np.array(replacements, np.int32)
 
     def __call__(self, input_ids, seeds):
         """Masks tokens of framed examples.
 
         Args:
-            input_ids: int32 ragged [B, (L)].
+            input_ids: int32 `Ragged` [B, (L)].
             seeds: integers [B], such as `random_bits(seed, epoch, number)`. The masks of
                 an example depend only on its seed, not on the rest of the batch.
 
         Returns:
-            (input_ids, labels), each int32 ragged [B, (L)]. A label is the original id of
-            a masked token, and `NOT_MASKED` elsewhere.
+            (input_ids, labels), each int32 `Ragged` [B, (L)]. A label is the original id
+            of a masked token, and `NOT_MASKED` elsewhere.
         """
-        ids, example = input_ids.values, input_ids.value_rowids()
-        start = tf.gather(input_ids.row_starts(), example)
-        place = tf.range(tf.size(ids, tf.int64)) - start
-        seed = tf.gather(tf.cast(seeds, tf.uint64), example)
-        candidate = tf.gather(self._maskable, ids)
-        unit, unit_place = self._units(ids, start, place, seed, candidate)
+        ids = input_ids.values
+        example, place = places_of(input_ids)
+        seed = np.asarray(seeds).astype(np.uint64)[example]
+        candidate = self._maskable[ids]
+        unit, unit_place = self._units(ids, example, place, seed, candidate)
         hidden = candidate & self._choose(unit, unit_place, example, seed, candidate)
+        (hidden,) = hidden.nonzero()
+        before = ids[hidden]
         # All tokens of a span get the same action, as in SpanBERT.
         action_place = unit_place if self.unit == "span" else place
-        action = random_uniform(seed, action_place, _ACTION)
-        index = random_integers(tf.size(self._replacements), seed, place, _REPLACEMENT)
-        replacement = tf.gather(self._replacements, index)
-        shown = tf.where(action < 0.8, self.mask_id, replacement)
-        shown = tf.where(hidden & (action < 0.9), shown, ids)
-        labels = tf.where(hidden, ids, NOT_MASKED)
+        action = random_uniform(seed[hidden], action_place[hidden], _ACTION)
+        index = random_integers(
+            len(self._replacements), seed[hidden], place[hidden], _REPLACEMENT
+        )
+        replaced = np.where(action < 0.9, self._replacements[index], before)
+        shown, labels = ids.copy(), np.full_like(ids, NOT_MASKED)
+        shown[hidden] = np.where(action < 0.8, self.mask_id, replaced)
+        labels[hidden] = before
         return input_ids.with_values(shown), input_ids.with_values(labels)
 
-    def _units(self, ids, start, place, seed, candidate):
-        """Returns each token's unit, int32 [T], and the place of its first token, [T]."""
+    def _units(self, ids, example, place, seed, candidate):
+        """Returns each token's unit, int64 [T], and the place of its first token, [T]."""
+        if self.unit == "piece":
+            return np.arange(len(ids)), place
         # A token that must not be masked is a unit of its own.
         alone = ~candidate | _changes(candidate) | (place == 0)
-        word = tf.gather(self._begins_word, ids) | alone
-        begins = {"piece": tf.ones_like(word), "word": word}.get(self.unit)
-        if begins is None:
-            number = tf.cumsum(tf.cast(word, tf.int32))
-            number -= tf.gather(number, start)
+        begins = self._begins_word[ids] | alone
+        if self.unit == "span":
+            number = np.cumsum(begins)
+            number -= number[place == 0][example]
             ends = random_uniform(seed, place, _SPAN) < _SPAN_ENDS
-            begins = word & (ends | alone | (number % _LONGEST_SPAN == 0))
-        unit = tf.cumsum(tf.cast(begins, tf.int32)) - 1
-        return unit, tf.gather(tf.boolean_mask(place, begins), unit)
+            begins &= ends | alone | (number % _LONGEST_SPAN == 0)
+        unit = np.cumsum(begins) - 1
+        return unit, place[begins][unit]
 
     def _choose(self, unit, unit_place, example, seed, candidate):
         """Returns bool [T]: whether the unit of each token is masked.
@@ -110,30 +114,26 @@ class Masking:
         choosing single tokens does.
         """
         first = _changes(unit)
-        size = tf.math.segment_sum(tf.cast(candidate, tf.int32), unit)
-        owner = tf.boolean_mask(example, first)
-        chance = random_uniform(
-            tf.boolean_mask(seed, first), tf.boolean_mask(unit_place, first), _CHOICE
-        )
-        chance = tf.where(size > 0, chance, 2.0)  # Not maskable: ordered last.
-        order = tf.argsort(chance)
-        order = tf.gather(order, tf.argsort(tf.gather(owner, order), stable=True))
-        ordered, owner = tf.gather(size, order), tf.gather(owner, order)
+        size = np.bincount(unit, candidate).astype(np.int64)
+        owner = example[first]
+        chance = random_bits(seed[first], unit_place[first], _CHOICE) >> 40
+        chance[size == 0] = 2**24  # Not maskable: ordered last.
+        order = np.argsort(owner << 25 | chance.astype(np.int64), kind="stable")
+        ordered = size[order]
         # Number of tokens that come before a unit in its example's order.
-        before = tf.cumsum(ordered, exclusive=True)
+        before = np.cumsum(ordered) - ordered
         starts = _changes(owner)
-        in_example = tf.cumsum(tf.cast(starts, tf.int32)) - 1
-        before -= tf.gather(tf.boolean_mask(before, starts), in_example)
-        total = tf.gather(tf.math.segment_sum(ordered, in_example), in_example)
-        wanted = tf.round(self.share * tf.cast(total, tf.float32))
-        wanted = tf.maximum(wanted, 1.0)
-        middle = tf.cast(before, tf.float32) + 0.5 * tf.cast(ordered, tf.float32)
-        taken = (middle <= wanted) | (before == 0)
-        taken = tf.scatter_nd(order[:, None], tf.cast(taken, tf.int32), tf.shape(order))
-        return tf.cast(tf.gather(taken, unit), tf.bool)
+        in_example = np.cumsum(starts) - 1
+        before -= before[starts][in_example]
+        total = np.bincount(in_example, ordered)[in_example]
+        wanted = np.maximum(np.round(self.share * total.astype(np.float32)), 1)
+        taken = np.zeros(len(order), bool)
+        taken[order] = (before + 0.5 * ordered <= wanted) | (before == 0)
+        return taken[unit]
 
 
 def _changes(values):
     """Returns bool [N]: whether a value differs from the one before it."""
-    first = tf.ones_like(values[:1], tf.bool)
-    return tf.concat([first, values[1:] != values[:-1]], 0)
+    changes = np.ones(len(values), bool)
+    changes[1:] = values[1:] != values[:-1]
+    return changes

@@ -1,109 +1,91 @@
-"""Packs examples into batches of one fixed shape, because XLA compiles for each shape.
+"""Pads batches to few shapes, because XLA compiles for each shape.
 
-Shapes: B slots for examples, L tokens of an example, R rows, S tokens of a row.
+Padding changes no result: its tokens have `sequence_ids` 0, its examples `weight` 0 and its
+masked tokens `masked_lm_weight` 0.
+
+Shapes: U micro-batches of an update, B examples, R rows, S tokens of a row, M masked tokens.
 """
 
-from bert_tf.data.rows.packing import first_fit, lay
-from bert_tf.ground import lazy
+import numpy as np
 
-tf = lazy("tensorflow")
+from bert_tf.data.rows.packing import ROW_LENGTH_OF_EQUAL_COST
 
-_TOKEN_FEATURES = ("input_ids", "segment_ids")
+# Padding that is not 0: a place that is none, a window of no record, an example that is none.
+_PADDING = {"places": -1, "mask_places": -1, "record": -1, "example_number": -1}
+# What belongs to the micro-batch as a whole.
+_UNPADDED = ("dropout_seed",)
+# What has an entry for each record, the surest first; a record may have several examples.
+_OF_RECORDS = ("label", "next_sentence_labels", "records", "choices", "texts")
 
 
-def fix_shapes(batches, *, rows, row_length, slots):
-    """Packs batches into rows of one shape; an example without room waits for the next.
+def choose_row_length(max_seq_length):
+    """Returns the row length S of a run whose longest examples have `max_seq_length` tokens.
 
-    Args:
-        batches: endless `tf.data.Dataset` of framed examples, as `pack` takes them. None
-            may be longer than a row.
-        rows, row_length: R and S. R·S must exceed the average number of tokens of a
-            batch.
-        slots: B. It must exceed the number of examples of a batch, so that waiting
-            examples find a place.
-
-    Returns:
-        `tf.data.Dataset` of the features of `pack`, all of fixed shape, and `weight`,
-        float32 [B], 0 for an empty slot. Iteration raises InvalidArgumentError for an
-        example longer than a row, or if more than 8·B examples wait.
-
-    Raises:
-        ValueError: the examples are windows of texts, see `frame_long`.
+    It is the multiple of 128, the tile of accelerators, in which examples of that length
+    cost least; it holds one or two of them, or more if they are short.
     """
 
-    @tf.autograph.experimental.do_not_convert
-    def lay_batch(waiting, batch):
-        batch = {
-            name: tf.concat([_join_ragged(value), batch[name]], axis=0)
-            for name, value in waiting.items()
-        }
-        lengths = tf.cast(batch["input_ids"].row_lengths(), tf.int32)
-        tf.debugging.assert_less_equal(lengths, row_length, "example longer than a row")
-        # Examples that waited are placed first, so that none waits forever.
-        num_waiting = tf.size(waiting["input_ids"][1])
-        row, start = first_fit(lengths, tf.constant([row_length]), first=num_waiting)
-        row, start = row[0], start[0]
-        fits = row < rows
-        fits &= tf.cumsum(tf.cast(fits, tf.int32)) <= slots
-        left, taken = tf.dynamic_partition(
-            tf.range(tf.size(fits)), tf.cast(fits, tf.int32), 2
-        )
-        tf.debugging.assert_less_equal(
-            tf.size(left), 8 * slots, f"{rows} rows of {row_length} are too few"
-        )
-        chosen = {name: tf.gather(value, taken) for name, value in batch.items()}
-        laid = lay(chosen, tf.gather(row * row_length + start, taken), rows, row_length)
-        laid.setdefault("weight", tf.ones(tf.shape(taken)))
-        for name in laid.keys() & (chosen.keys() | {"first_token", "weight"}):
-            if name not in _TOKEN_FEATURES:
-                laid[name] = _pad(laid[name], slots)
-        waiting = {
-            name: _split_ragged(tf.gather(value, left)) for name, value in batch.items()
-        }
-        return waiting, laid
+    def cost(length):
+        filled = length // max_seq_length * max_seq_length
+        return length * (length + ROW_LENGTH_OF_EQUAL_COST) / filled
 
-    if "record" in batches.element_spec:
-        raise ValueError(
-            "rows of one shape cannot keep the windows of a text in one batch; use "
-            "long_text=truncate."
-        )
-    none_waiting = {
-        name: _split_ragged(_make_empty(spec))
-        for name, spec in batches.element_spec.items()
-    }
-    return batches.scan(none_waiting, lay_batch)
+    shortest, longest = (-(-n * max_seq_length // 128) * 128 for n in (1, 2))
+    return min(range(shortest, longest + 1, 128), key=cost)
 
 
-def _make_empty(spec):
-    """Returns a tensor, or ragged tensor, without examples."""
-    if isinstance(spec, tf.RaggedTensorSpec):
-        values = tf.zeros([0], spec.dtype)
-        return tf.RaggedTensor.from_row_lengths(values, tf.zeros([0], tf.int64))
-    return tf.zeros([0, *spec.shape[1:]], spec.dtype)
-
-
-def _split_ragged(value):
-    """Returns (values, lengths) of a ragged tensor, because `scan` keeps plain tensors."""
-    if isinstance(value, tf.RaggedTensor):
-        return value.values, value.row_lengths()
-    return value
-
-
-def _join_ragged(value):
-    """Returns the ragged tensor that `_split_ragged` has split."""
-    if isinstance(value, tuple):
-        return tf.RaggedTensor.from_row_lengths(*value)
-    return value
-
-
-def _pad(values, slots):
-    """Pads [N, …] with zeros to [slots, …]."""
-    padding = [[0, slots - tf.shape(values)[0]]] + [[0, 0]] * (values.shape.rank - 1)
-    return tf.ensure_shape(tf.pad(values, padding), [slots, *values.shape[1:]])
+def round_up(count):
+    """Returns the next of eight sizes an octave: 1 to 16, 18, 20, … 32, 36, 40, … 64, 72, …"""
+    step = 1 << max(0, max(count - 1, 0).bit_length() - 4)
+    return max(-(-count // step) * step, 1)
 
 
 def stack(batches):
-    """Stacks micro-batches of one shape."""
-    import numpy as np
+    """Stacks the micro-batches of an update, each feature padded to a shape of few.
 
-    return {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}
+    Args:
+        batches: list of U dicts of arrays, as `pack` returns them, of one row length.
+
+    Returns:
+        {name: array [U, …]}. The first axis of each micro-batch, such as B, R or M, is the
+        largest of them, rounded up; so is the number of `places` of an example. The
+        features are those of `batches` and `weight`, float32: 1 for an example, or for a
+        record of several, and 0 for padding; and with `masked_lm_ids` `masked_lm_weight`,
+        the same for masked tokens.
+    """
+    batches = list(map(_add_weights, batches))
+    stacked = {}
+    for name in batches[0]:
+        arrays = [batch[name] for batch in batches]
+        if name not in _UNPADDED:
+            shapes = [_padded_shape(name, batch) for batch in batches]
+            shape = np.max(shapes, axis=0)
+            arrays = [_pad(array, shape, _PADDING.get(name, 0)) for array in arrays]
+        stacked[name] = np.stack(arrays)
+    return stacked
+
+
+def _add_weights(rows):
+    """Returns rows with the weights of examples and of masked tokens."""
+    owner = next((name for name in _OF_RECORDS if name in rows), "first_token")
+    weights = {"weight": np.ones(len(rows[owner]), np.float32)}
+    if "masked_lm_ids" in rows:
+        weights["masked_lm_weight"] = np.ones(len(rows["masked_lm_ids"]), np.float32)
+    return weights | rows
+
+
+def _padded_shape(name, rows):
+    """Returns the shape of one feature of a micro-batch, rounded up."""
+    first, *rest = rows[name].shape
+    if name in ("places", "mask_places") or (
+        # Labels of words have one column for each place.
+        name == "label"
+        and "places" in rows
+        and rows[name].shape == rows["places"].shape
+    ):
+        rest = map(round_up, rest)
+    return [round_up(first), *rest]
+
+
+def _pad(array, shape, value):
+    padding = [(0, size - own) for size, own in zip(shape, array.shape)]
+    return np.pad(array, padding, constant_values=value)

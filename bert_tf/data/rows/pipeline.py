@@ -1,46 +1,30 @@
-"""Streams packed rows from arrays of examples; each batch is a function of its number.
+"""Streams packed rows as `tf.data` pipelines, for TensorFlow's engine.
 
-No iterator state is saved. The order of an epoch depends only on (seed, epoch), and a
-batch only on its number. A run that resumes at step n therefore sees the same batches as
-an uninterrupted run, on any number of replicas.
+`streams` gives the same batches to other engines. Which examples a batch holds is written
+once, in `batches`; rows of pretraining are made by NumPy here, too.
 
 AutoGraph is turned off for the functions below. They need no conversion, because Python
 never branches on a tensor in them, and conversion takes seconds at every start.
 """
 
+import functools
+
 import numpy as np
 
-from bert_tf.data.rows.fixed_shapes import fix_shapes
+from bert_tf.data.rows import pretraining
+from bert_tf.data.rows.batches import Order, first_number, longest_first
 from bert_tf.data.rows.packing import pack
 from bert_tf.ground import lazy
 
 tf = lazy("tensorflow")
 
-
-def steps_per_epoch(examples, batch_size, micro_batches):
-    """Returns the number of updates of an epoch; the last one may have fewer examples."""
-    return -(-examples // (batch_size * micro_batches))
-
-
-def micro_batch_numbers(start, micro_batches, share):
-    """Returns a `tf.data.Dataset` of the numbers of a worker's micro-batches, int64.
-
-    Args:
-        start: number of the first micro-batch of all workers; an update must begin there.
-        micro_batches: number of micro-batches of one update, over all workers.
-        share: (W, w) for worker w of W workers, which gets every number that is w modulo
-            W.
-
-    Raises:
-        ValueError: `micro_batches` is not a multiple of the number of workers.
-    """
-    workers, worker = share
-    if micro_batches % workers:
-        raise ValueError(
-            f"micro_batches must be a multiple of the {workers} workers; received "
-            f"{micro_batches}."
-        )
-    return tf.data.Dataset.counter(start + worker, workers)
+# The number of axes of the rows of pretraining, all int32.
+_HELD_OUT_ROWS = {
+    **dict.fromkeys(("input_ids", "segment_ids", "position_ids", "sequence_ids"), 2),
+    **dict.fromkeys(("first_token", "next_sentence_labels"), 1),
+    **dict.fromkeys(("masked_lm_positions", "masked_lm_ids"), 1),
+}
+MASKED_ROWS = _HELD_OUT_ROWS | {"dropout_seed": 1}
 
 
 def training_rows(
@@ -51,8 +35,8 @@ def training_rows(
     micro_batches=1,
     seed=0,
     start_step=0,
-    shape=None,
     share=(1, 0),
+    row_length=None,
 ):
     """Streams packed micro-batches without end, in a new order each epoch.
 
@@ -67,99 +51,141 @@ def training_rows(
             update of an epoch has too few examples, its last micro-batches are empty.
         seed: of the order of examples, and of dropout.
         start_step: number of the first update.
-        shape: (R, S) for rows of one shape, see `fix_shapes`, with a quarter more slots
-            than `batch_size`; None for the shape that each micro-batch needs.
-        share: the micro-batches of this worker, see `micro_batch_numbers`.
+        share: the micro-batches of this worker, see `first_number`.
+        row_length: as of `pack`.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`), with `dropout_seed`, int32 [2].
     """
-    start, (workers, worker) = start_step * micro_batches, share
-    numbers = micro_batch_numbers(start, micro_batches, share)
+    begin = first_number(start_step, micro_batches, share)
     count = next(iter(columns.values())).shape[0]
-    steps = steps_per_epoch(count, batch_size, micro_batches)
-    padding = steps * micro_batches * batch_size - count
+    plan = {"batch_size": batch_size, "micro_batches": micro_batches, "seed": seed}
+    order = Order(count, **plan)
 
     @tf.autograph.experimental.do_not_convert
-    def one_epoch(epoch):
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(count), seed=[tf.constant(seed, tf.int64), epoch]
-        )
-        order = tf.pad(order, [[0, padding]], constant_values=-1)
-        batches = tf.reshape(order, [steps * micro_batches, batch_size])
-        return tf.data.Dataset.from_tensor_slices(batches)
+    def choose(number):
+        examples = tf.numpy_function(order.__getitem__, [number], tf.int32)
+        return number, tf.ensure_shape(examples, [None])
 
     @tf.autograph.experimental.do_not_convert
-    def make_features(examples):
-        examples = tf.boolean_mask(examples, examples >= 0)
-        return features({name: tf.gather(x, examples) for name, x in columns.items()})
+    def make_features(number, examples):
+        batch = {name: tf.gather(x, examples) for name, x in columns.items()}
+        return number, features(batch)
 
     @tf.autograph.experimental.do_not_convert
     def make_rows(number, batch):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
-        return (pack(batch) if shape is None else batch) | {
-            "dropout_seed": dropout_seed
-        }
+        return pack(batch, row_length=row_length) | {"dropout_seed": dropout_seed}
 
     columns = _tensors(columns)
-    first_step = start_step % steps
-    if shape is None:
-        order = tf.data.Dataset.counter(start_step // steps).flat_map(one_epoch)
-        batches = order.skip(first_step * micro_batches).shard(workers, worker)
-        batches = batches.map(make_features, num_parallel_calls=2)
-    else:
-        # Examples that wait come from earlier batches, so that packing starts at step 0.
-        order = tf.data.Dataset.counter().flat_map(one_epoch)
-        batches = order.map(make_features, num_parallel_calls=2)
-        fixed = {"rows": shape[0], "row_length": shape[1]}
-        batches = fix_shapes(batches, **fixed, slots=batch_size * 5 // 4).skip(start)
-        batches = batches.shard(workers, worker)
-    numbered = tf.data.Dataset.zip(numbers, batches)
-    return numbered.map(make_rows, num_parallel_calls=2).prefetch(4)
+    batches = tf.data.Dataset.counter(begin, share[0]).map(choose)
+    batches = batches.map(make_features, num_parallel_calls=2)
+    return batches.map(make_rows, num_parallel_calls=2).prefetch(4)
 
 
-def evaluation_rows(columns, features, *, batch_size, characters=None):
-    """Streams every example once, in packed rows.
-
-    Texts of similar length share a batch, longest first. Short texts then get short rows,
-    and the first batch already takes the most memory.
+def evaluation_rows(columns, features, *, batch_size, characters=None, row_length=None):
+    """Streams every example once, in packed rows; see `longest_first`.
 
     Args:
-        columns, features, batch_size: as in `training_rows`.
-        characters: a text that is n times as long as this counts as n examples of a
-            batch, for texts that are cut into windows. None counts each text once.
+        columns, features, batch_size, row_length: as in `training_rows`.
+        characters: as in `longest_first`.
 
     Returns:
         `tf.data.Dataset` of rows with `example_number`, int32 [B], the index of each
         example in the columns.
     """
+    batches = longest_first(columns, batch_size, characters)
+    sizes = np.array([len(examples) for examples in batches], np.int64)
+    examples = np.concatenate([np.zeros(0, np.int32), *batches])
     columns = _tensors(columns)
-    length = tf.add_n([size for array in columns.values() for size in _sizes(array)])
-    order = tf.argsort(length, direction="DESCENDING", stable=True)
-    counts = np.ones(len(order), int)
-    if characters:
-        counts = np.maximum(-(-length.numpy()[order] // characters), 1)
-    batches = tf.RaggedTensor.from_row_lengths(order, _batch_sizes(counts, batch_size))
 
     @tf.autograph.experimental.do_not_convert
     def make_rows(examples):
         batch = {name: tf.gather(array, examples) for name, array in columns.items()}
-        return pack(features(batch)) | {"example_number": examples}
+        rows = pack(features(batch), row_length=row_length)
+        return rows | {"example_number": examples}
 
+    batches = tf.RaggedTensor.from_row_lengths(examples, sizes)
     batches = tf.data.Dataset.from_tensor_slices(batches)
     return batches.map(make_rows, num_parallel_calls=2).prefetch(4)
 
 
-def _batch_sizes(counts, batch_size):
-    """Returns the number of texts of each batch, whose `counts` add up to `batch_size`."""
-    sizes, room = [], 0
-    for count in counts.tolist():
-        if room < count:
-            sizes.append(0)
-            room = batch_size
-        sizes[-1] += 1
-        room -= count
-    return np.array(sizes, np.int64)
+def pretraining_rows(
+    examples,
+    features,
+    *,
+    batch_size,
+    micro_batches=1,
+    seed=0,
+    start_step=0,
+    share=(1, 0),
+    row_length=None,
+):
+    """Streams packed, masked micro-batches without end.
+
+    Args:
+        examples, features: as of `pretraining.training_batch`.
+        batch_size, micro_batches, start_step, share, row_length: as of `training_rows`.
+        seed: of dropout.
+
+    Returns:
+        `tf.data.Dataset` of the rows of `pretraining.training_batch`.
+    """
+    begin = first_number(start_step, micro_batches, share)
+    make_rows = functools.partial(
+        pretraining.training_batch,
+        examples=examples,
+        features=features,
+        batch_size=batch_size,
+        seed=seed,
+        row_length=row_length,
+    )
+    numbers = tf.data.Dataset.counter(begin, share[0])
+    return numpy_rows(numbers, make_rows, MASKED_ROWS)
+
+
+def held_out_rows(examples, features, *, batch_size, most=0, row_length=None):
+    """Streams examples once, packed and masked in the same way at every iteration.
+
+    Args:
+        examples, features, row_length: as of `pretraining_rows`.
+        batch_size, most: as of `pretraining.held_out_batches`.
+    """
+    plan = {"batch_size": batch_size, "most": most}
+    make_rows = functools.partial(
+        pretraining.held_out_batch,
+        examples=examples,
+        features=features,
+        row_length=row_length,
+        **plan,
+    )
+    numbers = tf.data.Dataset.range(pretraining.held_out_batches(examples, **plan))
+    return numpy_rows(numbers, make_rows, _HELD_OUT_ROWS)
+
+
+def numpy_rows(numbers, make_rows, axes):
+    """Returns a data set of the rows that NumPy makes.
+
+    Args:
+        numbers: `tf.data.Dataset` of the numbers of batches.
+        make_rows: function from a number to {name: int32 array}.
+        axes: {name: number of axes}.
+    """
+
+    def make_list(number):
+        rows = make_rows(number)
+        return [rows[name] for name in axes]
+
+    @tf.autograph.experimental.do_not_convert
+    def call(number):
+        types = [tf.int32] * len(axes)
+        arrays = tf.numpy_function(make_list, [number], types, stateful=False)
+        return {
+            name: tf.ensure_shape(array, [None] * axes[name])
+            for name, array in zip(axes, arrays)
+        }
+
+    return numbers.map(call, num_parallel_calls=2).prefetch(4)
 
 
 def _tensors(columns):
@@ -167,13 +193,3 @@ def _tensors(columns):
         name: array if isinstance(array, tf.RaggedTensor) else tf.constant(array)
         for name, array in columns.items()
     }
-
-
-def _sizes(array):
-    """Returns a list of the lengths, int32 [N], of a column; [] if it holds no texts."""
-    if isinstance(array, tf.RaggedTensor):
-        return [tf.cast(array.row_lengths(), tf.int32)]
-    if array.dtype != tf.string:
-        return []
-    lengths = tf.strings.length(array)
-    return [tf.reduce_sum(lengths, axis=range(1, lengths.shape.rank))]
