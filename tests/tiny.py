@@ -7,14 +7,16 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.config import BertConfig
+from bert_tf.ground import lazy
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.finetuning import Classifier
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization.framing import frame
 from bert_tf.tokenization.ragged import Ragged
+
+tf = lazy("tensorflow")
 
 CLS, SEP, LABELS = 2, 3, 5
 CONFIG = BertConfig(

@@ -1,4 +1,4 @@
-"""WordPiece tokenization in a TensorFlow graph (Wu et al., 2016; Devlin et al., 2019).
+"""WordPiece tokenization (Wu et al., 2016; Devlin et al., 2019), in a graph or in NumPy.
 
 Ids and character offsets equal those of transformers' BertTokenizerFast: cleaning,
 Chinese characters, accents, lower-casing, punctuation, pieces, and the limit of 100
