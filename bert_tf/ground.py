@@ -153,7 +153,7 @@ def one_of(name, value, allowed):
     """Checks that `value` is one of `allowed`, and returns it."""
     if value not in allowed:
         shown = ", ".join(filter(None, allowed))
-        raise ValueError(f"{name} must be one of {shown}; received {value!r}.")
+        raise ValueError(f"{name} must be one of {shown}; received {show(value)}.")
     return value
 
 
@@ -263,19 +263,6 @@ def progress(items=None, description="", **options):
         dynamic_ncols=True,
         **{"delay": 3} | options,
     )
-
-
-def defined(value):
-    """Returns a value as JSON can hold it: numbers that are not finite become None.
-
-    Those are figures that are not defined, such as the loss of words if no word of the
-    evaluation data has a token, or a gradient norm that overflows float32.
-    """
-    if isinstance(value, dict):
-        return {name: defined(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [defined(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager
