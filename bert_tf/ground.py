@@ -191,6 +191,12 @@ def did_you_mean(value, values, otherwise):
     return f"Did you mean {close[0]!r}?" if close else otherwise
 
 
+def reason(error):
+    """Returns the first paragraph of another package's error on a line, or its type."""
+    words = str(error).strip().partition("\n\n")[0].split()
+    return " ".join(words)[:200].rstrip(".: ") or type(error).__name__
+
+
 # Files: a reader sees the old one or the whole new one, whenever the writer stops.
 
 

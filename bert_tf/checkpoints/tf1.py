@@ -11,7 +11,7 @@ import tempfile
 import numpy as np
 
 from bert_tf.disk import literal
-from bert_tf.ground import lazy
+from bert_tf.ground import lazy, reason
 
 tf = lazy("tensorflow")
 
@@ -84,9 +84,8 @@ def _opened(path):
             }
             yield reader, weights
     except (tf.errors.OpError, RuntimeError, IndexError) as error:
-        cause = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"{path} is cut short or corrupt ({cause}). Copy or download it again."
+            f"{path} is cut short or corrupt ({reason(error)}). Copy or download it again."
         ) from None
 
 

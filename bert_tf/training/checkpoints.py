@@ -4,7 +4,7 @@ import json
 import logging
 
 from bert_tf.disk import remove, writing
-from bert_tf.ground import write_text
+from bert_tf.ground import reason, write_text
 from bert_tf.training.run_folder import read_numbers, saved_steps
 
 _log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Checkpoints:
                 self.read(path)
                 return numbers
             except self.damage as error:
-                _log.warning("checkpoint %s is damaged (%s).", path, _reason(error))
+                _log.warning("checkpoint %s is damaged (%s).", path, reason(error))
         if steps:
             raise ValueError(
                 f"no checkpoint in {self.folder} is whole; start anew with "
@@ -133,9 +133,7 @@ class Checkpoints:
         try:
             self.read(path, best=True)
         except self.damage as error:
-            _log.warning(
-                "the best weights, %s, are damaged (%s).", path, _reason(error)
-            )
+            _log.warning("the best weights, %s, are damaged (%s).", path, reason(error))
             self.restore()  # Some of the weights may have been replaced.
             return False
         return True
@@ -145,9 +143,3 @@ class Checkpoints:
         with writing(path, self.size(best)):
             self.folder.mkdir(exist_ok=True)
             self.write(path, best)
-
-
-def _reason(error):
-    return (
-        getattr(error, "message", "") or str(error) or type(error).__name__
-    ).splitlines()[0]
