@@ -101,18 +101,29 @@ def megabytes(size):
     return f"{size / 1e6:,.1f} MB"
 
 
-@contextlib.contextmanager
-def literal(folder):
-    """Yields a path of a folder that TensorFlow does not take for a pattern.
+_PATTERN = re.compile(r"[\[\]*?\\]")
 
-    When TensorFlow reads a checkpoint, brackets, *, ? and backslashes in its path match
-    other names. A link in a temporary folder leads around them.
+
+@contextlib.contextmanager
+def literal(path):
+    """Yields a path that TensorFlow does not take for a pattern, and that leads to `path`.
+
+    When TensorFlow reads a path, brackets, *, ? and backslashes in it match other names.
+    Links in a temporary folder lead around them.
+
+    Args:
+        path: a folder, or what the names of several files begin with.
     """
-    folder = pathlib.Path(folder)
-    if not re.search(r"[\[\]*?\\]", str(folder)):
-        yield folder
+    path = pathlib.Path(path)
+    if not _PATTERN.search(str(path)):
+        yield path
         return
-    with tempfile.TemporaryDirectory() as place:
-        link = pathlib.Path(place, "folder")
-        link.symlink_to(folder.absolute(), target_is_directory=True)
+    path = pathlib.Path(os.path.abspath(path))
+    plain = "/tmp" if _PATTERN.search(tempfile.gettempdir()) else None
+    with tempfile.TemporaryDirectory(dir=plain) as place:
+        link = pathlib.Path(place, "plain")
+        for file in path.parent.iterdir():
+            if file.name.startswith(path.name):
+                end = file.name.removeprefix(path.name)
+                link.with_name(link.name + end).symlink_to(file)
         yield link

@@ -153,7 +153,7 @@ def one_of(name, value, allowed):
     """Checks that `value` is one of `allowed`, and returns it."""
     if value not in allowed:
         shown = ", ".join(filter(None, allowed))
-        raise ValueError(f"{name} must be one of {shown}; received {value!r}.")
+        raise ValueError(f"{name} must be one of {shown}; received {show(value)}.")
     return value
 
 
@@ -189,6 +189,12 @@ def did_you_mean(value, values, otherwise):
     """Returns the closest of `values` as a question, or the sentence `otherwise`."""
     close = difflib.get_close_matches(value, values, n=1)
     return f"Did you mean {close[0]!r}?" if close else otherwise
+
+
+def reason(error):
+    """Returns the first paragraph of another package's error on a line, or its type."""
+    words = str(error).strip().partition("\n\n")[0].split()
+    return " ".join(words)[:200].rstrip(".: ") or type(error).__name__
 
 
 # Files: a reader sees the old one or the whole new one, whenever the writer stops.
@@ -263,19 +269,6 @@ def progress(items=None, description="", **options):
         dynamic_ncols=True,
         **{"delay": 3} | options,
     )
-
-
-def defined(value):
-    """Returns a value as JSON can hold it: numbers that are not finite become None.
-
-    Those are figures that are not defined, such as the loss of words if no word of the
-    evaluation data has a token, or a gradient norm that overflows float32.
-    """
-    if isinstance(value, dict):
-        return {name: defined(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [defined(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextlib.contextmanager

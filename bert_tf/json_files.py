@@ -104,6 +104,19 @@ def json_value(values, key, kind, source, default=_REQUIRED):
     return value
 
 
+def defined(value):
+    """Returns a value as JSON can hold it: numbers that are not finite become None.
+
+    Those are figures that are not defined, such as the loss of words if no word of the
+    evaluation data has a token, or a gradient norm that overflows float32.
+    """
+    if isinstance(value, dict):
+        return {name: defined(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [defined(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _without_repeats(pairs):
     values = dict(pairs)
     if len(values) < len(pairs):
@@ -120,7 +133,8 @@ def _number(digits):
 
 
 def _whole_number(digits):
-    _number(digits)  # Refuses so many digits that `int` would not read them.
+    if len(digits) > 300:  # So many that neither a float nor `int` may take them.
+        _number(digits)
     return int(digits)
 
 
@@ -130,7 +144,7 @@ def _is_deep(value):
         level = [
             child
             for node in level
-            if isinstance(node, dict | list)
+            if isinstance(node, (dict, list))
             for child in (node.values() if isinstance(node, dict) else node)
         ]
     return bool(level)

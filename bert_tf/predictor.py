@@ -119,7 +119,7 @@ class Model:
             raise ValueError(
                 f"the model's task is {self.task.name}, which has no labels to score "
                 "predictions with. Fine-tune the model first; masked tokens are scored "
-                "by pretrain.py with eval_data_dir."
+                "by bert-tf pretrain with eval_data_dir."
             )
         options = options | self.task.read_options(self.folder.settings)
         if not isinstance(eval_data, str | os.PathLike):

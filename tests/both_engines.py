@@ -104,6 +104,6 @@ def changed(**changes):
 
 def weights_of(model):
     return {
-        weight.path: np.array(keras.ops.convert_to_tensor(weight))
+        weight.path: np.array(keras.ops.convert_to_numpy(weight))
         for weight in model.trainable_variables
     }

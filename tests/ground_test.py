@@ -5,7 +5,15 @@ import subprocess
 
 import pytest
 
-from bert_tf.ground import count, did_you_mean, quote, quote_all, require, write_text
+from bert_tf.ground import (
+    count,
+    did_you_mean,
+    quote,
+    quote_all,
+    reason,
+    require,
+    write_text,
+)
 
 
 @dataclasses.dataclass
@@ -79,3 +87,15 @@ def test_one_is_not_a_plural():
 def test_close_names_are_proposed():
     assert did_you_mean("trian", ["dev", "train"], "No.") == "Did you mean 'train'?"
     assert did_you_mean("trian", ["dev"], "No.") == "No."
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ValueError("no header:\n  not here.\n\nStack:"), "no header: not here"),
+        (OSError(""), "OSError"),
+        (ValueError(" x" * 200), "x" + " x" * 99),
+    ],
+)
+def test_the_reason_of_an_error_is_one_line(error, says):
+    assert reason(error) == says

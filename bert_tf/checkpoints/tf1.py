@@ -10,11 +10,10 @@ import tempfile
 
 import numpy as np
 
-from bert_tf.ground import lazy
+from bert_tf.disk import literal
+from bert_tf.ground import lazy, reason
 
 tf = lazy("tensorflow")
-
-_WILDCARDS = set("[]*?\\")
 
 
 def read(path):
@@ -31,7 +30,8 @@ def read(path):
 
     Raises:
         FileNotFoundError: the index or the data file is missing.
-        ValueError: the files are corrupt, or are an object-based checkpoint (TF2).
+        ValueError: the files are corrupt, or are an object-based checkpoint (TF2);
+            TensorFlow is not installed.
     """
     with _opened(path) as (reader, shapes):
         arrays = {name: reader.get_tensor(name) for name in shapes}
@@ -65,9 +65,10 @@ def _opened(path):
     """Yields a checkpoint's reader, and {name: shape} without the state of training."""
     path = pathlib.Path(path)
     find(path)
+    _require_tensorflow(path)
     try:
-        with _without_wildcards(path) as prefix:
-            reader = tf.train.load_checkpoint(prefix)
+        with literal(path) as prefix:
+            reader = tf.train.load_checkpoint(str(prefix))
             shapes = reader.get_variable_to_shape_map()
             if "_CHECKPOINTABLE_OBJECT_GRAPH" in shapes:
                 raise ValueError(
@@ -83,38 +84,25 @@ def _opened(path):
             }
             yield reader, weights
     except (tf.errors.OpError, RuntimeError, IndexError) as error:
-        cause = str(error).strip().partition("\n")[0]
         raise ValueError(
-            f"{path} is cut short or corrupt ({cause}). Copy or download it again."
+            f"{path} is cut short or corrupt ({reason(error)}). Copy or download it again."
         ) from None
 
 
-@contextlib.contextmanager
-def _without_wildcards(path):
-    """Yields a checkpoint's path, str, in which TensorFlow sees no pattern.
-
-    TensorFlow writes to a path as it stands, but reads it as a pattern, in which
-    brackets, *, ? and backslashes match other paths. Links with plain names lead there.
-    """
-    if not _WILDCARDS & set(str(path)):
-        yield str(path)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        if _WILDCARDS & set(folder):
-            raise ValueError(
-                f"TensorFlow cannot read {path}, since it takes one of []*?\\ in a path "
-                "for a pattern. Rename the folder, or set TMPDIR to a path without them."
-            )
-        for file in path.parent.iterdir():
-            if file.name.startswith(path.name):
-                end = file.name.removeprefix(path.name)
-                pathlib.Path(folder, f"plain{end}").symlink_to(file.absolute())
-        yield f"{folder}/plain"
+def _require_tensorflow(path):
+    try:
+        return tf.train
+    except ImportError:
+        raise ValueError(
+            f"{path}: checkpoints of this format need TensorFlow: run pip install "
+            "tensorflow, or pass a folder with safetensors."
+        ) from None
 
 
 def write(path, arrays):
     """Writes {name: array} as a name-based checkpoint; see `read`."""
     path = pathlib.Path(path)
+    _require_tensorflow(path)
     names = sorted(arrays)
     with tempfile.TemporaryDirectory(dir=path.parent) as beside:
         with tf.device("CPU:0"):

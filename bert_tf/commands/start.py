@@ -21,6 +21,7 @@ VERBS = (
     *("pretrain", "convert-checkpoint"),
 )
 _TAKE_TEXTS = ("predict",)  # Their arguments need not be flags.
+_LONGEST = 1200  # Characters of an error.
 _HELP = {"--help", "-help", "--helpshort", "-helpshort", "--h", "-h", "-?"}
 
 
@@ -143,7 +144,10 @@ def _parse(arguments):
 
 
 def _refuse(error):
-    print(f"error: {error}", file=sys.stderr)
+    text = str(error)
+    if len(text) > _LONGEST:  # A value that a user gave may be a whole file.
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    print(f"error: {text}", file=sys.stderr)
     return 1
 
 

@@ -50,10 +50,12 @@ def count_tokens(kind, options, table, folder, tokenizer, *, learns):
         learns: whether the task is learnt from the table, not restored from the folder.
 
     Raises:
-        ValueError: the table cannot teach the task, or has an unknown label.
+        ValueError: the table cannot teach the task, or has an unknown label; or the
+            folder has a pooling that is not computed.
     """
     if learns:
         task = kind.learn(tokenizer, table, options)
+        task.inherit(folder.settings)
     else:
         task = kind.restore(tokenizer, folder.config, folder.settings)
         task.options = options

@@ -2,7 +2,7 @@
 
 import json
 
-from bert_tf.ground import defined
+from bert_tf.json_files import defined
 
 _ABBREVIATIONS = {"f1": "F1", "mcc": "MCC", "mrr": "MRR", "mse": "MSE"}
 

@@ -224,6 +224,7 @@ def _finetune(config, training, flags, strategy, tables=None):
     check_length(options.max_seq_length, folder.config)
     train_table, eval_table = tables = tables or _read(config)
     task = kind.learn(make_tokenizer(folder), train_table, options)
+    task.inherit(folder.settings)
     job = session.Job(
         task=task,
         folder=folder,

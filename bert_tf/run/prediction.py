@@ -9,8 +9,8 @@ import numpy as np
 from bert_tf import report
 from bert_tf.data.records import tabular
 from bert_tf.data.records.options import (
-    FileOptions,
     TableOptions,
+    TextFileOptions,
     reader_arguments,
 )
 from bert_tf.docstrings import list_settings
@@ -70,7 +70,7 @@ def evaluate(config, *, eval_data=None):
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class PredictConfig(ModelConfig, FileOptions):
+class PredictConfig(ModelConfig, TextFileOptions):
     """Which model predicts, for which records.
 
     Example:
@@ -87,12 +87,6 @@ class PredictConfig(ModelConfig, FileOptions):
         section="prediction",
     )
     input_file: str = setting("", "TSV, CSV, JSONL, Excel, Parquet, or text by lines.")
-    text_column: str = setting(
-        "",
-        "Column of the text: a name, or a position from 0. Empty: as in training, or "
-        "detected by its name.",
-    )
-    text_pair_column: str = setting("", "Column of the second text of a pair.")
     id_column: str = setting(
         "", "Column whose values the predictions repeat as id. Empty: none."
     )

@@ -7,6 +7,7 @@ import functools
 import itertools
 import multiprocessing
 import os
+import pathlib
 import resource
 import signal
 import threading
@@ -24,6 +25,7 @@ from bert_tf.data.corpus.files import find_files
 from bert_tf.data.corpus.sentences import split_sentences
 from bert_tf.data.corpus.store import StoreWriter, piece_type
 from bert_tf.ground import at_least, lazy, reading_progress, require, setting
+from bert_tf.training import run_folder
 
 tokenization = lazy("bert_tf.tokenization")
 
@@ -79,8 +81,8 @@ def create_pretraining_data(config):
         `bad_bytes`, `bad_characters`, `control_characters`). With `plan`, see `_plan`.
 
     Raises:
-        ValueError, FileNotFoundError: bad input. An unfinished store cannot be opened;
-            the same call makes it again.
+        ValueError, OSError: bad input, or another process writes the store. An
+            unfinished store cannot be opened; the same call makes it again.
     """
     files = find_files(config.input_files)
     vocab = tokenization.read_vocab(config.vocab_file)
@@ -91,6 +93,12 @@ def create_pretraining_data(config):
         )
     if config.plan:
         return _plan(config, files, vocab)
+    with run_folder.locked(pathlib.Path(config.output_dir)):
+        return _write(config, files, vocab)
+
+
+def _write(config, files, vocab):
+    """Tokenises all files into the store; returns what `create_pretraining_data` says."""
     options = {"do_lower_case": config.do_lower_case}
     writer = StoreWriter(config.output_dir, vocab, options)
     read, unknown = Found(), 0

@@ -1,8 +1,7 @@
 """Reads and checks requests of TensorFlow Serving's REST API."""
 
-import json
-
-from bert_tf.ground import quote
+from bert_tf.ground import show
+from bert_tf.json_files import parse_json
 from bert_tf.serving.limits import Refused, check_limit
 
 _BODIES = (
@@ -26,20 +25,10 @@ def parse(body, fields, limits):
         Refused: with status 400 if it is malformed, 413 if it exceeds a limit.
     """
     try:
-        content = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_make_object,
-            parse_constant=_refuse_constant,
-        )
-    except UnicodeDecodeError:
-        raise _bad("the request is not UTF-8") from None
-    except RecursionError:
-        raise _bad("the request is not JSON: it is nested too deeply") from None
+        content = parse_json(body, "the request")
     except ValueError as error:
-        reason = str(error).split(";")[0].splitlines()[0]
-        raise _bad(f"the request is not JSON: {reason}") from None
-    keys = {"instances", "inputs"}
-    if not isinstance(content, dict) or len(keys & content.keys()) != 1:
+        raise _bad(str(error)) from None
+    if len({"instances", "inputs"} & content.keys()) != 1:
         raise _bad(_BODIES)
     if content.get("signature_name", "serving_default") != "serving_default":
         raise _bad("this server has only the signature serving_default")
@@ -56,18 +45,6 @@ def parse(body, fields, limits):
 
 def _bad(reason):
     return Refused(400, reason)
-
-
-def _make_object(pairs):
-    """Returns a dict; of a key that occurs twice, programs choose different values."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a key of an object occurs twice")
-    return made
-
-
-def _refuse_constant(name):
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def _read_columns(inputs, fields):
@@ -103,20 +80,5 @@ def _check(name, values, limits):
         values = [text for value in values for text in value]
     for text in values:
         if not isinstance(text, str):
-            raise _bad(f"{name} must be text; received {_show(text)}")
+            raise _bad(f"{name} must be text; received {show(text)}")
         check_limit(limits, "max_characters", len(text), "characters of a text")
-        if not text.isascii():
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError:
-                raise _bad(f"{name} has half a surrogate pair") from None
-
-
-def _show(value):
-    """Returns a value that is no string, on one line."""
-    if isinstance(value, (list, dict)):
-        return {list: "a list", dict: "an object"}[type(value)]
-    try:
-        return quote(json.dumps(value))[1:-1]
-    except ValueError:  # An integer with thousands of digits.
-        return "a number"

@@ -57,7 +57,10 @@ def make_app(
                 f"{quote(kind)}",
             )
         body = await _read_body(request, limits)
-        inputs, in_columns = requests.parse(body, served.fields, limits)
+        # Beside, since a megabyte of numbers takes half a second.
+        inputs, in_columns = await gatherer.run_beside(
+            requests.parse, body, served.fields, limits
+        )
         if not len(inputs[served.fields[0]]):
             outputs = {output: [] for output in served.outputs}
         else:

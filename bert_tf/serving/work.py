@@ -56,10 +56,9 @@ def measure(task, limits, inputs):
     if task.keeps_special_tokens:
         masks = np.array([text.count(MASK) for text in inputs["text"]])
         masks = np.minimum(masks, task.options.max_seq_length)
-    rows = np.zeros_like(choices)
     work = Work(
         sum(x.sum(axis=1) for x in characters),
-        rows + tokens.sum(axis=1),
+        tokens.sum(axis=1),
         masks,
         choices,
     )

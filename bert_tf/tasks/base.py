@@ -119,6 +119,13 @@ class Task:
         """
         return cls(tokenizer, options)
 
+    def inherit(self, settings):
+        """Takes over what the folder that training starts from says of the task.
+
+        Args:
+            settings: as `restore` takes them.
+        """
+
     @classmethod
     def restore(cls, tokenizer, config, settings):
         """Makes the task that a model folder remembers.

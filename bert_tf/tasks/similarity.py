@@ -5,6 +5,7 @@ hidden size.
 """
 
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from bert_tf.tokenization.arrays import operations
 ops = lazy("keras.ops")
 stats = lazy("scipy.stats")
 embedding = lazy("bert_tf.models.embedding")
+
+_log = logging.getLogger(__name__)
 
 LOSSES = ("cosine", "negatives")
 SCALE = 20.0  # Of cosines before the softmax, as in sentence-transformers.
@@ -64,9 +67,9 @@ class Similarity(Task):
     @dataclasses.dataclass(frozen=True)
     class Options(TextOptions):
         pooling: str = option(
-            "mean",
+            "",
             "How token states become one vector: mean; cls, the first one; or max, the "
-            "largest of each value.",
+            "largest of each value. Empty: as the model folder says, or else mean.",
         )
         similarity_loss: str = option(
             "cosine",
@@ -76,13 +79,17 @@ class Similarity(Task):
 
         def __post_init__(self):
             super().__post_init__()
-            one_of("pooling", self.pooling, POOLINGS)
+            one_of("pooling", self.pooling, ("", *POOLINGS))
             one_of("similarity_loss", self.similarity_loss, LOSSES)
 
     def __init__(self, tokenizer, options=None, *, normalize=True, scale=1.0):
         super().__init__(tokenizer, options)
         self.normalize = normalize
         self.scale = scale
+
+    @property
+    def pooling(self):
+        return self.options.pooling or "mean"
 
     @property
     def couples_examples(self):
@@ -125,6 +132,14 @@ class Similarity(Task):
             )
         return cls(tokenizer, options, scale=max(1.0, *map(abs, numbers)))
 
+    def inherit(self, settings):
+        """Takes over the pooling, unless one is given, and whether vectors have length 1."""
+        given, pooling = self.options.pooling, remembered(settings, "pooling", str, "")
+        if given and pooling and given != pooling:
+            _log.warning("pooling is %s; the model had %s.", given, pooling)
+        self.options = dataclasses.replace(self.options, pooling=given or pooling)
+        self.normalize = remembered(settings, "normalize", bool, True)
+
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
@@ -134,7 +149,7 @@ class Similarity(Task):
 
     def settings(self, scores):
         learnt = {"normalize": self.normalize, "scale": self.scale}
-        return super().settings(scores) | learnt
+        return super().settings(scores) | {"pooling": self.pooling, **learnt}
 
     def columns(self, table):
         """Returns `text` [N], `text_pair` [N] of pairs, and `label`, float32 [N], if labelled."""
@@ -157,8 +172,9 @@ class Similarity(Task):
         return example
 
     def build(self, backbone):
-        pooling = self.options.pooling
-        return embedding.Embedder(backbone, pooling=pooling, normalize=self.normalize)
+        return embedding.Embedder(
+            backbone, pooling=self.pooling, normalize=self.normalize
+        )
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}

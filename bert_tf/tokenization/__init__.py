@@ -61,6 +61,7 @@ def make_tokenizer(folder, *, keep_special_tokens=False):
         model_max_length=int(
             min(options.get("model_max_length") or positions, positions)
         ),
+        max_position_embeddings=positions,
     )
 
 

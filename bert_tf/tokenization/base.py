@@ -12,7 +12,7 @@ class Tokenizer:
 
     Args:
         vocab, lower_case, strip_accents, tokenize_chinese_chars, keep_special_tokens,
-            model_max_length: as of `BertTokenizer`.
+            model_max_length, max_position_embeddings: as of `BertTokenizer`.
 
     Raises:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
@@ -27,6 +27,7 @@ class Tokenizer:
         tokenize_chinese_chars=True,
         keep_special_tokens=False,
         model_max_length=None,
+        max_position_embeddings=None,
     ):
         check_vocab(vocab)
         self.vocab = list(vocab)
@@ -37,6 +38,7 @@ class Tokenizer:
         self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
         self.keep_special_tokens = bool(keep_special_tokens)
         self.model_max_length = model_max_length
+        self.max_position_embeddings = max_position_embeddings
         self.token_to_id = {piece: number for number, piece in enumerate(self.vocab)}
         self.vocab_size = len(self.vocab)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (

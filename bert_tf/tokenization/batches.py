@@ -29,7 +29,8 @@ def make_batch(tokenizer, texts, pairs, max_length, padding, truncation):
             f"received {truncation!r}."
         )
     length = max_length or tokenizer.model_max_length
-    _check_length(length, padding, 2 if pairs is None else 3)
+    positions = tokenizer.max_position_embeddings
+    _check_length(length, padding, 2 if pairs is None else 3, positions)
     texts = tokenizer.strings(texts)
     if pairs is not None:
         pairs = tokenizer.strings(pairs, "pairs")
@@ -113,14 +114,18 @@ def _check_rank(texts, rank, name):
         )
 
 
-def _check_length(length, padding, special_tokens):
-    """Checks that an example has room for its special tokens."""
+def _check_length(length, padding, special_tokens, positions):
+    """Checks that an example has room for its special tokens, and a position for each."""
     if length is None and padding == "max_length":
         raise ValueError("padding='max_length' needs a length: pass max_length=128.")
     if length is not None and length < special_tokens:
         raise ValueError(
             f"max_length is {length}, but the special tokens alone take "
             f"{special_tokens}; raise it."
+        )
+    if length is not None and positions is not None and length > positions:
+        raise ValueError(
+            f"max_length is {length}, but the model has {positions} positions; lower it."
         )
 
 

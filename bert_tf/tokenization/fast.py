@@ -23,8 +23,7 @@ class FastTokenizer(Tokenizer):
         as of `BertTokenizer`.
 
     Raises:
-        ValueError: as of `BertTokenizer`.
-        ImportError: the package `tokenizers` is not installed.
+        ValueError: as of `BertTokenizer`; the package `tokenizers` is not installed.
     """
 
     strings = staticmethod(list_strings)
@@ -33,9 +32,9 @@ class FastTokenizer(Tokenizer):
         try:
             models, normalizers = tokenizers.models, tokenizers.normalizers
         except ImportError:
-            raise ImportError(
+            raise ValueError(
                 "without TensorFlow Text, texts are tokenized by Hugging Face's "
-                "tokenizers, which is not installed: pip install tokenizers"
+                "tokenizers, which is not installed: run pip install tokenizers."
             ) from None
         self._tokenizer = tokenizers.Tokenizer(
             models.WordPiece(

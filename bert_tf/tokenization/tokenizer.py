@@ -28,6 +28,8 @@ class BertTokenizer(Tokenizer):
             bracket, a word and a bracket.
         model_max_length: most tokens of an example, if a call gives no `max_length`;
             None for no limit.
+        max_position_embeddings: positions of the model, which no `max_length` may
+            exceed; None if they are not known, and then they are not checked.
 
     Raises:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
@@ -86,7 +88,8 @@ class BertTokenizer(Tokenizer):
                 pair, the longer text is cut first.
             padding: "longest" pads to the longest example, "max_length" to `max_length`;
                 False returns ragged tensors.
-            truncation: whether to cut longer texts.
+            truncation: whether to cut longer texts. If not, they may have more tokens
+                than the model has positions; that is not checked.
 
         Returns:
             dict with `input_ids`, `input_mask` (1 for tokens, 0 for padding) and
@@ -94,7 +97,8 @@ class BertTokenizer(Tokenizer):
 
         Raises:
             TypeError: something is not a string.
-            ValueError: unequal numbers of texts and pairs; an argument out of range.
+            ValueError: unequal numbers of texts and pairs; an argument out of range,
+                such as a `max_length` beyond the positions of the model.
         """
         return make_batch(self, texts, pairs, max_length, padding, truncation)
 

@@ -4,8 +4,8 @@ import json
 import logging
 
 from bert_tf.disk import remove, writing
-from bert_tf.ground import write_text
-from bert_tf.training.run_folder import saved_steps
+from bert_tf.ground import reason, write_text
+from bert_tf.training.run_folder import read_numbers, saved_steps
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +67,11 @@ class Checkpoints:
         for step in steps:
             path = self.folder / f"ckpt-{step}"
             try:
-                numbers = _read_numbers(path.with_name(f"{path.name}.json"), step)
+                numbers = read_numbers(path.with_name(f"{path.name}.json"), step)
                 self.read(path)
                 return numbers
             except self.damage as error:
-                _log.warning("checkpoint %s is damaged (%s).", path, _reason(error))
+                _log.warning("checkpoint %s is damaged (%s).", path, reason(error))
         if steps:
             raise ValueError(
                 f"no checkpoint in {self.folder} is whole; start anew with "
@@ -133,9 +133,7 @@ class Checkpoints:
         try:
             self.read(path, best=True)
         except self.damage as error:
-            _log.warning(
-                "the best weights, %s, are damaged (%s).", path, _reason(error)
-            )
+            _log.warning("the best weights, %s, are damaged (%s).", path, reason(error))
             self.restore()  # Some of the weights may have been replaced.
             return False
         return True
@@ -145,20 +143,3 @@ class Checkpoints:
         with writing(path, self.size(best)):
             self.folder.mkdir(exist_ok=True)
             self.write(path, best)
-
-
-def _read_numbers(path, step):
-    """Returns the numbers of a checkpoint; an OSError if they are missing or damaged."""
-    try:
-        numbers = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise OSError(f"{path.name} is not JSON") from error
-    if not isinstance(numbers, dict) or numbers.get("step") != step:
-        raise OSError(f"{path.name} does not hold the numbers of step {step}")
-    return numbers
-
-
-def _reason(error):
-    return (
-        getattr(error, "message", "") or str(error) or type(error).__name__
-    ).splitlines()[0]

@@ -1,8 +1,9 @@
 """The processes that train one model together, as the environment's TF_CONFIG lists them."""
 
-import json
 import os
 from typing import NamedTuple
+
+from bert_tf.json_files import parse_json
 
 EXAMPLE = (
     '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
@@ -28,7 +29,7 @@ def read_cluster():
     if not text:
         return Cluster([], 0, 0)
     try:
-        config = json.loads(text)
+        config = parse_json(text, "TF_CONFIG")
         jobs, task = config["cluster"], config["task"]
         chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
         index, is_worker = int(task["index"]), task["type"] == "worker"

@@ -4,14 +4,14 @@ flags.txt is there from the start, metrics.json at the very end: a folder with t
 and not the second holds a run that was interrupted.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
 import time
 
 from bert_tf.disk import writing
-from bert_tf.ground import defined, write_text
+from bert_tf.ground import write_text
+from bert_tf.json_files import defined, json_value, parse_json, read_json
 from bert_tf.training.run_folder import remove_folder
 
 _log = logging.getLogger(__name__)
@@ -22,6 +22,9 @@ _DATA = "# data: "
 # Names of what is no flag of a command: records that were in memory. Their lines are
 # comments, too, but a resumed run must have the same.
 IN_MEMORY = ("train_data", "eval_data")
+
+# What is not known of an update whose line of metrics.jsonl is lost.
+_LOST = {"loss": None, "examples_per_second": None}
 
 # Seconds until another machine sees a new file in a folder shared by NFS, which caches.
 _VISIBLE_WITHIN = 90
@@ -57,14 +60,13 @@ def finished_metrics(output_dir, flags, overwrite=False):
 
 def read_metrics(path):
     """Returns the dict that a metrics.json holds; a ValueError if it is damaged."""
-    with contextlib.suppress(ValueError, RecursionError):
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(metrics, dict):
-            return metrics
-    raise ValueError(
-        f"{path} is damaged: it does not hold a JSON object. Remove it to make the end of "
-        "its run again, or pass --overwrite_output_dir."
-    )
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Remove this file to make the end of its run again, or pass "
+            "--overwrite_output_dir."
+        ) from None
 
 
 def _check_flags(flag_file, flags):
@@ -178,7 +180,7 @@ def training_figures(lines):
     Args:
         lines: of metrics.jsonl.
     """
-    trained = [line for line in lines if "loss" in line]
+    trained = [line for line in lines if "loss" in line] or [_LOST | lines[-1]]
     # The first line counts the compilation.
     rates = sorted(line["examples_per_second"] for line in trained[1:] or trained)
     reasons = [line["stopped_early"] for line in lines if "stopped_early" in line]
@@ -196,16 +198,15 @@ def _read_lines(path):
     with open(path, "rb") as file:
         for number, text in enumerate(file, start=1):
             try:
-                line = json.loads(text)
-            except (ValueError, RecursionError):
-                line = None
-            if isinstance(line, dict) and isinstance(line.get("step"), int):
+                line = parse_json(text, f"{path}:{number}")
+                json_value(line, "step", int, f"{path}:{number}")
                 lines.append(line)
-            elif text.endswith(b"\n"):
-                raise ValueError(
-                    f"{path}:{number} is damaged: it is not a JSON object with a step. "
-                    "Remove this line, or start anew with --overwrite_output_dir."
-                )
+            except ValueError as error:
+                if text.endswith(b"\n"):
+                    raise ValueError(
+                        f"{error} Remove this line, or start anew with "
+                        "--overwrite_output_dir."
+                    ) from None
     return lines
 
 
@@ -242,6 +243,9 @@ class Log:
         self._board, self._writes = board, writes
         lines = _read_lines(self._path) if self._path.exists() else []
         self.lines = [line for line in lines if line["step"] <= step]
+        if step and not self.lines:
+            _log.warning("%s has lost what was logged up to step %d.", self._path, step)
+            self.lines = [{"step": step}]
         if writes:
             write_text(self._path, "".join(map(_as_line, self.lines)))
 

@@ -13,6 +13,7 @@ import socket
 import time
 
 from bert_tf.disk import WriteError, megabytes, remove, writing
+from bert_tf.json_files import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +53,11 @@ def locked(folder):
 
     Raises:
         BlockingIOError: another process has the folder; names it.
+        NotADirectoryError: it is a file.
         WriteError: the folder cannot be written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"output_dir {folder} is a file; pass a folder.")
     with writing(folder):
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,9 +110,9 @@ def _lock(folder):
 
 def _owner(path):
     try:
-        owner = json.loads(path.read_bytes())
+        owner = read_json(path)
         return f"process {owner['pid']} on {owner['host']} since {owner['started']}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError):
         return "another process"
 
 
@@ -182,3 +186,17 @@ def saved_steps(checkpoints):
         re.fullmatch(r"ckpt-(\d+)\.json", path.name) for path in checkpoints.glob("*")
     ]
     return sorted(int(name[1]) for name in names if name)
+
+
+def read_numbers(path, step):
+    """Returns the numbers of the checkpoint of a step, from its `ckpt-N.json`.
+
+    Raises:
+        OSError, ValueError: they are missing or damaged.
+    """
+    numbers = read_json(path)
+    if not all(type(number) in (int, float) for number in numbers.values()):
+        raise ValueError(f"{path.name} holds something else than numbers")
+    if numbers.get("step") != step:
+        raise ValueError(f"{path.name} does not hold the numbers of step {step}")
+    return numbers

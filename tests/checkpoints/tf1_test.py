@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -164,9 +166,17 @@ def test_folders_whose_names_tensorflow_takes_for_patterns(tmp_path, name):
     assert str(path) in str(error.value)
 
 
-def test_no_path_without_patterns_is_at_hand(tmp_path, monkeypatch):
+def test_patterns_in_the_name_of_a_file_and_in_that_of_the_temporary_folder(
+    tmp_path, monkeypatch
+):
     (tmp_path / "[1]").mkdir()
-    tf1.write(tmp_path / "[1]" / "x", ARRAYS)
-    monkeypatch.setattr(tf1.tempfile, "tempdir", str(tmp_path / "[1]"))
-    with pytest.raises(ValueError, match="Rename the folder, or set TMPDIR"):
-        tf1.read(tmp_path / "[1]" / "x")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "[1]"))
+    tf1.write(tmp_path / "[1]" / "x[2]?", ARRAYS)
+    assert tf1.read(tmp_path / "[1]" / "x[2]?").keys() == ARRAYS.keys()
+
+
+def test_tensorflow_is_not_installed(prefix, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    for action in (tf1.read, lambda path: tf1.write(path, ARRAYS)):
+        with pytest.raises(ValueError, match="need TensorFlow: run pip install"):
+            action(prefix)

@@ -8,6 +8,7 @@ import tiny_folder
 
 from bert_tf import doctor
 from bert_tf.checkpoints import folder as folders
+from bert_tf.data.records.tables import Table
 from bert_tf.doctor import plan
 from bert_tf.run.finetuning import FinetuneConfig
 from bert_tf.tasks import TASKS
@@ -59,6 +60,15 @@ def test_an_evaluation_file_is_read_as_the_model_was_trained():
         doctor.DoctorConfig(eval_file="a.csv", max_seq_length=32), TRAINED
     )
     assert options.max_seq_length == 32
+
+
+def test_a_pooling_that_finetune_refuses_is_refused():
+    folder = dataclasses.replace(FOLDER, settings={"pooling": "lasttoken (file)"})
+    records = [{"text": "a", "text_pair": "it", "label": x} for x in ("0", "1")]
+    table = Table("a.tsv", records, [1, 2], {}, "")
+    kind = TASKS["similarity"]
+    with pytest.raises(ValueError, match="received 'lasttoken"):
+        plan.count_tokens(kind, kind.Options(), table, folder, None, learns=True)
 
 
 def test_the_doctor_counts_what_finetune_cuts(tmp_path, monkeypatch):

@@ -4,13 +4,14 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 import tiny_folder
 
 import bert_tf
-from bert_tf.checkpoints import formats
+from bert_tf.checkpoints import formats, sentence_transformers
 from bert_tf.predictor import Model
 from bert_tf.run import searching
 from bert_tf.training.loop import TrainConfig
@@ -251,6 +252,26 @@ class TestSimilarity:
         config = json.loads(pathlib.Path("alike/config.json").read_text())
         assert config["architectures"] == ["BertModel"]
         assert pathlib.Path("alike/2_Normalize").is_dir()
+
+    def test_the_folder_to_start_from_decides_the_pooling(self):
+        shutil.copytree("start", "first")
+        sentence_transformers.write(
+            pathlib.Path("first"),
+            pooling="cls",
+            normalize=False,
+            max_seq_length=20,
+            hidden_size=12,
+        )
+        lines = ["text\ttext_pair\tlabel", "it was\tgood\t1", "a film\tbad\t0"]
+        finetune("cls.tsv", "similarity", "\n".join(lines), model="first")
+        written = json.loads(pathlib.Path("cls/1_Pooling/config.json").read_text())
+        assert [name for name in written if written[name] is True] == [
+            "pooling_mode_cls_token"
+        ]
+        (prediction,) = Model("cls").predict(["it was good"])
+        batch = bert_tf.BertTokenizer.from_pretrained("cls")("it was good")
+        states = bert_tf.BertBackbone.from_pretrained("cls")(batch)["sequence_output"]
+        np.testing.assert_allclose(prediction["embedding"], states[0, 0], atol=1e-5)
 
     def test_pairs_without_labels(self):
         metrics = finetune(

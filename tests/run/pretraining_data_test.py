@@ -1,5 +1,6 @@
 """Raw text becomes a store, written by one process or several."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from bert_tf.data.corpus.store import MANIFEST, Store
 from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tokenization import BertTokenizer, write_vocab
+from bert_tf.training import run_folder
 
 WORDS = ("the", "sea", "is", "calm", "##er", "today", ".", "!")
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
@@ -110,6 +112,7 @@ def test_a_plan_writes_nothing(home):
             "vocabulary file not found: v.txt",
         ),
         ({"input_files": "*.gz"}, FileNotFoundError, r"\*\.gz: no such file"),
+        ({"output_dir": "vocab.txt"}, OSError, "output_dir vocab.txt is a file; pass"),
         ({"num_workers": -1}, ValueError, "num_workers must be at least 0"),
         ({"documents": "line"}, ValueError, "documents must be one of auto, file"),
     ],
@@ -134,6 +137,23 @@ def test_an_empty_corpus_leaves_no_store():
         create()
     with pytest.raises(FileNotFoundError, match="no finished store"):
         Store("store")
+
+
+def test_one_folder_has_one_process():
+    with run_folder.locked(pathlib.Path("store")):
+        says = (
+            rf"^store is in use by process {os.getpid()} on .*; wait for it, or choose"
+        )
+        with pytest.raises(OSError, match=says):
+            create()
+    assert not pathlib.Path("store").exists()
+    pathlib.Path("store").mkdir()
+    # What a killed process leaves: its lock, and a file that it was writing.
+    for name in (run_folder.LOCK, ".manifest.json.host.1.part", "shard-00000.x.npy"):
+        pathlib.Path("store", name).write_text("")
+    create()
+    assert len(read()) == 4
+    assert not pathlib.Path("store", run_folder.LOCK).exists()
 
 
 def test_a_full_disk_leaves_no_store(monkeypatch):

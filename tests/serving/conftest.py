@@ -1,5 +1,6 @@
 """A tiny model folder for each task, trained once per session."""
 
+import collections.abc
 import json
 
 import pytest
@@ -14,12 +15,14 @@ TRAINING = bert_tf.TrainConfig(
     learning_rate=2e-2,
     eval_strategy="no",
 )
+_PAIRS = "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
 _TEXTS = "text\tlabel\nit was good\t{}\nbad\t{}\na fine film\t{}\n"
 FILES = {
     "classification": _TEXTS.format("up", "down", "up"),
     "regression": _TEXTS.format(1.5, 0.5, 1.25),
     "multi_label": _TEXTS.format("x|y", "y", "x|z"),
-    "similarity": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n",
+    "similarity": _PAIRS,
+    "pairs": _PAIRS,
     "token_classification": (
         "it O\nwas O\nvery B-up\ngood I-up\n. O\n\na B-down\nfilm I-down\nis O\n"
         "very B-up\npoor I-up\n\n"
@@ -41,34 +44,50 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory):
-    """{name: path of a model folder}, for each task and for pairs of texts."""
-    home = tmp_path_factory.mktemp("folders")
-    tiny_folder.write(home / "start")
-    tiny_folder.write_pretrained(home / "fill_mask")
-    paths = {"fill_mask": home / "fill_mask", "features": home / "start"}
-    contents = FILES | {
-        "pairs": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n"
-    }
-    for name, content in contents.items():
-        suffix = ".jsonl" if content[0] == "{" else ".tsv"
-        path = (home / f"{name}_data").with_suffix(suffix)
-        path.write_text(content, encoding="utf-8")
-        task = "classification" if name == "pairs" else name
+class Folders(collections.abc.Mapping):
+    """{name: path of a model folder}, for each task and for pairs of texts.
+
+    A folder is made when it is first used, since each takes seconds.
+    """
+
+    def __init__(self, home):
+        self.home = home
+        tiny_folder.write(home / "features")
+        tiny_folder.write_pretrained(home / "fill_mask")
+
+    def __iter__(self):
+        return iter(("features", "fill_mask", *FILES))
+
+    def __len__(self):
+        return 2 + len(FILES)
+
+    def __getitem__(self, name):
+        path = self.home / name
+        if not path.exists():
+            self.train(name)
+        return str(path)
+
+    def train(self, name):
+        file = (self.home / f"{name}_data").with_suffix(
+            ".jsonl" if FILES[name][0] == "{" else ".tsv"
+        )
+        file.write_text(FILES[name], encoding="utf-8")
         bert_tf.finetune(
             bert_tf.FinetuneConfig(
-                model=str(home / "start"),
-                task=task,
-                train_file=str(path),
+                model=str(self.home / "features"),
+                task="classification" if name == "pairs" else name,
+                train_file=str(file),
                 max_seq_length=14,
-                output_dir=str(home / name),
-                **OPTIONS.get(task, {}),
+                output_dir=str(self.home / name),
+                **OPTIONS.get(name, {}),
             ),
             TRAINING,
         )
-        paths[name] = home / name
-    return {name: str(path) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    return Folders(tmp_path_factory.mktemp("folders"))
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ GOOD = {"instances": ["it was good"]}
 BAD = {
     "malformed JSON": (b'{"instances": [', 400, "not JSON"),
     "not UTF-8": (b'{"instances": ["\xff"]}', 400, "not UTF-8"),
-    "no object": (b"[1]", 400, 'with either "instances"'),
+    "no object": (b"[1]", 400, "must hold a JSON object, {…}; received [1]"),
     "neither": ({}, 400, 'with either "instances"'),
     "both": ({"instances": [], "inputs": []}, 400, 'with either "instances"'),
     "wrong type": ({"instances": [7]}, 400, "text must be text; received 7"),
@@ -152,13 +152,17 @@ BAD = {
         413,
         "max_characters is 100,000 characters of a text; received 200,000",
     ),
-    "half a surrogate pair": (b'{"instances": ["\\ud800"]}', 400, "half a surrogate"),
+    "half a surrogate pair": (
+        b'{"instances": ["\\ud800"]}',
+        400,
+        "half of a character",
+    ),
     "another signature": (
         GOOD | {"signature_name": "x"},
         400,
         "only the signature serving_default",
     ),
-    "nested deep": (b'{"instances": ' + b"[" * 100_000, 400, "not JSON"),
+    "nested deep": (b'{"instances": ' + b"[" * 100_000, 400, "nests more than 100"),
 }
 
 

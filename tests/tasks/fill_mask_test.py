@@ -253,8 +253,8 @@ class TestFolder:
             )
         assert str(caught.value) == (
             "the model's task is fill_mask, which has no labels to score predictions "
-            "with. Fine-tune the model first; masked tokens are scored by pretrain.py "
-            "with eval_data_dir."
+            "with. Fine-tune the model first; masked tokens are scored by bert-tf "
+            "pretrain with eval_data_dir."
         )
 
     def test_an_encoder_alone_has_no_such_head(self):

@@ -127,7 +127,7 @@ class TestMakeOptions:
             ("question_answering", {"doc_stride": 0}, "doc_stride must be at least 1"),
             (
                 "similarity",
-                {"pooling": ""},
+                {"pooling": "median"},
                 "pooling must be one of mean, cls, max; recei",
             ),
         ],

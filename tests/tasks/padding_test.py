@@ -55,6 +55,7 @@ def test_padding(name, options, backbone):
     examples = task.examples(columns)
     rows = pack(task.features(task.inputs(examples)))
     padded = tiny_tasks.pad(rows)
+    assert len(padded["first_token"]) == 2 * len(rows["first_token"])
     model = tiny.fill(task.build(backbone), 5)
     if task.scored:
         received, expected = (learn(model, task, x) for x in (padded, rows))

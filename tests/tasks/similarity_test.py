@@ -39,7 +39,7 @@ def test_files_of_sentence_transformers_tell_the_task():
 class TestLearning:
     def test_labels_above_1_are_scaled(self):
         options = Similarity.Options(max_seq_length=9)
-        assert (options.pooling, options.similarity_loss) == ("mean", "cosine")
+        assert (options.pooling, options.similarity_loss) == ("", "cosine")
         task = Similarity.learn(tiny.Tokenizer(), table(["5", "0", "2"]), options)
         assert (task.scale, task.options) == (5, options)
         columns = task.columns(table(["5", "0", "2"]))
@@ -55,6 +55,33 @@ class TestLearning:
         )
         assert restored.options == task.options
         assert (restored.scale, restored.normalize) == (5.0, False)
+
+    @pytest.mark.parametrize(
+        ("given", "folder", "pooling"),
+        [
+            ("", {}, "mean"),
+            ("", {"pooling": "cls"}, "cls"),
+            ("max", {"pooling": "max"}, "max"),
+            ("max", {"pooling": "cls"}, "max"),
+            ("cls", {"pooling": "lasttoken (1_Pooling/config.json)"}, "cls"),
+        ],
+    )
+    def test_pooling_is_the_folders_unless_it_is_given(
+        self, given, folder, pooling, caplog
+    ):
+        task = make(pooling=given)
+        task.inherit(folder | {"normalize": False})
+        assert (task.pooling, task.normalize) == (pooling, False)
+        assert task.settings({})["pooling"] == pooling
+        assert task.build(tiny.backbone()).pooling == pooling
+        differs = given and given != folder["pooling"]
+        says = f"pooling is {given}; the model had {folder.get('pooling')}."
+        assert caplog.messages == [says] * bool(differs)
+
+    def test_a_pooling_that_is_not_computed_is_refused(self):
+        settings = {"pooling": "lasttoken (1_Pooling/config.json)"}
+        with pytest.raises(ValueError, match="received 'lasttoken .1_Pooling/config"):
+            make().inherit(settings)
 
     @pytest.mark.parametrize(
         ("options", "message"),

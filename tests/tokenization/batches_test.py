@@ -51,6 +51,16 @@ def test_a_worked_example(tokenizer):
     }
 
 
+def test_a_model_has_a_position_for_each_token(tmp_path, tokenizer):
+    tiny_folder.write(tmp_path)
+    says = "^max_length is 25, but the model has 24 positions; lower it.$"
+    with pytest.raises(ValueError, match=says):
+        BertTokenizer.from_pretrained(tmp_path)("it is", max_length=25)
+    # This one knows no model.
+    batch = tokenizer("it is", max_length=600, padding="max_length")
+    assert batch["input_ids"].shape == (1, 600)
+
+
 def test_padding_has_the_id_of_pad():
     vocab = ["a", "[UNK]", "[CLS]", "[SEP]", "[PAD]"]
     batch = listed(BertTokenizer(vocab)(["a a", "a"]))

@@ -133,7 +133,7 @@ print(type(tokenizer).__name__, tokenizer("a film")["input_ids"].tolist())
     assert run().stdout == "HostTokenizer [[2, 8, 14, 3]]\n"
     assert run("tensorflow").stdout == "FastTokenizer [[2, 8, 14, 3]]\n"
     error = run("tensorflow", "tokenizers").stderr
-    assert error.endswith("not installed: pip install tokenizers\n")
+    assert error.endswith("not installed: run pip install tokenizers.\n")
 
 
 def texts_of(path):

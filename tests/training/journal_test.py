@@ -60,7 +60,7 @@ def test_another_that_sees_another_folder_is_an_error(tmp_path, monkeypatch):
 def test_damaged_metrics_are_one_line_with_the_file(tmp_path, content):
     journal.write_flags(tmp_path, {"seed": 3})
     (tmp_path / "metrics.json").write_bytes(content)
-    with pytest.raises(ValueError, match="metrics.json is damaged: .*Remove it"):
+    with pytest.raises(ValueError, match="metrics.json .* Remove this file to make"):
         journal.finished_metrics(tmp_path, {"seed": 3})
 
 
@@ -105,3 +105,16 @@ def test_a_worker_that_does_not_write_keeps_the_lines(tmp_path):
     log.close()
     assert log.lines == [{"step": 1, "loss": 0.5}]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_resumed_run_whose_log_is_lost_ends_without_its_figures(tmp_path, caplog):
+    (tmp_path / "metrics.jsonl").write_bytes(b"\0" * 99)
+    log = journal.Log(tmp_path, 7)
+    assert "metrics.jsonl has lost what was logged up to step 7." in caplog.text
+    log.write(7, {"eval_loss": 0.5})
+    assert log.scores(7) == {"eval_loss": 0.5}
+    assert journal.training_figures(log.lines) == {
+        "train_loss": None,
+        "train_steps": 7,
+        "train_examples_per_second": None,
+    }

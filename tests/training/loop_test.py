@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 
@@ -417,7 +418,7 @@ class TestDamage:
         shutil.copytree(three.output_dir, tmp_path, dirs_exist_ok=True)
         (tmp_path / "checkpoints/ckpt-6.json").write_bytes(numbers)
         assert Run(tmp_path, self.CONFIG).start_step == 4
-        assert "ckpt-6 is damaged (ckpt-6.json " in caplog.text
+        assert re.search(r"ckpt-6 is damaged \(.*ckpt-6.json ", caplog.text)
 
     def test_none_whole_is_an_error(self, tmp_path, whole):
         shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
@@ -553,7 +554,7 @@ class TestLines:
         shutil.copytree(whole.output_dir, tmp_path, dirs_exist_ok=True)
         path = tmp_path / "metrics.jsonl"
         path.write_text("[1]\n" + path.read_text())
-        with pytest.raises(ValueError, match="metrics.jsonl:1 is damaged: it is not"):
+        with pytest.raises(ValueError, match="metrics.jsonl:1 must .*Remove this line"):
             Run(tmp_path)
 
     def test_an_evaluation_is_one_line_on_the_screen(self, tmp_path, caplog):

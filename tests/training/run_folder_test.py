@@ -157,3 +157,22 @@ def test_steps_are_those_with_numbers(folder):
         (checkpoints / name).touch()
     assert run_folder.saved_steps(checkpoints) == [9, 10]
     assert run_folder.last_step(folder) == 10
+
+
+@pytest.mark.parametrize(
+    ("numbers", "problem"),
+    [
+        ('{"step": 9, "best_score": 0.5}', None),
+        ('{"step": 9, "best_step": "3"}', "something else than numbers"),
+        ('{"step": 9, "best_score": true}', "something else than numbers"),
+        ('{"step": 8}', "not hold the numbers of step 9"),
+        ("{", "is not JSON"),
+    ],
+)
+def test_the_numbers_of_a_checkpoint_are_numbers(tmp_path, numbers, problem):
+    (tmp_path / "ckpt-9.json").write_text(numbers)
+    if problem:
+        with pytest.raises(ValueError, match=problem):
+            run_folder.read_numbers(tmp_path / "ckpt-9.json", 9)
+    else:
+        assert run_folder.read_numbers(tmp_path / "ckpt-9.json", 9)["best_score"] == 0.5

@@ -56,20 +56,20 @@ class StoreWriter:
         self.path = pathlib.Path(path)
         if (self.path / MANIFEST).exists():
             raise ValueError(f"{path} holds a finished store; choose another folder.")
-        if self.path.is_file():
-            raise ValueError(f"{path} is a file; choose a folder.")
         self.path.mkdir(parents=True, exist_ok=True)
+        # Hidden files are the lock, and what a killed process has begun to write.
+        files = [file for file in self.path.iterdir() if file.name[0] != "."]
         other_files = [
-            entry.name
-            for entry in self.path.iterdir()
-            if entry.name != "vocab.txt" and not entry.name.startswith("shard-")
+            file.name
+            for file in files
+            if file.name != "vocab.txt" and not file.name.startswith("shard-")
         ]
         if other_files:
             raise ValueError(
                 f"{path} holds other files ({', '.join(sorted(other_files)[:3])}); "
                 "choose another folder."
             )
-        for file in self.path.iterdir():
+        for file in files:
             file.unlink()
         write_vocab(self.path / "vocab.txt", vocab)
         self.vocab_size = len(vocab)

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 
 from bert_tf.disk import check_file
-from bert_tf.ground import count, show
+from bert_tf.ground import count, reason, show
 from bert_tf.json_files import json_value
 
 FORMAT = 1
@@ -96,8 +96,9 @@ def open_array(file, length, dtype):
     try:
         array = np.lib.format.open_memmap(file, mode="r")
     except (ValueError, EOFError, TypeError) as error:
-        cause = str(error).partition("\n")[0]
-        raise ValueError(f"{file} is no array of NumPy ({cause}). {_AGAIN}") from None
+        raise ValueError(
+            f"{file} is no array of NumPy ({reason(error)}). {_AGAIN}"
+        ) from None
     if array.shape != (length,) or array.dtype != dtype:
         raise ValueError(
             f"{file} holds {array.dtype}{list(array.shape)}, but the manifest says "

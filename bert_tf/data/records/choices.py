@@ -62,7 +62,7 @@ def read_choices(
     """
     parsing.refuse_columns(path, named)
     if isinstance(path, Rows):
-        faults = Faults(path.source, "row", bad_rows, may_skip=with_labels)
+        faults = Faults(path, "row", bad_rows, may_skip=with_labels)
         objects, lines = path.objects(), path.places
         return _read_objects(path.form, objects, lines, with_labels, id_column, faults)
     text, suffix = files.read_text(path, encoding), pathlib.Path(path).suffix.lower()

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 
 from bert_tf.data.records.faults import BAD_ROWS
-from bert_tf.ground import count, did_you_mean, one_of, quote_all
+from bert_tf.ground import count, did_you_mean, one_of, quote_all, show
 
 ROLES = ("text", "text_pair", "label")
 ID = "id"  # Of a column that only the user can name.
@@ -201,7 +201,7 @@ def _find_named(where, cells, names, ordered, role, column):
     if position not in range(len(names)):
         advice = did_you_mean(str(column), cells, f"Give one as {role}_column.")
         raise ValueError(
-            f"{where}: no column {column!r} for the {role}; there are "
+            f"{where}: no column {show(column)} for the {role}; there are "
             f"{quote_all(cells)}. {advice}"
         )
     return position

@@ -34,9 +34,7 @@ def strip_all(path, labels):
         path: name of the file, for the log.
         labels: list whose strings are labels; other items stay as they are.
     """
-    strings = {
-        label for label in set(map(_string_or_none, labels)) if label is not None
-    }
+    strings = {label for label in labels if isinstance(label, str)}
     stripped = {label: strip_label(label) for label in strings}
     if all(label == own for label, own in stripped.items()):
         return labels
@@ -86,11 +84,6 @@ def warn_of_twins(path, counts):
             shown,
             f"; and {more} more" if more > 0 else "",
         )
-
-
-def _string_or_none(label):
-    """Returns a label if it is a string, not a list, else None."""
-    return label if isinstance(label, str) else None
 
 
 def has_line_end(label):

@@ -53,6 +53,9 @@ class Rows:
     places: list
     index: object = None
 
+    def __str__(self):
+        return self.source
+
     def fit(self, request):
         """Returns the names of the columns, and the `Request` that suits them.
 
@@ -61,13 +64,13 @@ class Rows:
         """
         names = self.names
         if names is None:
-            width = len(self.cells[0]) if self.cells else 0
+            width = len(self.cells[0])
             names = _TUPLES[request.with_labels].get(width)
             if names is None or request.named:
                 return [str(number) for number in range(width)], request
             if "text_pair" in names and request.pairs is False:
                 raise ValueError(
-                    f"{self.source}: the model reads single texts; received tuples of "
+                    f"{self}: the model reads single texts; received tuples of "
                     f"{width}. Give the texts alone."
                 )
         # A single column of unknown name can only be the text, unless it is the label.
@@ -85,11 +88,11 @@ class Rows:
         if self.names is None or len(set(self.names)) < len(self.names):
             shown = "tuples" if self.names is None else quote_all(self.names)
             raise ValueError(
-                f"{self.source}: this task needs columns with different names; received "
+                f"{self}: this task needs columns with different names; received "
                 f"{shown}. Give dicts, or a table whose columns have names."
             )
         if not self.cells:
-            raise ValueError(f"{self.source}: no rows. Give at least one.")
+            raise ValueError(f"{self}: no rows. Give at least one.")
         return [
             {name: cell for name, cell in zip(self.names, row) if cell is not None}
             for row in self.cells

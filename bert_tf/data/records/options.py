@@ -41,8 +41,8 @@ class FileOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class TableOptions(FileOptions):
-    """How to read a file of texts and labels, and which columns hold them."""
+class TextFileOptions(FileOptions):
+    """How to read a file of texts, and which columns hold them."""
 
     text_column: str = setting(
         "",
@@ -50,6 +50,12 @@ class TableOptions(FileOptions):
         "detected by its name.",
     )
     text_pair_column: str = setting("", "Column of the second text of a pair.")
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions(TextFileOptions):
+    """How to read a file of texts and labels, and which columns hold them."""
+
     label_column: str = setting(
         "", "Column of the label; for multi_label several, a,b,c, of 0 and 1."
     )

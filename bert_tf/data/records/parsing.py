@@ -224,7 +224,7 @@ def refuse_columns(path, columns):
     flags = [name for name, value in columns.items() if value is not None]
     if flags:
         raise ValueError(
-            f"{path}: this form of file has no columns to choose; drop "
+            f"{path}: records of this form have no columns to choose; drop "
             f"{', '.join(flags)}."
         )
 

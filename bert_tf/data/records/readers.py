@@ -28,7 +28,7 @@ from bert_tf.data.records.objects import (
 from bert_tf.data.records.tables import Table, complete
 from bert_tf.ground import count, quote, quote_all
 
-__all__ = ["Table", "read_rows", "read_table", "read_texts"]
+__all__ = ["Table", "read_table", "read_texts"]
 
 
 def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
@@ -82,7 +82,8 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
     suffix = pathlib.Path(path).suffix.lower()
     if suffix in sheets.READERS:
         form, names, rows, lines = sheets.READERS[suffix](path, sheet)
-        return _read_rows(path, names, rows, lines, request, form=form, unit="row")
+        faults = Faults(path, "row", request.bad_rows)
+        return _read_rows(path, names, rows, lines, request, form=form, faults=faults)
     faults = Faults(path, bad_rows=request.bad_rows)
     text, encoding = files.read_encoded(
         path, encoding, is_latin1=layouts.is_trec, escapes=faults.skips
@@ -106,32 +107,6 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
     )
 
 
-def read_rows(names, rows, *, source, form="table", lines=None, unit="row", **options):
-    """Reads rows of cells that are in memory already, such as those of a data frame.
-
-    Args:
-        names: names of the columns, strings; None if the first row may be a header.
-        rows: list of lists of strings, as long as `names`; an empty string is an empty
-            cell. With `many_labels`, the cell of a label may be a list of strings.
-        source: name of the rows in messages.
-        form: what the rows are, for the description.
-        lines: number of each row in messages; None counts from 1.
-        unit: what `lines` counts.
-        options: as in `read_table`: the columns, `with_labels`, `many_labels`,
-            `label_separator`, `columns`, `bad_rows`.
-
-    Returns:
-        A Table.
-
-    Raises:
-        ValueError: a column is missing or in doubt, a cell is empty, or a row has
-            another width than the header.
-    """
-    request = make_request(**options)
-    lines = list(range(1, len(rows) + 1)) if lines is None else lines
-    return _read_rows(source, names, rows, lines, request, form=form, unit=unit)
-
-
 def _read_rows(
     path,
     names,
@@ -140,9 +115,8 @@ def _read_rows(
     request,
     *,
     form,
-    unit="line",
+    faults,
     mark=None,
-    faults=None,
     check=None,
 ):
     """Returns the Table of rows of cells.
@@ -151,12 +125,10 @@ def _read_rows(
         names: names of the columns, or None if they may be in the first row.
         mark: character between the cells of a text file; "" for plain lines; None for
             other tables.
-        faults: `Faults`; None for rows of which none is bad yet.
+        faults: `Faults`.
         check: function(request, place, record) → record, for cells of any type; None
             for strings.
     """
-    if faults is None:
-        faults = Faults(path, unit, request.bad_rows)
     if not rows and names is None:
         faults.settle(0)
         raise ValueError(f"{path}: no rows. Give a table with rows.")
@@ -195,18 +167,18 @@ def _read_rows(
 def _read_memory(rows, request):
     """Returns the Table of `Rows`."""
     if not rows.cells:
-        raise ValueError(f"{rows.source}: no rows. Give at least one.")
+        raise ValueError(f"{rows}: no rows. Give at least one.")
     names, request = rows.fit(request)
     # Predictions are as many as the rows.
     may_skip = request.with_labels
     return _read_rows(
-        rows.source,
+        rows,
         names,
         rows.cells,
         rows.places,
         request,
         form=rows.form,
-        faults=Faults(rows.source, "row", request.bad_rows, may_skip),
+        faults=Faults(rows, "row", request.bad_rows, may_skip),
         check=read_cells,
     )
 

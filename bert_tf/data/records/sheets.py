@@ -13,7 +13,7 @@ import math
 import warnings
 
 from bert_tf.data.records import files
-from bert_tf.ground import did_you_mean, quote, quote_all
+from bert_tf.ground import did_you_mean, quote, quote_all, reason
 
 _MISSING = ("NAType", "NaTType")  # Of pandas, which need not be installed.
 _FAILED = "e"  # What openpyxl calls the type of a cell whose formula failed.
@@ -74,7 +74,7 @@ def read_xlsx(path, sheet=None):
         # A damaged archive, or missing or malformed parts of it: errors of any kind.
         except Exception as error:  # noqa: BLE001
             raise ValueError(
-                f"{path}: not a file of Excel: {_shorten(error)}. Save it again as .xlsx."
+                f"{path}: not a file of Excel: {reason(error)}. Save it again as .xlsx."
             ) from None
         names = [page.title for page in book.worksheets]
         if sheet and sheet not in names:
@@ -87,7 +87,7 @@ def read_xlsx(path, sheet=None):
                 except Exception as error:  # noqa: BLE001
                     raise ValueError(
                         f"{path}: the sheet {quote(page.title)} is damaged: "
-                        f"{_shorten(error)}. Save the file again as .xlsx."
+                        f"{reason(error)}. Save the file again as .xlsx."
                     ) from None
                 if rows:
                     return f"Excel, sheet {page.title!r}", None, rows, numbers
@@ -127,7 +127,7 @@ def read_parquet(path, sheet=None):
         if str(path) in str(error):
             raise
         raise ValueError(
-            f"{path}: not a file of Parquet: {_shorten(error)}. Write it again."
+            f"{path}: not a file of Parquet: {reason(error)}. Write it again."
         ) from None
     rows = [[as_text(value) for value in row] for row in zip(*columns)]
     return "Parquet", table.column_names, rows, list(range(1, len(rows) + 1))
@@ -145,8 +145,3 @@ def _import(name, path, extra):
             f"{path}: reading this file needs {name.split('.')[0]}: run pip install "
             f"'bert_tf[{extra}]', or save the table as CSV."
         ) from None
-
-
-def _shorten(error):
-    """Returns the beginning of a message on one line."""
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

@@ -60,7 +60,7 @@ def read_questions(
     """
     parsing.refuse_columns(path, named)
     if isinstance(path, Rows):
-        faults = Faults(path.source, "row", bad_rows, may_skip=with_labels)
+        faults = Faults(path, "row", bad_rows, may_skip=with_labels)
         questions, places = path.objects(), path.places
         return _read_objects(
             path.form, questions, places, with_labels, False, id_column, faults

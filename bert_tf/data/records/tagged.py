@@ -67,21 +67,21 @@ def read_tagged(
     if isinstance(path, Rows):
         first = path.objects()[0]
         read = _read_rows if with_labels or has_words(first) else None
-        source, text, unit = path.source, path, "row"
+        text, unit = path, "row"
     else:
         read, text = _find_reader(path, with_labels, encoding)
-        source, unit = path, "line"
+        unit = "line"
     if read is None:
         named |= {"columns": columns, "encoding": encoding, "bad_rows": bad_rows}
         named["id_column"] = id_column
         return _add_words(read_table(path, with_labels=False, **named))
     if read is _read_conll:
         named["id_column"] = id_column
-    parsing.refuse_columns(source, named)
-    faults = Faults(source, unit, bad_rows, may_skip=with_labels or unit == "line")
+    parsing.refuse_columns(path, named)
+    faults = Faults(path, unit, bad_rows, may_skip=with_labels or unit == "line")
     form, records, lines = read(text, with_labels, faults, id_column)
     skipped = faults.settle(len(records))
-    table = Table(str(source), records, lines, {}, form, unit, skipped)
+    table = Table(str(path), records, lines, {}, form, unit, skipped)
     return _describe(table, with_labels)
 
 

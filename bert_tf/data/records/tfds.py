@@ -13,7 +13,7 @@ from bert_tf.data.records.columns import make_request
 from bert_tf.data.records.faults import Faults
 from bert_tf.data.records.objects import read_objects
 from bert_tf.data.records.tables import Table, complete
-from bert_tf.ground import did_you_mean, quote, quote_all
+from bert_tf.ground import did_you_mean, quote, quote_all, reason
 
 
 def read_tfds(name, split, *, data_dir=None, **options):
@@ -71,7 +71,7 @@ def _prepare(name, data_dir):
         advice = did_you_mean(name, known, "tfds.list_builders() lists all names.")
         raise ValueError(f"TFDS has no data set {name!r}. {advice}") from None
     except ValueError as error:
-        raise ValueError(f"TFDS cannot read {name!r}: {_shorten(error)}.") from None
+        raise ValueError(f"TFDS cannot read {name!r}: {reason(error)}.") from None
     if not builder.data_path.exists():
         try:
             _require_network(builder)
@@ -82,7 +82,7 @@ def _prepare(name, data_dir):
         except Exception as error:  # noqa: BLE001
             raise ValueError(
                 f"{name} is not prepared in {quote(str(builder.data_path), 200)}, and "
-                f"its preparation failed: {_shorten(error)}. Prepare it where there is "
+                f"its preparation failed: {reason(error)}. Prepare it where there is "
                 f"a network (tfds build {name}) and pass its folder as tfds_data_dir."
             ) from None
     return builder
@@ -101,12 +101,6 @@ def _require_network(builder):
             socket.getaddrinfo(host, None)
             return
     raise ConnectionError(f"no network: {min(hosts)} is not found")
-
-
-def _shorten(error):
-    """Returns the beginning of a message, which may be pages long."""
-    text = " ".join(str(error).split()).rstrip(".:") or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:199]}…"
 
 
 def _plain(feature, value):

@@ -12,6 +12,7 @@ import time
 
 import tensorflow as tf
 
+from bert_tf.ground import reason
 from bert_tf.training.cluster import EXAMPLE, check_steps, read_cluster
 from bert_tf.training.run_folder import last_step
 
@@ -58,9 +59,8 @@ def connect():
             "a process; start a new process."
         ) from error
     except tf.errors.OpError as error:
-        reason = error.message.strip().splitlines()[0].rstrip(".")
         raise ConnectionError(
-            f"worker {number} ({addresses[number]}) does not reach the others: {reason}; "
+            f"worker {number} ({addresses[number]}) does not reach the others: {reason(error)}; "
             "check that all workers run, and that the addresses in TF_CONFIG are correct "
             "and free."
         ) from error

@@ -377,6 +377,19 @@ def test_records_of_other_tasks_are_refused(task, data, says):
         kind.learn(None, kind.read(take_rows(data, "data")), kind.Options())
 
 
+def test_they_have_no_columns_to_choose():
+    for task, record in (
+        ("question_answering", QUESTION),
+        ("multiple_choice", CHOICE),
+        ("token_classification", TAGGED),
+    ):
+        says = (
+            "^data: records of this form have no columns to choose; drop text_column.$"
+        )
+        with pytest.raises(ValueError, match=says):
+            find_task(task).read(take_rows([record], "data"), text_column="text")
+
+
 def test_predictions_of_words_and_ids():
     kind = find_task("token_classification")
     data = [TAGGED | {"n": 7}]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data.records.readers import read_rows, read_table, read_texts
+from bert_tf.data.records.readers import read_table, read_texts
 
 DATA = pathlib.Path(__file__).parents[4] / "shared" / "data"
 PAIR = {"text": "premise", "text_pair": "hypothesis", "label": "label"}
@@ -17,28 +17,6 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data"
 
 
 class TestTraining:
-    def test_rows_in_memory(self, refusal):
-        names, rows = ["id", "text", "label"], [["7", "a", "x"], ["8", "b", "y "]]
-        table = read_rows(names, rows, source="train_data", form="data frame")
-        assert table.records == [
-            {"text": "a", "label": "x"},
-            {"text": "b", "label": "y"},
-        ]
-        assert table.where(1) == "train_data, row 2"
-        assert table.description == (
-            "train_data: data frame, header; text = 'text', label = 'label'; 2 rows"
-        )
-        rows[1][1] = ["b"]
-        assert refusal(read_rows, names, rows, source="train_data") == (
-            "train_data, row 2: the text must be a string; received \"['b']\"."
-        )
-        lists = [["7", "a", ["x", " y"]], ["8", "b", []]]
-        table = read_rows(names, lists, source="train_data", many_labels=True)
-        assert [record["label"] for record in table.records] == [["x", "y"], []]
-        message = refusal(read_rows, names, lists, source="train_data")
-        assert message.startswith("train_data: 2 bad rows found: row 1: the label must")
-        assert "no rows" in refusal(read_rows, names, [], source="train_data")
-
     @pytest.mark.parametrize(
         ("name", "content", "words"),
         [
