@@ -14,17 +14,9 @@ BertForPreTraining, which computes logits for every token; huggingface_masked co
 logits only for masked tokens, as the other engines do. keras_hub has no next-sentence
 task.
 
-The fraction of the matmul peak counts the least work that both tasks need. An example
-of n tokens with m masked ones needs q = m + 1 tokens of the last layer, and in the
-forward pass
-
-    (layers - 1) · (n · (8·H² + 4·H·I) + 4·n²·H)
-    + n · 4·H² + q · (4·H² + 4·H·I + 4·n·H)
-    + m · (2·H² + 2·H·V) + 2·H²  operations
-
-(whole layers; keys and values of the last layer, and the rest of it; the masked-token
-head over a vocabulary of V; the pooler). With the backward pass it is three times as
-much. The peak is the rate of tf.matmul on the same machine in the same precision.
+The fraction of the matmul peak counts the least work that both tasks need, see
+`engines.contract.operations_per_token`. The peak is the rate of tf.matmul on the same
+machine in the same precision.
 
 Before the rounds, a few updates without dropout from the same weights show whether
 bert_tf and huggingface compute the same losses.
@@ -38,6 +30,7 @@ import tempfile
 
 import launch
 from absl import app, flags
+from engines import contract
 
 from bert_tf.config import SIZES, BertConfig
 
@@ -128,20 +121,18 @@ def draw_batches(kind, steps, vocab_size):
 
 def operations(config, batches):
     """Returns the mean number of operations to train on a token."""
-    hidden, inner = config.hidden_size, config.intermediate_size
-    dense = 8 * hidden**2 + 4 * hidden * inner
-    head = 2 * hidden**2 + 2 * hidden * config.vocab_size
-    forward = tokens = 0
-    for batch in batches:
-        for ids, positions in zip(batch["input_ids"], batch["positions"]):
-            count, needed = len(ids), len(positions) + 1
-            whole = count * dense + 4 * count**2 * hidden
-            last = count * 4 * hidden**2
-            last += needed * (dense - 4 * hidden**2 + 4 * count * hidden)
-            forward += (config.num_hidden_layers - 1) * whole + last
-            forward += len(positions) * head + 2 * hidden**2
-            tokens += count
-    return 3 * forward / tokens
+    examples = [
+        (len(ids), len(positions))
+        for batch in batches
+        for ids, positions in zip(batch["input_ids"], batch["positions"])
+    ]
+    return contract.operations_per_token(
+        examples,
+        layers=config.num_hidden_layers,
+        hidden=config.hidden_size,
+        inner=config.intermediate_size,
+        vocab=config.vocab_size,
+    )
 
 
 def run(engine, *arguments):

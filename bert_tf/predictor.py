@@ -9,11 +9,10 @@ from bert_tf.data.records.containers import take_rows
 from bert_tf.ground import lazy, progress
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
+from bert_tf.training import engine
 
-tf = lazy("tensorflow")
 backbone = lazy("bert_tf.models.backbone")
 tokenization = lazy("bert_tf.tokenization")
-evaluation = lazy("bert_tf.training.tensorflow.evaluation")
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +50,7 @@ class Model:
     """
 
     def __init__(self, path, *, task="", batch_size=128, bf16=False, **options):
+        engine.select()
         self._path = folders.resolve(path)
         self.folder = folders.read(self._path)
         config, settings = self.folder.config, self.folder.settings
@@ -74,11 +74,10 @@ class Model:
                     f"{value!r}. Drop it; the options are {', '.join(allowed)}."
                 )
         self.batch_size = batch_size
-        self._predictor = evaluation.make_predictor(self._compute)
+        evaluation = engine.part("evaluation")
+        self._predictor = evaluation.make_predictor(self.keras_model, self.task.named)
         # Compiled once for all files, since that takes most of a short prediction's time.
-        self._features = tf.function(
-            self.task.features, reduce_retracing=True, autograph=False
-        )
+        self._features = evaluation.compile_features(self.task.features)
 
     @classmethod
     def from_pretrained(cls, path, **options):
@@ -90,9 +89,6 @@ class Model:
         model = self.task.build(backbone.BertBackbone(self.folder.config, dtype=dtype))
         folders.load_weights(self._path, model)
         return model
-
-    def _compute(self, rows, training):
-        return self.task.named(self.keras_model(rows, training=training))
 
     def evaluate(self, eval_data, **options):
         """Returns {"eval_…": value} on labelled records.

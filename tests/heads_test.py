@@ -20,7 +20,8 @@ from bert_tf.tasks.multiple_choice import MultipleChoice
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.token_classification import TokenClassification
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate_schedule
+from bert_tf.training.arithmetic import learning_rate_schedule
+from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.update import make_update
 
 pytestmark = pytest.mark.skipif(

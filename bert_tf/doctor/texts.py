@@ -42,14 +42,14 @@ def measure(texts, tokenizer):
     for begin in range(0, len(texts), BATCH):
         batch = texts[begin : begin + BATCH]
         ids, starts, ends = tokenizer.tokenize_with_offsets(batch)
-        counts.append(ids.row_lengths().numpy())
-        words += int((~continues[ids.values.numpy()]).sum())
-        rows, is_unknown = ids.value_rowids().numpy(), ids.values == tokenizer.unk_id
-        is_unknown = is_unknown.numpy()
+        rows, values, starts, ends = map(
+            np.asarray, (ids.value_rowids(), ids.values, starts.values, ends.values)
+        )
+        counts.append(np.bincount(rows, minlength=len(batch)))
+        words += int((~continues[values]).sum())
+        is_unknown = values == tokenizer.unk_id
         for row, start, end in zip(
-            rows[is_unknown],
-            starts.values.numpy()[is_unknown],
-            ends.values.numpy()[is_unknown],
+            rows[is_unknown], starts[is_unknown], ends[is_unknown]
         ):
             unknown[batch[row][start:end]] += 1
         known = np.bincount(rows[~is_unknown], minlength=len(batch))

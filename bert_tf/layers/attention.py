@@ -43,11 +43,14 @@ class SelfAttention(keras.layers.Layer):
         bias: float32 [R, 1, S, S] from `attention_bias`; it also gives R and S.
         at: int32 [Q], flat indices into T of the tokens to compute outputs for; None
             for all tokens.
+        attend: function(query, key, value) → context, float [R, S, N, D], that computes
+            the attention of all tokens (see `attention_kernels`); None for plain products.
+            It is not used with `at`.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
         context, float [T or Q, H], and the attention probabilities before dropout,
-        [R, N, S, S] or [Q, N, 1, S].
+        [R, N, S, S] or [Q, N, 1, S]; None in their place with `attend`.
     """
 
     def __init__(self, hidden_size, num_heads, *, dropout, initializer_range, **kwargs):
@@ -67,21 +70,23 @@ class SelfAttention(keras.layers.Layer):
         for projection in (self.query, self.key, self.value):
             projection.build((None, self.hidden_size))
 
-    def call(self, hidden, bias, at=None, seed=None, training=None):
+    def call(self, hidden, bias, at=None, attend=None, seed=None, training=None):
         rows, row_length = ops.shape(bias)[0], ops.shape(bias)[2]
         head_size = self.hidden_size // self.num_heads
         options = {"seed": seed, "training": training}
         if at is not None:
             return self._call_at(hidden, bias, at, row_length, **options)
-
-        def split_heads(states, order):
-            shape = (rows, row_length, self.num_heads, head_size)
-            return ops.transpose(ops.reshape(states, shape), order)
-
         # Dense layers get rank 2, so that matmul and bias run as one kernel.
-        query = split_heads(self.query(hidden), (0, 2, 1, 3))  # [R, N, S, D]
-        key = split_heads(self.key(hidden), (0, 2, 3, 1))  # [R, N, D, S]
-        value = split_heads(self.value(hidden), (0, 2, 1, 3))  # [R, N, S, D]
+        query, key, value = (
+            ops.reshape(project(hidden), (rows, row_length, self.num_heads, head_size))
+            for project in (self.query, self.key, self.value)
+        )
+        if attend is not None:
+            context = attend(query, key, value)
+            return ops.reshape(context, (-1, self.hidden_size)), None
+        query = ops.transpose(query, (0, 2, 1, 3))  # [R, N, S, D]
+        key = ops.transpose(key, (0, 2, 3, 1))  # [R, N, D, S]
+        value = ops.transpose(value, (0, 2, 1, 3))  # [R, N, S, D]
         # The query has fewer numbers to scale than the scores.
         scores = ops.matmul(query * head_size**-0.5, key)  # [R, N, S, S]
         probabilities = self._softmax(scores, bias)

@@ -91,6 +91,7 @@ class EncoderLayer(keras.layers.Layer):
         few: True if Q is about one token an example: attention is then computed for
             these tokens alone, see `SelfAttention`. False if Q is larger: attention is
             computed for all tokens, which is then faster, and the rest for these alone.
+        attend: see `SelfAttention`.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -149,11 +150,14 @@ class EncoderLayer(keras.layers.Layer):
             self.intermediate.build((None, self.hidden_size))
         self.feed_forward_output.build(None)
 
-    def call(self, hidden, bias, at=None, few=True, seed=None, training=None):
+    def call(
+        self, hidden, bias, at=None, few=True, attend=None, seed=None, training=None
+    ):
         context, probabilities = self.self_attention(
             hidden,
             bias,
             at=at if few else None,
+            attend=attend,
             seed=fold_in(seed, 1),
             training=training,
         )

@@ -14,6 +14,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
 from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
+from bert_tf.layers import attention_kernels
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.embeddings import Embeddings
@@ -67,6 +68,8 @@ class BertBackbone(keras.Model):
             deep nets with sublinear memory cost"). This takes a third more time and a
             fraction of the memory. Training then needs `dropout_seed`, so that both
             computations drop the same values.
+        attention: "ops", or a kernel of JAX, if `attention_probs_dropout_prob` is 0:
+            "splash" on a TPU, "cudnn" on a GPU in half precision.
 
     Call arguments:
         batch: dict of packed rows (`input_ids, segment_ids, position_ids, sequence_ids`,
@@ -89,16 +92,22 @@ class BertBackbone(keras.Model):
     """
 
     def __init__(
-        self, config, *, dtype=None, gradient_checkpointing=False, name="bert"
+        self,
+        config,
+        *,
+        dtype=None,
+        gradient_checkpointing=False,
+        attention="ops",
+        name="bert",
     ):
         super().__init__(dtype=dtype, name=name)
+        attention_kernels.check(attention, config.attention_probs_dropout_prob)
         self.config = config
         self.folder = None  # `ModelFolder` that it came from, if any.
         self.gradient_checkpointing = gradient_checkpointing
-        common = {
-            "initializer_range": config.initializer_range,
-            "dtype": self.dtype_policy,
-        }
+        self.attention = attention
+        policy = self.dtype_policy
+        common = {"initializer_range": config.initializer_range, "dtype": policy}
         self.embeddings = Embeddings(
             config.vocab_size,
             config.hidden_size,
@@ -171,7 +180,7 @@ class BertBackbone(keras.Model):
         outputs = self.compute(as_rows(batch), training=training)
         return {name: outputs[name] for name in ("sequence_output", "pooled_output")}
 
-    def compute(self, rows, training=None, at=None):
+    def compute(self, rows, training=None, at=None, probabilities=False):
         """Returns all outputs and intermediate values of the encoder.
 
         In a compiled function, values that nobody uses are never computed.
@@ -179,13 +188,14 @@ class BertBackbone(keras.Model):
         Args:
             rows: dict, see `as_rows`.
             at: int32 [Q], flat indices of the tokens for `output_at`.
+            probabilities: True if the caller wants them; a kernel returns none.
 
         Returns:
             dict with `sequence_output` [R, S, H], `pooled_output` [B, H],
             `hidden_states` (the embeddings, then the output of each layer) [L + 1][R, S,
             H] and `attention_probabilities` [L][R, N, S, S] (None in training with
-            gradient checkpointing). With `at` also `output_at` [Q, H], the last layer's
-            output for these tokens, computed without that of the others.
+            gradient checkpointing, and by a kernel). With `at` also `output_at` [Q, H],
+            the last layer's output for these tokens, computed without that of the others.
         """
         shape = ops.shape(rows["input_ids"])
         seed = rows.get("dropout_seed")
@@ -195,10 +205,13 @@ class BertBackbone(keras.Model):
             for name in ("input_ids", "position_ids", "segment_ids")
         }
         hidden = self.embeddings(**flat, seed=fold_in(seed, 0), training=training)
-        states, probabilities = [hidden], []
+        kernel = "ops" if probabilities else self.attention
+        attend = attention_kernels.make(kernel, rows["sequence_ids"])
+        options = {"training": training, "attend": attend}
+        states, by_layer = [hidden], []
         for number, layer in enumerate(self.encoder_layers, start=1):
             # Multiples of 16, because each layer folds in a few more numbers.
-            arguments = {"seed": fold_in(seed, 16 * number), "training": training}
+            arguments = options | {"seed": fold_in(seed, 16 * number)}
             last_input = hidden
             if self.gradient_checkpointing and training:
                 recomputed = _recompute(layer, arguments)
@@ -206,7 +219,7 @@ class BertBackbone(keras.Model):
             else:
                 hidden, attention = layer(hidden, bias, **arguments)
             states.append(hidden)
-            probabilities.append(attention)
+            by_layer.append(attention)
         # A compiled function that uses only the pooled output then skips the last layer
         # for all other tokens, a seventh of the time of a six-layer model.
         first_states, _ = layer(last_input, bias, at=rows["first_token"], **arguments)
@@ -217,7 +230,7 @@ class BertBackbone(keras.Model):
             "sequence_output": hidden_states[-1],
             "pooled_output": self.pooler(first_states),
             "hidden_states": hidden_states,
-            "attention_probabilities": probabilities,
+            "attention_probabilities": by_layer,
         }
         if at is not None:
             outputs["output_at"], _ = layer(
@@ -278,10 +291,10 @@ def _recompute(layer, arguments):
 
 class _Intermediates(keras.Model):
     def __init__(self, backbone):
-        super().__init__(
-            dtype=backbone.dtype_policy, name=f"{backbone.name}_intermediates"
-        )
+        name = f"{backbone.name}_intermediates"
+        super().__init__(dtype=backbone.dtype_policy, name=name)
         self.backbone = backbone
 
     def call(self, batch, training=None):
-        return self.backbone.compute(as_rows(batch), training=training)
+        rows = as_rows(batch)
+        return self.backbone.compute(rows, training=training, probabilities=True)

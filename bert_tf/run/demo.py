@@ -46,15 +46,8 @@ def demonstrate(output_dir, training_minutes=1.5):
         dict with `metrics` of pretraining and `filled`, {sentence: prediction}.
     """
     folder = pathlib.Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    documents = list(map(_document, pydoc_data.topics.topics.values()))
-    parts = {
-        "held_out": documents[::_HELD_OUT],
-        "train": [text for n, text in enumerate(documents) if n % _HELD_OUT],
-    }
-    for name, part in parts.items():
-        (folder / f"{name}.txt").write_text("\n\n".join(part) + "\n", encoding="utf-8")
-    _log.info("pretraining on %d topics of Python's own help.", len(documents))
+    write_texts(folder)
+    _log.info("pretraining on Python's own help.")
     vocab_file = folder / "vocab.txt"
     if not vocab_file.exists():
         learn_vocabulary(
@@ -64,7 +57,7 @@ def demonstrate(output_dir, training_minutes=1.5):
                 vocab_size=_VOCAB_SIZE,
             )
         )
-    for name in parts:
+    for name in ("held_out", "train"):
         if not (folder / name / "manifest.json").exists():
             create_pretraining_data(
                 PretrainingDataConfig(
@@ -98,6 +91,19 @@ def demonstrate(output_dir, training_minutes=1.5):
         "metrics": metrics,
         "filled": dict(zip(SENTENCES, model.predict(list(SENTENCES)))),
     }
+
+
+def write_texts(folder):
+    """Writes the help texts to train.txt and held_out.txt, with a blank line after each."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    documents = list(map(_document, pydoc_data.topics.topics.values()))
+    parts = {
+        "held_out": documents[::_HELD_OUT],
+        "train": [text for n, text in enumerate(documents) if n % _HELD_OUT],
+    }
+    for name, part in parts.items():
+        (folder / f"{name}.txt").write_text("\n\n".join(part) + "\n", encoding="utf-8")
 
 
 def _document(topic):

@@ -20,11 +20,10 @@ from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.tokenization import make_tokenizer
-from bert_tf.training import journal
+from bert_tf.training import engine, journal
 from bert_tf.training.config import TrainConfig
 
 session = lazy("bert_tf.run.session")
-workers = lazy("bert_tf.training.tensorflow.workers")
 
 _log = logging.getLogger(__name__)
 
@@ -138,6 +137,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
     """
     training = training or TrainConfig()
     data = _take_data(config, train_data, eval_data)
+    engine.select(training.engine)
     flags = session.collect_flags(config, training)
     tables = None
     if data:  # Read now, because their digest is one of the flags.
@@ -148,7 +148,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
         if config.seeds == 1:
             return _finetune(config, training, flags, strategy, tables)
         metric = f"eval_{find_task(config.task).metric_of(flags)}"
-        writes = workers.Workers(strategy).chief
+        writes = engine.part("workers").Workers(strategy).chief
         return seeds.run(
             functools.partial(finetune, **data),
             config,
@@ -243,7 +243,7 @@ def _finetune(config, training, flags, strategy, tables=None):
         "train_examples": len(train_table.records),
         **session.count_skipped(train=train_table, eval=eval_table),
     }
-    if workers.Workers(strategy).chief:
+    if engine.part("workers").Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
         _write(config, training, task, folder, settings, trained, metrics, flags)

@@ -3,9 +3,10 @@
 import dataclasses
 import os
 
-from bert_tf.ground import at_least, require, setting
+from bert_tf.ground import at_least, one_of, require, setting
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import TakesOptions
+from bert_tf.training.engine import ENGINES, HELP, select
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -15,13 +16,16 @@ class ModelConfig(TakesOptions):
     model: str = setting("", "Model folder.", section="model")
     per_device_eval_batch_size: int = setting(128, "Examples computed at once.")
     bf16: bool = setting(False, "Compute in bfloat16.")
+    engine: str = setting("", HELP)
 
     def __post_init__(self):
         require(self, "model")
+        one_of("engine", self.engine, ("", *ENGINES))
         at_least(self, "per_device_eval_batch_size", 1)
 
     def load_model(self, task=""):
         """Returns the `Model`, for a task other than that of its training if named."""
+        select(self.engine)
         return Model(
             self.model,
             task=task,

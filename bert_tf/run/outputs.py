@@ -3,8 +3,8 @@
 import numpy as np
 
 from bert_tf.predictor import show_progress
+from bert_tf.training import engine
 from bert_tf.training.divergence import NotFinite
-from bert_tf.training.tensorflow.evaluation import make_predictor, make_summer
 
 
 class Outputs:
@@ -18,7 +18,7 @@ class Outputs:
     """
 
     def __init__(self, job, model, training, train_examples):
-        self._job, self._model, self._task = job, model, job.task
+        self._job, self._task = job, job.task
         self._examples = train_examples
         if job.evaluation is not None:
             self._examples = job.task.examples(job.evaluation)
@@ -26,13 +26,13 @@ class Outputs:
         self._rows = job.task.evaluation_rows(
             self._examples, batch_size=training.per_device_eval_batch_size
         )
-        if job.task.sums_batches:
-            self._add_up = make_summer(self._compute, job.task.measure)
+        task, evaluation = self._task, engine.part("evaluation")
+        if task.sums_batches:
+            self._add_up = evaluation.make_summer(
+                model, lambda rows, outputs: task.measure(rows, task.named(outputs))
+            )
         else:
-            self._predict = make_predictor(self._compute)
-
-    def _compute(self, rows, training):
-        return self._task.named(self._model(rows, training=training))
+            self._predict = evaluation.make_predictor(model, task.named)
 
     def evaluate(self):
         """Returns {name: value}, the scores on the evaluation data.
@@ -40,23 +40,27 @@ class Outputs:
         Raises:
             NotFinite: an output is infinite or NaN.
         """
-        task, columns, examples = self._task, self._job.evaluation, self._examples
-        if task.sums_batches:
-            outputs = self._add_up(self._rows, show_progress)
-            _check(outputs)
-        else:
-            outputs = self._predict(self._rows, task.count(examples), show_progress)
-            _check(outputs)
-            outputs = task.collect(columns, examples, outputs)
-        scores = task.score(columns, outputs)
+        columns = self._job.evaluation
+        outputs = self._compute(show_progress)
+        if not self._task.sums_batches:
+            outputs = self._task.collect(columns, self._examples, outputs)
+        scores = self._task.score(columns, outputs)
         self._job.on_scores(scores)
         return scores
 
     def probe(self):
         """Computes a single batch; raises `NotFinite` as `evaluate` does."""
-        rows = next(iter(self._rows))
-        outputs = self._compute(rows, training=False)
-        _check({name: value.numpy() for name, value in outputs.items()})
+        self._compute(lambda batches: batches[:1])
+
+    def _compute(self, progress):
+        """Returns the outputs of all examples, or their sums, checked."""
+        if self._task.sums_batches:
+            outputs = self._add_up(self._rows, progress)
+        else:
+            count = self._task.count(self._examples)
+            outputs = self._predict(self._rows, count, progress)
+        _check(outputs)
+        return outputs
 
 
 def _check(outputs):

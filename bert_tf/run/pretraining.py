@@ -15,11 +15,10 @@ from bert_tf.run.origin import held_out_store, model_folder
 from bert_tf.run.peak import operations_per_token
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.training import journal
+from bert_tf.training import engine, journal
 from bert_tf.training.config import TrainConfig
 
 session = lazy("bert_tf.run.session")
-workers = lazy("bert_tf.training.tensorflow.workers")
 
 # Defaults that differ from fine-tuning, as published (Devlin et al., 2019, A.2).
 TRAINING = {
@@ -125,6 +124,7 @@ def pretrain(config, training=None):
             )
         total = sum(steps for _, steps in options.parse_phases())
         training = dataclasses.replace(training, max_steps=total)
+    engine.select(training.engine)
     flags = session.collect_flags(config, training)
     return session.unless_finished(
         config.output_dir,
@@ -175,7 +175,7 @@ def _pretrain(config, training, flags, strategy):
         **trained.figures,
         "train_examples": trained.figures["train_steps"] * trained.examples_per_update,
     }
-    if workers.Workers(strategy).chief:
+    if engine.part("workers").Workers(strategy).chief:
         folders.write(output_dir, trained.model, folder, architecture=task.architecture)
         report.write_pretrained(
             output_dir,

@@ -13,6 +13,8 @@ import signal
 import threading
 import time
 
+import numpy as np
+
 from bert_tf.data.corpus.documents import (
     DOCUMENT_END,
     MOST_CHARACTERS,
@@ -236,8 +238,7 @@ def _tokenize(job):
     """Returns tokens, lengths of sentences, lengths of documents, unknown tokens."""
     tokenizer = _worker["tokenizer"]
     ids = tokenizer.tokenize(list(itertools.chain.from_iterable(job)))
-    lengths = ids.row_lengths().numpy()
-    pieces = ids.values.numpy()
+    lengths, pieces = np.asarray(ids.row_lengths()), np.asarray(ids.values)
     documents, begin = [], 0
     for document in job:
         # A sentence of control characters alone has no tokens and is dropped.

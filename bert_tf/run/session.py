@@ -19,11 +19,7 @@ from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.run.outputs import Outputs
 from bert_tf.tasks.base import Task
-from bert_tf.training import divergence, journal, loop, run_folder, selection
-from bert_tf.training.tensorflow.distribution import make_strategy
-from bert_tf.training.tensorflow.engine import Engine
-from bert_tf.training.tensorflow.matmul import matmul_rate
-from bert_tf.training.tensorflow.workers import Workers, watched
+from bert_tf.training import divergence, engine, journal, loop, run_folder, selection
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +66,8 @@ def collect_flags(config, training):
     flags = {}
     for part in (config, config.task_options, training):
         flags |= dataclasses.asdict(part)
+    # Whichever way it was chosen: a resumed run must have the same.
+    flags["engine"] = keras.backend.backend()
     del flags["options"]  # Those given; all of them are in `task_options`.
     # A command that repeats the run, or goes on with it, must not replace it.
     del flags["overwrite_output_dir"]
@@ -135,10 +133,11 @@ def unless_finished(output_dir, flags, training, work):
     finished = find_finished()
     if finished is not None:
         return finished
-    # Workers must meet before TensorFlow computes anything.
-    strategy = make_strategy(training.distribution)
-    with watched(output_dir):
-        if not Workers(strategy).chief:
+    # Workers must meet before anything is computed.
+    strategy = engine.part("distribution").make_strategy(training.distribution)
+    workers = engine.part("workers")
+    with workers.watched(output_dir):
+        if not workers.Workers(strategy).chief:
             return work(strategy)
         with run_folder.locked(output_dir):
             # Another process may have finished it since.
@@ -159,7 +158,7 @@ def train(job, training, output_dir, flags, strategy):
         training: `TrainConfig`.
         output_dir: `pathlib.Path`.
         flags: {name: value}, all flags of the run.
-        strategy: `tf.distribute.Strategy`.
+        strategy: as `distribution.make_strategy` of the engine returns it.
 
     Returns:
         `Trained`.
@@ -168,7 +167,7 @@ def train(job, training, output_dir, flags, strategy):
         ValueError: bad input, before anything is written.
         loop.Stopped: on SIGTERM; the same call resumes.
     """
-    task, workers = job.task, Workers(strategy)
+    task, workers = job.task, engine.part("workers").Workers(strategy)
     plan = {
         "batch_size": training.per_device_train_batch_size,
         "micro_batches": training.gradient_accumulation_steps
@@ -183,16 +182,16 @@ def train(job, training, output_dir, flags, strategy):
     keras.utils.set_random_seed(training.seed)
     with strategy.scope():
         model = _build(job, training)
-    selection.select(
-        model, freeze=training.freeze, adapters_only=training.lora_rank > 0
-    )
+    adapters_only = training.lora_rank > 0
+    selection.select(model, freeze=training.freeze, adapters_only=adapters_only)
     has_evaluation = job.evaluation is not None
     outputs = Outputs(job, model, training, examples)
     evaluate = outputs.evaluate if has_evaluation else None
     matmul_share = None
     if job.operations_per_token:
-        peak = matmul_rate(keras.backend.standardize_dtype(model.compute_dtype))
-        per_token = job.operations_per_token / (peak * workers.count)
+        dtype = keras.backend.standardize_dtype(model.compute_dtype)
+        peak = engine.part("matmul").matmul_rate(dtype)
+        per_token = job.operations_per_token / (peak * strategy.num_replicas_in_sync)
         matmul_share = lambda tokens_per_second: tokens_per_second * per_token
 
     if workers.chief:
@@ -200,8 +199,11 @@ def train(job, training, output_dir, flags, strategy):
             run_folder.clear(output_dir)
         run_folder.check_space(output_dir, *_sizes(model, training))
     journal.begin(output_dir, flags, workers, job.fingerprint)
+    trainer = engine.part("engine").Engine(
+        model, task, training, strategy, total_steps=total_steps
+    )
     lines, scores = loop.train(
-        Engine(model, task, training, strategy, total_steps=total_steps),
+        trainer,
         lambda step, share: task.training_rows(
             examples, **plan, start_step=step, share=share
         ),
@@ -216,6 +218,8 @@ def train(job, training, output_dir, flags, strategy):
     if has_evaluation and not scores:
         with divergence.located(lines[-1]["step"], training.learning_rate):
             scores = {f"eval_{name}": value for name, value in evaluate().items()}
+    if workers.chief and trainer.notes():
+        _log.info("%s", trainer.notes())
     if scores and workers.chief:
         _log.info("%s", report.describe(scores, task.metric))
     if training.lora_rank and workers.chief:
@@ -249,6 +253,10 @@ def finish(output_dir, metrics):
 
 def _check(job, training, plan):
     """Refuses settings that do not fit the task, the model or each other."""
+    if training.fp16 and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "fp16 is for --engine=tensorflow, which scales the loss; with jax, pass --bf16."
+        )
     selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
     width = job.folder.config.hidden_size
     if training.lora_rank > width:
@@ -275,11 +283,14 @@ def _build(job, training):
 
     A resumed run overwrites both with its checkpoint.
     """
+    none = {} if training.attention_dropout else {"attention_probs_dropout_prob": 0.0}
+    config = dataclasses.replace(job.folder.config, **none)
     model = job.task.build(
         BertBackbone(
-            job.folder.config,
+            config,
             dtype=training.dtype_policy,
             gradient_checkpointing=training.gradient_checkpointing,
+            attention=training.attention,
         )
     )
     if job.weights:

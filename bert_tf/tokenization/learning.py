@@ -5,11 +5,9 @@ top-down algorithm. Texts are split into words exactly as `BertTokenizer` splits
 """
 
 import functools
+import importlib.util
 import logging
-
-from tensorflow_text.tools.wordpiece_vocab import (
-    wordpiece_tokenizer_learner_lib as learner,
-)
+import pathlib
 
 from bert_tf.tokenization import characters, kernels
 
@@ -24,6 +22,28 @@ _MOST_WORDS = 200_000  # The learner holds every part of every word in memory.
 # The search ends when the vocabulary is too large by at most this fraction. The surplus
 # is then cut off.
 _SURPLUS = 0.02
+
+
+def _load_learner():
+    """Returns the module of TensorFlow Text that learns; it needs no TensorFlow.
+
+    It is read from its file, since its package would import TensorFlow.
+    """
+    package = importlib.util.find_spec("tensorflow_text")
+    if package is None:
+        raise ImportError(
+            "learning a vocabulary needs a part of TensorFlow Text, but not TensorFlow: "
+            "pip install --no-deps tensorflow-text"
+        )
+    (folder,) = package.submodule_search_locations
+    file = "tools/wordpiece_vocab/wordpiece_tokenizer_learner_lib.py"
+    spec = importlib.util.spec_from_file_location("learner", pathlib.Path(folder, file))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+learner = _load_learner()
 
 
 class WordSplitter:

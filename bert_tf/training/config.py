@@ -5,6 +5,7 @@ import math
 
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import above_zero, at_least, check_numbers, one_of, setting
+from bert_tf.training.engine import ENGINES, HELP
 from bert_tf.training.selection import parse_freeze
 
 _SMALLEST = 1.2e-38
@@ -43,13 +44,22 @@ class TrainConfig:
     gradient_accumulation_steps: int = setting(
         1, "Micro-batches of an update; small ones save memory."
     )
+    engine: str = setting("", HELP)
     gradient_checkpointing: bool = setting(
         False, "Compute each layer twice to save memory."
     )
     bf16: bool = setting(False, "Compute in bfloat16 with float32 weights.")
     fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
+    attention: str = setting(
+        "ops", "ops, or a kernel of the engine jax: splash (TPU), cudnn (GPU, bf16)."
+    )
+    attention_dropout: bool = setting(
+        True, "Drop attention probabilities in training, which no kernel does."
+    )
     distribution: str = setting(
-        "auto", "auto, one_device, mirrored (all GPUs) or multi_worker (TF_CONFIG)."
+        "auto",
+        "auto, one_device, mirrored (all GPUs or TPU cores), or, with tensorflow, "
+        "multi_worker (TF_CONFIG).",
     )
 
     learning_rate: float = setting(
@@ -161,6 +171,8 @@ class TrainConfig:
         ):
             at_least(self, name, 0)
         one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
+        one_of("attention", self.attention, ("ops", "splash", "cudnn"))
+        one_of("engine", self.engine, ("", *ENGINES))
         one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")
         one_of("lr_scheduler_type", self.lr_scheduler_type, schedules)
@@ -205,6 +217,11 @@ class TrainConfig:
         if self.bf16 and self.fp16:
             raise ValueError(
                 "bf16 and fp16 exclude each other; keep bf16 if the hardware has it."
+            )
+        if self.attention == "cudnn" and not (self.bf16 or self.fp16):
+            raise ValueError(
+                "attention=cudnn computes in half precision; pass bf16 too, or "
+                "attention=ops."
             )
         if self.freeze and self.lora_rank:
             raise ValueError(

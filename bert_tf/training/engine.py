@@ -1,6 +1,21 @@
-"""What the training loop needs of a framework: the protocol of an engine."""
+"""What the training loop needs of a framework: the protocol of an engine, and its choice."""
 
+import importlib
+import importlib.util
+import os
+import sys
 from typing import Protocol
+
+from bert_tf.ground import lazy, one_of
+
+keras = lazy("keras")
+
+# {engine: how to install it}; the names are those of Keras' backends.
+ENGINES = {"tensorflow": "tensorflow", "jax": "'bert_tf[jax]'"}
+HELP = (
+    "What computes: tensorflow or jax. Empty: the environment's KERAS_BACKEND, or else "
+    "tensorflow."
+)
 
 # Metrics of an update that are counts; all others are losses and norms.
 COUNTS = ("examples", "tokens")
@@ -84,3 +99,45 @@ class Engine(Protocol):
 
     def board(self, folder):
         """Returns a TensorBoard writer: `write(step, {name: float})`, `flush`, `close`."""
+
+    def notes(self):
+        """Returns a line about the whole run for the log; "" for none."""
+
+
+def select(name=""):
+    """Chooses the engine, which must come before Keras is imported.
+
+    Args:
+        name: of `ENGINES`; "" for the one that Keras has been imported for, or else the
+            environment's KERAS_BACKEND, or else tensorflow.
+
+    Returns:
+        the name of the engine.
+
+    Raises:
+        ValueError: there is no such engine; it is not installed; Keras has been imported
+            for another one.
+    """
+    imported = "keras" in sys.modules and keras.backend.backend()
+    environment = imported or os.environ.get("KERAS_BACKEND", "") or "tensorflow"
+    engine = one_of("engine" if name else "KERAS_BACKEND", name or environment, ENGINES)
+    if importlib.util.find_spec(engine) is None:
+        raise ValueError(
+            f"engine {engine} is not installed: pip install {ENGINES[engine]}"
+        )
+    if imported and imported != engine:
+        raise ValueError(
+            f"engine is {engine}, but Keras has been imported for {imported} in this "
+            f"process; start a new one with KERAS_BACKEND={engine} in its environment."
+        )
+    os.environ["KERAS_BACKEND"] = engine
+    return engine
+
+
+def part(name):
+    """Returns a module of the engine that Keras has been imported for.
+
+    Args:
+        name: distribution, engine, evaluation, matmul or workers.
+    """
+    return importlib.import_module(f"bert_tf.training.{keras.backend.backend()}.{name}")

@@ -1,7 +1,5 @@
 """Installed packages against the required ones."""
 
-import json
-
 import pytest
 
 from bert_tf.doctor import installation
@@ -17,7 +15,7 @@ def check_packages(**changes):
 
 
 def test_this_installation():
-    found = installation.check({})
+    found = installation.check(environ={})
     assert found[0]["check"] in ("installation/python", "installation/bert_tf")
     assert {finding["level"] for finding in found} <= {"ok", "note"}
 
@@ -56,6 +54,19 @@ def test_a_missing_package():
     ]
 
 
+def test_what_tensorflow_alone_needs_may_be_missing_for_jax():
+    absent = {"tensorflow": None, "tensorflow-text": None}
+    assert [found["check"] for found in check_packages(**absent)] == [
+        "installation/tensorflow",
+        "installation/tensorflow-text",
+    ]
+    version = {**VERSIONS, **absent}.get
+    says = "safetensors 0.8"
+    assert installation.check_packages(REQUIRES, version, "jax") == [
+        ok("installation/packages", says)
+    ]
+
+
 def test_tensorflow_text_for_another_tensorflow():
     (found,) = check_packages(**{"tensorflow-text": "2.20.1"})
     assert found["check"] == "installation/tensorflow-text"
@@ -71,24 +82,6 @@ def test_old_keras(tmp_path):
     (found,) = installation.check_keras(environ, {"tf_keras": "2.21.0"}.get)
     assert (found["level"], found["fix"]) == ("note", "unset TF_USE_LEGACY_KERAS")
     assert installation.check_keras(environ | {"TF_USE_LEGACY_KERAS": "0"}, None) == []
-
-
-def test_another_backend(tmp_path):
-    file = tmp_path / "keras.json"
-    file.write_text(json.dumps({"backend": "torch"}))
-    environ = {"KERAS_HOME": str(tmp_path)}
-    (found,) = installation.check_keras(environ, {}.get)
-    assert found["level"] == "problem"
-    assert found["says"] == (
-        f"the backend of Keras is torch ({file}); bert_tf needs tensorflow."
-    )
-    assert found["fix"] == "export KERAS_BACKEND=tensorflow"
-    (found,) = installation.check_keras(environ | {"KERAS_BACKEND": "jax"}, {}.get)
-    assert "is jax (KERAS_BACKEND)" in found["says"]
-    assert (
-        installation.check_keras(environ | {"KERAS_BACKEND": "tensorflow"}, {}.get)
-        == []
-    )
 
 
 def test_failed_import(monkeypatch):
@@ -109,7 +102,7 @@ def test_not_installed_by_pip(monkeypatch):
         raise installation.importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(installation.importlib.metadata, "distribution", missing)
-    found = installation.check({})
+    found = installation.check(environ={})
     says = "pip did not install bert_tf, so the versions it requires are unknown."
     assert found[0] == note("installation/bert_tf", says, "pip install -e .")
 

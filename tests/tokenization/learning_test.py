@@ -1,11 +1,13 @@
 """Words equal those of the tokenizer, and a learned vocabulary can write them."""
 
 import collections
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from bert_tf.tokenization import BertTokenizer
+from bert_tf.tokenization import BertTokenizer, learning
 from bert_tf.tokenization.learning import SPECIAL, WordSplitter, learn_vocab
 
 TEXTS = [
@@ -49,6 +51,26 @@ def test_a_worked_example():
     assert {"do", "##ing"} <= set(vocab)
     assert "reading" not in vocab
     assert len(vocab) == len(set(vocab)) == 41
+
+
+def test_tensorflow_is_not_needed():
+    program = """
+import sys
+sys.modules["tensorflow"] = None  # Its import fails.
+from bert_tf.tokenization.learning import learn_vocab
+print(*learn_vocab({"ab": 2, "b": 9}, 10, unused=0))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    pieces = ["a", "b", "ab", "##a", "##b"]
+    assert done.stdout.split() == ["[PAD]", *SPECIAL, *pieces]
+
+
+def test_without_tensorflow_text(monkeypatch):
+    monkeypatch.setattr(learning.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install --no-deps tensorflow-text"):
+        learning._load_learner()
 
 
 class TestSize:

@@ -17,11 +17,10 @@ import tiny
 from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.data.rows.pipeline import training_rows
 from bert_tf.disk import WriteError, literal
-from bert_tf.training import divergence, loop, selection
+from bert_tf.training import checkpoints, divergence, loop, selection
 from bert_tf.training.journal import training_figures
 from bert_tf.training.loop import TrainConfig
 from bert_tf.training.run_folder import last_step
-from bert_tf.training.tensorflow import state
 from bert_tf.training.tensorflow.distribution import make_strategy
 from bert_tf.training.tensorflow.engine import Engine
 from bert_tf.training.tensorflow.workers import Workers
@@ -405,7 +404,7 @@ class TestDamage:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(state, "write_text", kill)
+            patch.setattr(checkpoints, "write_text", kill)
             with pytest.raises(KeyboardInterrupt):
                 Run(tmp_path)
         assert list(tmp_path.glob("checkpoints/ckpt-2.index"))
@@ -760,6 +759,7 @@ class TestConfig:
             ("layerwise_lr_decay", 0.0, r"in \(0, 1\]; received 0.0"),
             ("layerwise_lr_decay", 1.1, r"in \(0, 1\]; received 1.1"),
             ("freeze", "head", "as in embeddings,3; received 'head'"),
+            ("attention", "flash", "one of ops, splash, cudnn; received 'flash'"),
         ],
     )
     def test_a_value_out_of_range(self, name, value, message):
@@ -790,6 +790,7 @@ class TestConfig:
         ("changes", "message"),
         [
             ({"bf16": True, "fp16": True}, "exclude each other"),
+            ({"attention": "cudnn"}, "in half precision; pass bf16 too"),
             ({"train_minutes": float("inf")}, "must be finite; received inf"),
             (
                 {"max_steps": 5, "train_minutes": 2.0},

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from bert_tf.training.arithmetic import learning_rate
 from bert_tf.training.selection import learning_rate_factors
 from bert_tf.training.tensorflow.board import Board
 from bert_tf.training.tensorflow.distribution import (
@@ -10,7 +11,7 @@ from bert_tf.training.tensorflow.distribution import (
     replica_rows,
 )
 from bert_tf.training.tensorflow.loss_scale import LossScale
-from bert_tf.training.tensorflow.optimizer import AdamW, learning_rate
+from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.state import Checkpoints
 from bert_tf.training.tensorflow.update import make_update
 from bert_tf.training.tensorflow.workers import StopFlag, Workers
@@ -105,6 +106,9 @@ class Engine:
 
     def load_best(self):
         return not self.chief or self._checkpoints.load_best()
+
+    def notes(self):
+        return ""
 
 
 def _make_optimizer(model, config, total_steps, seconds):

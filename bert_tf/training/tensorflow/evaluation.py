@@ -1,10 +1,11 @@
 """The outputs of a model for a whole data set, in the order of the examples, or as sums."""
 
-import numpy as np
 import tensorflow as tf
 
+from bert_tf.training.collecting import Collector
 
-def make_predictor(model):
+
+def make_predictor(model, named=lambda outputs: outputs):
     """Returns function(data set of packed rows, number of examples N) -> outputs.
 
     The function is compiled once for all data sets. Rows carry `example_number`, int32
@@ -14,41 +15,22 @@ def make_predictor(model):
 
     Args:
         model: function(rows, training) -> tensor or {name: tensor}, one entry an example.
+        named: function(outputs of the model) -> outputs to return, run in the graph.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
     def next_outputs(iterator):
         rows = next(iterator)
-        return rows["example_number"], model(rows, training=False)
+        return rows["example_number"], named(model(rows, training=False))
 
     def predict(dataset, count, progress=lambda batches: batches):
-        iterator, arrays = iter(dataset), {}
+        iterator, collector = iter(dataset), Collector(count)
         for _ in progress(range(dataset.cardinality().numpy())):
             numbers, outputs = next_outputs(iterator)
-            named = outputs if isinstance(outputs, dict) else {None: outputs}
-            for name, batch in named.items():
-                arrays[name] = _place(
-                    arrays.get(name), batch.numpy(), numbers.numpy(), count
-                )
-        return arrays.get(None, arrays or None)
+            collector.add(numbers.numpy(), outputs)
+        return collector.outputs()
 
     return predict
-
-
-def _place(array, batch, numbers, count):
-    """Returns the array [count, …], or a new one, with a batch [B, …] at its numbers."""
-    if array is None:
-        array = np.zeros((count, *batch.shape[1:]), batch.dtype)
-    if array.dtype != object and array.shape[1:] != batch.shape[1:]:
-        array = _as_objects(array)
-    array[numbers] = _as_objects(batch) if array.dtype == object else batch
-    return array
-
-
-def _as_objects(batch):
-    array = np.empty(len(batch), dtype=object)
-    array[:] = list(batch)
-    return array
 
 
 def make_summer(model, measure):
@@ -72,3 +54,8 @@ def make_summer(model, measure):
         return totals
 
     return add_up
+
+
+def compile_features(function):
+    """Returns the function that frames examples, traced once for all data sets."""
+    return tf.function(function, reduce_retracing=True, autograph=False)

@@ -1,73 +1,15 @@
-"""AdamW, LAMB and the schedules of their learning rate, as in the papers.
+"""AdamW and LAMB, as in the papers.
 
 The state is plain TensorFlow variables. The gradients are already summed over replicas:
 Keras's optimizers clip each replica's gradients before the sum, which gives other results.
 """
 
 import contextlib
-import math
-import re
 
 import tensorflow as tf
 
+from bert_tf.training import arithmetic
 from bert_tf.training.tensorflow.distribution import on_this_replica, replica_copies
-
-# Biases and LayerNorm do not decay towards 0 (as in the code of Devlin et al.).
-NO_DECAY = re.compile(r"LayerNorm|bias")
-
-
-def learning_rate(config, total_steps, seconds):
-    """Returns function(updates made) -> learning rate, float32.
-
-    Args:
-        config: `TrainConfig`.
-        total_steps: updates of the whole run.
-        seconds: function() -> training time so far, float32, which the learning rate of a
-            run of `train_minutes` follows.
-    """
-    options = {"peak": config.learning_rate, "power": config.lr_decay_power}
-    kind = config.lr_scheduler_type
-    if not config.train_minutes:
-        warmup = config.warmup_steps(total_steps)
-        return learning_rate_schedule(kind, total=total_steps, warmup=warmup, **options)
-    total = 60 * config.train_minutes
-    warmup = config.warmup_ratio * total
-    rate = learning_rate_schedule(kind, total=total, warmup=warmup, **options)
-    return lambda updates: rate(seconds())
-
-
-def learning_rate_schedule(kind, *, peak, total, warmup, power=1.0):
-    """Returns function(position in the run) -> learning rate, float32.
-
-    It rises linearly from 0 during the warm-up; then it follows `kind`.
-
-    Args:
-        kind: "linear", "polynomial" or "cosine" (all end at 0), or "constant".
-        peak: learning rate after the warm-up.
-        total: length of the run, in the unit of the position: updates or seconds.
-        warmup: length of the warm-up.
-        power: of the polynomial; 1 is linear, as in google-research/bert.
-    """
-    decays = {
-        "linear": lambda progress: 1.0 - progress,
-        "polynomial": lambda progress: (1.0 - progress) ** power,
-        "cosine": lambda progress: 0.5 * (1.0 + tf.cos(math.pi * progress)),
-        "constant": tf.ones_like,
-    }
-    if kind not in decays:
-        raise ValueError(
-            f"lr_scheduler_type must be one of {', '.join(decays)}; received {kind!r}."
-        )
-    decay = decays[kind]
-
-    def rate(position):
-        position = tf.cast(position, tf.float32)
-        rising = position / (warmup or 1)
-        progress = (position - warmup) / ((total - warmup) or 1)
-        falling = decay(tf.clip_by_value(progress, 0.0, 1.0))
-        return peak * tf.where(position < warmup, rising, falling)
-
-    return rate
 
 
 class AdamW:
@@ -167,14 +109,13 @@ class AdamW:
         step, groups = on_this_replica(self._copies)
         rate = tf.cast(self.schedule(step), tf.float32)
         count, scale = (tf.cast(x, tf.float32) for x in (step + 1, scale))
-        first, second = self.beta_1, self.beta_2
-        # In float32, 1 - beta would have only four exact digits.
         settings = tf.constant(
-            [first, 1.0 - first, second, 1.0 - second, self.epsilon], tf.float32
+            arithmetic.hyperparameters(self.beta_1, self.beta_2, self.epsilon),
+            tf.float32,
         )
-        ema_decay = tf.minimum(self.ema_decay, (1.0 + count) / (10.0 + count))
+        ema_decay = arithmetic.average_decay(self.ema_decay, count)
         for path, gradient in gradients.items():
-            decays = not NO_DECAY.search(path)
+            decays = not arithmetic.NO_DECAY.search(path)
             _update_weight(
                 groups[path],
                 gradient,
@@ -204,18 +145,19 @@ def _update_weight(
     scale_to_weight,
 ):
     weight, mean, square, *averages = variables
-    beta_1, rest_1, beta_2, rest_2, epsilon = tf.unstack(settings)
-    mean_correction = 1.0 - beta_1**count
-    square_correction = 1.0 - beta_2**count
-    gradient = scale * tf.cast(gradient, weight.dtype)
-    mean.assign(beta_1 * mean + rest_1 * gradient)
-    square.assign(beta_2 * square + rest_2 * gradient**2)
-    root = tf.sqrt(square / square_correction) + epsilon
-    step = mean / mean_correction / root + decay * weight
-    if scale_to_weight:
-        weight_norm, step_norm = tf.norm(weight), tf.norm(step)
-        ratio = weight_norm / step_norm
-        rate *= tf.where((weight_norm > 0.0) & (step_norm > 0.0), ratio, 1.0)
-    weight.assign_sub(rate * step)
+    values = arithmetic.update_weight(
+        weight,
+        mean,
+        square,
+        gradient,
+        scale=scale,
+        rate=rate,
+        decay=decay,
+        count=count,
+        numbers=tf.unstack(settings),
+        scale_to_weight=scale_to_weight,
+    )
+    for variable, value in zip((weight, mean, square), values):
+        variable.assign(value)
     for average in averages:
-        average.assign_sub((1.0 - ema_decay) * (average - weight))
+        average.assign(arithmetic.update_average(average, weight, ema_decay))

@@ -8,6 +8,8 @@ replicas is known before the first forward pass.
 
 import tensorflow as tf
 
+from bert_tf.training import arithmetic
+
 
 def make_update(
     model,
@@ -65,7 +67,7 @@ def make_update(
         summed = total([gradients[path] for path in paths])
         norm, scale = tf.linalg.global_norm(summed) / factor, 1.0 / factor
         if max_grad_norm:
-            scale *= tf.minimum(1.0, max_grad_norm / (norm + 1e-6))
+            scale *= arithmetic.clip_scale(norm, max_grad_norm)
 
         def apply():
             optimizer.apply(dict(zip(paths, summed)), scale)
@@ -107,13 +109,8 @@ def _make_differentiate(model, task, variables):
             tape.watch(list(variables.values()))
             outputs = task.named(model(rows, training=True))
             weights = task.weights(rows)
-            terms = {
-                # A term without any weight has a loss of 0, not of 0 / 0.
-                term: tf.math.divide_no_nan(
-                    tf.reduce_sum(losses * weights[term]), totals[term]
-                )
-                for term, losses in task.losses(rows, outputs).items()
-            }
+            losses = task.losses(rows, outputs)
+            terms = arithmetic.weighted_terms(losses, weights, totals)
             loss = tf.add_n(list(terms.values()))
             scaled = loss * factor
         gradients = tape.gradient(scaled, variables)

@@ -7,23 +7,17 @@ worker 0, the chief, writes files.
 import contextlib
 import functools
 import logging
-import os
 import re
 import time
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from bert_tf.ground import reason
-from bert_tf.json_files import parse_json
+from bert_tf.training.cluster import EXAMPLE, check_steps, read_cluster
 from bert_tf.training.run_folder import last_step
 
 _log = logging.getLogger(__name__)
 
-_EXAMPLE = (
-    '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
-    '"task": {"type": "worker", "index": 0}}'
-)
 # TensorFlow raises various errors if a worker is lost; their messages contain one of these.
 _LOST = re.compile(
     "Collective ops is aborted|heartbeat|Connection re|Socket closed|failed to connect"
@@ -33,41 +27,6 @@ _LOST_WORKER = (
     re.compile(r"unhealthy[^/]*/job:(\w+)/replica:\d+/task:(\d+)"),
     re.compile(r"remote target /job:(\w+)/replica:\d+/task:(\d+)"),
 )
-
-
-class Cluster(NamedTuple):
-    """The contents of TF_CONFIG."""
-
-    addresses: list  # Of all workers; [] if TF_CONFIG is not set.
-    number: int  # Of this worker, from 0.
-    chiefs: int  # Workers with the job "chief", 0 or 1; they come first.
-
-
-def read_cluster():
-    """Returns the `Cluster` of TF_CONFIG.
-
-    Raises:
-        ValueError: TF_CONFIG is malformed.
-    """
-    text = os.environ.get("TF_CONFIG", "").strip()
-    if not text:
-        return Cluster([], 0, 0)
-    try:
-        config = parse_json(text, "TF_CONFIG")
-        jobs, task = config["cluster"], config["task"]
-        chiefs, workers = jobs.get("chief", []), jobs.get("worker", [])
-        index, is_worker = int(task["index"]), task["type"] == "worker"
-        valid = is_worker or task["type"] == "chief"
-        valid = valid and 0 <= index < len(workers if is_worker else chiefs)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        raise ValueError(
-            "TF_CONFIG must be JSON that lists all workers and the number of this one; "
-            f"received {text!r}. Write, on the first of two: TF_CONFIG='{_EXAMPLE}'."
-        )
-    number = index + len(chiefs) if is_worker else index
-    return Cluster([*chiefs, *workers], number, len(chiefs))
 
 
 # Once in a process, as TensorFlow requires.
@@ -83,7 +42,7 @@ def connect():
     if not addresses:
         raise ValueError(
             "distribution=multi_worker needs a list of the workers, but TF_CONFIG is not "
-            f"set; write, on the first of two: TF_CONFIG='{_EXAMPLE}'."
+            f"set; write, on the first of two: TF_CONFIG='{EXAMPLE}'."
         )
     _log.info(
         "worker %d of %d (%s), waiting for: %s.",
@@ -160,13 +119,7 @@ class Workers:
 
     def agree(self, step, output_dir):
         """Raises a ValueError unless all workers start at the same step."""
-        steps = self.gather(step)
-        if len(set(steps)) > 1:
-            listed = ", ".join(f"{step:.0f}" for step in steps)
-            raise ValueError(
-                f"the workers start at steps {listed}, by the checkpoints that they see in "
-                f"{output_dir}; output_dir must be one folder that all of them share."
-            )
+        check_steps(self.gather(step), output_dir)
 
 
 class StopFlag:

@@ -13,9 +13,10 @@ import pytest
 import tensorflow as tf
 from processes import ROOT
 
+from bert_tf.training.cluster import Cluster
 from bert_tf.training.tensorflow import workers
 from bert_tf.training.tensorflow.distribution import make_strategy
-from bert_tf.training.tensorflow.workers import Cluster, StopFlag, Workers
+from bert_tf.training.tensorflow.workers import StopFlag, Workers
 
 
 def cluster(kind, index, **jobs):
