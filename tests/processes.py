@@ -11,11 +11,12 @@ import time
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def start(script, flags, **environment):
+def start(script, flags, arguments=(), **environment):
     """Begins scripts/`script`.py."""
     return subprocess.Popen(
         [sys.executable, ROOT / "scripts" / f"{script}.py"]
-        + [f"--{flag}={value}" for flag, value in flags.items()],
+        + [f"--{flag}={value}" for flag, value in flags.items()]
+        + [*arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

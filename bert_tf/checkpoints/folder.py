@@ -127,7 +127,7 @@ def load_weights(path, model, *, new_heads=False):
     Raises:
         ValueError: weights of the encoder, or of a head without `new_heads`, are missing
             or have another shape, or the file has more encoder weights than the model, or
-            weights are NaN or infinite. The message names the first few.
+            weights are NaN, infinite or integers. The message names the first few.
     """
     arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
@@ -152,6 +152,12 @@ def load_weights(path, model, *, new_heads=False):
             hint = "They have no such trained head: fine-tune them first; to predict "
             hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
+    if integers := weights.find_integers(model, arrays):
+        file = layouts.find_file(path, integers[0])
+        raise ValueError(
+            f"{file} holds integers in {weights.first_few(integers)}; the weights of a "
+            "quantised model cannot be read. Use the model before its quantisation."
+        )
     if infinite := weights.find_not_finite(model, arrays):
         file = layouts.find_file(path, infinite[0])
         raise ValueError(

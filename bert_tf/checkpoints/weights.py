@@ -106,6 +106,19 @@ def compare(model, arrays):
     )
 
 
+def find_integers(model, arrays):
+    """Returns the paths of weights that are integers: of a quantised model, without scales.
+
+    Args:
+        model, arrays: as of `assign`.
+    """
+    return [
+        path
+        for path in compare(model, arrays).loaded
+        if np.asarray(arrays[path]).dtype.kind in "iub"
+    ]
+
+
 def find_not_finite(model, arrays):
     """Returns the paths of arrays whose weights would be NaN or infinite.
 

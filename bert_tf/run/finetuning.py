@@ -12,7 +12,7 @@ from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import at_least, count, lazy, require, setting
+from bert_tf.ground import at_least, count, lazy, quote, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run import seeds
 from bert_tf.run.needs import check_source
@@ -81,7 +81,7 @@ class FinetuneConfig(TakesOptions, TableOptions):
         require(self, "model", "output_dir")
         if self.tfds and (self.train_file or self.eval_file):
             raise ValueError(
-                f"the data come either from tfds ({self.tfds}) or from files, not from "
+                f"the data come either from tfds ({quote(self.tfds)}) or from files, not from "
                 "both; drop one."
             )
         if self.eval_fraction:
@@ -175,7 +175,7 @@ def _take_data(config, train_data, eval_data):
     data = {name: x for name, x in data.items() if x is not None}
     if data and config.tfds:
         raise ValueError(
-            f"the data come either from tfds ({config.tfds}) or from {next(iter(data))}, "
+            f"the data come either from tfds ({quote(config.tfds)}) or from {next(iter(data))}, "
             "not from both; drop one."
         )
     return {name: take_rows(x, name) for name, x in data.items()}

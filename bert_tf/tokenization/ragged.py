@@ -64,10 +64,6 @@ class Ragged:
     def dtype(self):
         return self.values.dtype
 
-    @property
-    def flat_values(self):
-        return self.values
-
     def __len__(self):
         return self.nrows()
 

@@ -378,6 +378,13 @@ class TestNotFinite:
         )
         assert_same(values(model), before)
 
+    def test_integers(self, saved):
+        rewrite(saved, **{self.NAME: np.ones(6, np.int8)})
+        with pytest.raises(
+            ValueError, match="model.safetensors holds integers in bert/enc"
+        ):
+            folder.load_weights(saved, classifier())
+
     def test_more_than_float32_holds(self, saved):
         rewrite(saved, **{self.NAME: np.full(6, 1e300)})
         with pytest.raises(ValueError, match="NaN or infinite"):

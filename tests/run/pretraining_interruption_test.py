@@ -15,7 +15,9 @@ KILLS = 3
 
 
 @pytest.mark.slow  # Five processes.
-def test_three_kills_do_not_change_the_weights(tmp_path):
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_three_kills_do_not_change_the_weights(engine, tmp_path):
+    pytest.importorskip(engine)
     lengths = np.random.default_rng(3).integers(1, 6, (30, 7))
     store = write(tmp_path / "store", lengths.tolist())
     write_config(
@@ -32,6 +34,7 @@ def test_three_kills_do_not_change_the_weights(tmp_path):
 
     def start(name):
         flags = {
+            "engine": engine,
             "data_dir": tmp_path / "store",
             "eval_data_dir": tmp_path / "store",
             "config": tmp_path / "tiny.json",

@@ -238,7 +238,7 @@ class TestClassificationOptions:
                 {"label_separator": "|"},
                 "label_separator is not an option of classification; received '|'.",
             ),
-            ({"tfds": "glue/sst2"}, "either from tfds (glue/sst2) or from files"),
+            ({"tfds": "glue/sst2"}, "either from tfds ('glue/sst2') or from files"),
             ({"eval_fraction": 1.5}, "eval_fraction must be in (0, 1); received 1.5"),
             (
                 {"eval_fraction": 0.1, "eval_file": "few.tsv"},

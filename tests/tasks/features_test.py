@@ -17,6 +17,9 @@ TEXTS = ["7 11 13", "17", "5 6 7 8 9 10 11 12 13 14 15 16"]
 class Tokenizer(tiny.Tokenizer):
     vocab = tuple(f"token {number}" for number in range(tiny.CONFIG.vocab_size))
 
+    def tokenize(self, texts):
+        return super().tokenize(tf.constant(texts))
+
 
 def table(texts, **more):
     records = [{"text": text, **more} for text in texts]

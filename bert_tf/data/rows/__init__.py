@@ -1,1 +1,1 @@
-"""Turns examples into packed rows, and arrays of examples into `tf.data` pipelines."""
+"""Turns examples into packed rows, and streams them: by `tf.data`, or by NumPy."""

@@ -64,6 +64,19 @@ def stack(batches):
     return stacked
 
 
+def widen(stacked, shapes):
+    """Pads what `stack` returns further.
+
+    Args:
+        stacked: {name: array [U, …]}.
+        shapes: {name: shape}, none of them smaller; U stays.
+    """
+    return {
+        name: _pad(array, shapes[name], _PADDING.get(name, 0))
+        for name, array in stacked.items()
+    }
+
+
 def _add_weights(rows):
     """Returns rows with the weights of examples and of masked tokens."""
     owner = next((name for name in _OF_RECORDS if name in rows), "first_token")

@@ -2,6 +2,8 @@
 
 import functools
 
+from bert_tf.ground import count
+
 
 class Compilations:
     """Counts how often functions are compiled, by name."""
@@ -20,7 +22,11 @@ class Compilations:
         return traced
 
     def __str__(self):
-        return ", ".join(f"{name} {count}" for name, count in self._counts.items())
+        parts = [
+            f"the {name} for {count(number, 'shape')}"
+            for name, number in self._counts.items()
+        ]
+        return f"JAX compiled {' and '.join(parts)} of rows."
 
 
 # Of the process: a run trains and evaluates one model.

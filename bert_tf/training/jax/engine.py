@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bert_tf.data.rows.fixed_shapes import stack
 from bert_tf.training.arithmetic import learning_rate
 from bert_tf.training.jax.board import Board
 from bert_tf.training.jax.compilations import counts
+from bert_tf.training.jax.feed import Feed
 from bert_tf.training.jax.state import Checkpoints, State
 from bert_tf.training.jax.update import make_update
 from bert_tf.training.jax.workers import Workers
@@ -54,16 +54,20 @@ class Engine:
 
     def start(self, rows, step):
         self._step, self._stop_of_last = step, None
-        self._batches = iter(rows(step, (self._workers.count, self._workers.number)))
+        workers = self._workers
+        self._feed = Feed(
+            iter(rows(step, (workers.count, workers.number))),
+            self._config.gradient_accumulation_steps,
+            self._devices,
+            several=workers.count > 1,
+        )
 
     def update(self, seconds):
         self._seconds = seconds if self._config.train_minutes else 0.0
-        count = self._config.gradient_accumulation_steps * len(self._devices.local)
-        rows = stack([next(self._batches) for _ in range(count)])
         self._state.tensors, self._metrics = self._update(
             self._state.tensors,
             self._state.frozen,
-            self._devices.divide(rows),
+            self._feed.take(),
             np.float32(self._seconds),
             self._stop["stop"],
         )
@@ -121,7 +125,7 @@ class Engine:
         self._state.put_into_model(self._best_part)
 
     def notes(self):
-        return f"JAX compiled functions for so many shapes: {counts}."
+        return str(counts)
 
 
 @jax.jit
