@@ -220,7 +220,7 @@ class TestInterruption:
         # An interrupt is lost while C++ initialises; a user presses again.
         while process.poll() is None:
             process.send_signal(signal.SIGINT)
-            time.sleep(0.5)
+            time.sleep(3)
         out, err = process.communicate(timeout=120)
         assert process.returncode == 130
         assert (out, err) == ("", "interrupted; the command did not finish.\n")
