@@ -7,8 +7,11 @@ build models that fold compatibility characters, which BERT does not do.
 
 import collections
 
-import flatbuffers
 import numpy as np
+
+from bert_tf.ground import lazy
+
+flatbuffers = lazy("flatbuffers")  # It comes with TensorFlow.
 
 CHANGED = (
     0x40000000  # Marks a replacement, with its place (24 bits) and length (6 bits).

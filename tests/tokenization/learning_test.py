@@ -56,7 +56,7 @@ def test_a_worked_example():
 def test_tensorflow_is_not_needed():
     program = """
 import sys
-sys.modules["tensorflow"] = None  # Its import fails.
+sys.modules["tensorflow"] = sys.modules["flatbuffers"] = None  # They cannot be imported.
 from bert_tf.tokenization.learning import learn_vocab
 print(*learn_vocab({"ab": 2, "b": 9}, 10, unused=0))
 """
