@@ -48,21 +48,25 @@ class Order:
         micro_batches: number of micro-batches of one update. If the last update of an
             epoch has too few examples, its last micro-batches are empty.
         seed: of the order.
+
+    Attributes:
+        batches_per_epoch: number of micro-batches of an epoch.
     """
 
     def __init__(self, count, *, batch_size, micro_batches, seed):
         self._count, self._batch_size, self._seed = count, batch_size, seed
         steps = steps_per_epoch(count, batch_size, micro_batches)
-        self._batches_per_epoch = steps * micro_batches
-        self._shuffle = functools.lru_cache(maxsize=2)(self._shuffle)
+        self.batches_per_epoch = steps * micro_batches
+        self.shuffle = functools.lru_cache(maxsize=2)(self.shuffle)
 
     def __getitem__(self, number):
         """Returns the examples of a micro-batch, int32 [batch_size] or fewer."""
-        epoch, batch = divmod(int(number), self._batches_per_epoch)
+        epoch, batch = divmod(int(number), self.batches_per_epoch)
         begin = batch * self._batch_size
-        return self._shuffle(epoch)[begin : begin + self._batch_size]
+        return self.shuffle(epoch)[begin : begin + self._batch_size]
 
-    def _shuffle(self, epoch):
+    def shuffle(self, epoch):
+        """Returns the order of an epoch, int32 [count]."""
         bits = random_bits(self._seed, epoch, np.arange(self._count))
         return np.argsort(bits, kind="stable").astype(np.int32)
 

@@ -62,15 +62,20 @@ def training_rows(
     plan = {"batch_size": batch_size, "micro_batches": micro_batches, "seed": seed}
     order = Order(count, **plan)
 
+    # Python is called once an epoch, not for each batch.
     @tf.autograph.experimental.do_not_convert
-    def choose(number):
-        examples = tf.numpy_function(order.__getitem__, [number], tf.int32)
-        return number, tf.ensure_shape(examples, [None])
+    def one_epoch(epoch):
+        examples = tf.numpy_function(order.shuffle, [epoch], tf.int32)
+        examples = tf.ensure_shape(examples, [count])
+        padding = order.batches_per_epoch * batch_size - count
+        examples = tf.pad(examples, [[0, padding]], constant_values=-1)
+        batches = tf.reshape(examples, [order.batches_per_epoch, batch_size])
+        return tf.data.Dataset.from_tensor_slices(batches)
 
     @tf.autograph.experimental.do_not_convert
-    def make_features(number, examples):
-        batch = {name: tf.gather(x, examples) for name, x in columns.items()}
-        return number, features(batch)
+    def make_features(examples):
+        examples = tf.boolean_mask(examples, examples >= 0)
+        return features({name: tf.gather(x, examples) for name, x in columns.items()})
 
     @tf.autograph.experimental.do_not_convert
     def make_rows(number, batch):
@@ -78,9 +83,13 @@ def training_rows(
         return pack(batch, row_length=row_length) | {"dropout_seed": dropout_seed}
 
     columns = _tensors(columns)
-    batches = tf.data.Dataset.counter(begin, share[0]).map(choose)
+    epoch, first = divmod(begin, order.batches_per_epoch)
+    batches = tf.data.Dataset.counter(epoch).flat_map(one_epoch)
+    batches = batches.skip(first).shard(share[0], 0)  # From `begin`, every W-th.
     batches = batches.map(make_features, num_parallel_calls=2)
-    return batches.map(make_rows, num_parallel_calls=2).prefetch(4)
+    numbers = tf.data.Dataset.counter(begin, share[0])
+    numbered = tf.data.Dataset.zip(numbers, batches)
+    return numbered.map(make_rows, num_parallel_calls=2).prefetch(4)
 
 
 def evaluation_rows(columns, features, *, batch_size, characters=None, row_length=None):
