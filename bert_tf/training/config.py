@@ -58,8 +58,8 @@ class TrainConfig:
     )
     distribution: str = setting(
         "auto",
-        "auto, one_device, mirrored (all GPUs or TPU cores), or, with tensorflow, "
-        "multi_worker (TF_CONFIG).",
+        "auto, one_device, mirrored (all GPUs, or TPU cores under JAX) or multi_worker "
+        "(several machines, by TF_CONFIG).",
     )
 
     learning_rate: float = setting(

@@ -9,6 +9,10 @@ class Compilations:
     """Counts how often functions are compiled, by name."""
 
     def __init__(self):
+        self.restart()
+
+    def restart(self):
+        """Begins to count from 0, for a new run."""
         self._counts = {}
 
     def counted(self, name, function):
@@ -21,13 +25,14 @@ class Compilations:
 
         return traced
 
-    def __str__(self):
+    def describe(self):
+        """Returns a line for the log; "" if nothing was compiled."""
         parts = [
             f"the {name} for {count(number, 'shape')}"
             for name, number in self._counts.items()
         ]
-        return f"JAX compiled {' and '.join(parts)} of rows."
+        return f"JAX compiled {' and '.join(parts)} of rows." if parts else ""
 
 
-# Of the process: a run trains and evaluates one model.
+# Of the process, in which one run follows the other.
 counts = Compilations()

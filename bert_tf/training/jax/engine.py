@@ -35,6 +35,7 @@ class Engine:
         self._workers = workers = Workers(strategy)
         self.chief, self.gather, self.now = workers.chief, workers.gather, workers.now
         self._place_stop(0.0)
+        counts.restart()
         self._state = State(model, strategy, averages=config.ema_decay > 0)
         self._update = make_update(
             model, task, config, strategy, total_steps=total_steps
@@ -125,7 +126,7 @@ class Engine:
         self._state.put_into_model(self._best_part)
 
     def notes(self):
-        return str(counts)
+        return counts.describe()
 
 
 @jax.jit
