@@ -153,7 +153,7 @@ def one_of(name, value, allowed):
     """Checks that `value` is one of `allowed`, and returns it."""
     if value not in allowed:
         shown = ", ".join(filter(None, allowed))
-        raise ValueError(f"{name} must be one of {shown}; received {show(value)}.")
+        raise ValueError(f"{name} must be one of {shown}; received {show(value, 300)}.")
     return value
 
 

@@ -133,7 +133,7 @@ class TestTraining:
             (
                 {"tfds": "glue/sst2"},
                 {"train_data": ROWS},
-                r"from tfds \(glue/sst2\) or from train_data",
+                r"from tfds \('glue/sst2'\) or from train_data",
             ),
             (
                 {"eval_fraction": 0.1},
