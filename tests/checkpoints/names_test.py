@@ -174,7 +174,7 @@ class TestPublishedName:
 
     def test_offline_is_one_line(self, monkeypatch):
         def snapshot_download(name, allow_patterns):
-            raise ConnectionError("no route\nand much more")
+            raise ConnectionError("no route\n\nand much more")
 
         hub = types.SimpleNamespace(snapshot_download=snapshot_download)
         monkeypatch.setitem(sys.modules, "huggingface_hub", hub)

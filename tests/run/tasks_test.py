@@ -12,8 +12,8 @@ import tiny_tfds
 
 import bert_tf
 from bert_tf.checkpoints import folder
-from bert_tf.run import session
 from bert_tf.training.loop import TrainConfig
+from bert_tf.training.tensorflow import engine
 
 TRAINING = TrainConfig(
     num_train_epochs=8,
@@ -208,7 +208,7 @@ class TestClassificationOptions:
         def start(model, task, *_, **__):
             raise Started(task)
 
-        monkeypatch.setattr(session, "Engine", start)
+        monkeypatch.setattr(engine, "Engine", start)
         with pytest.raises(Started) as caught:
             finetune(
                 train_file="few.tsv",

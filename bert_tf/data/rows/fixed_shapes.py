@@ -47,10 +47,10 @@ def stack(batches):
 
     Returns:
         {name: array [U, …]}. The first axis of each micro-batch, such as B, R or M, is the
-        largest of them, rounded up; so is the number of `places` of an example. The
-        features are those of `batches` and `weight`, float32: 1 for an example, or for a
-        record of several, and 0 for padding; and with `masked_lm_ids` `masked_lm_weight`,
-        the same for masked tokens.
+        largest of them, rounded up: M to a part of R·S, others as `round_up` does; so is
+        the number of `places` of an example. The features are those of `batches` and
+        `weight`, float32: 1 for an example, or for a record of several, and 0 for padding;
+        and with `masked_lm_ids` `masked_lm_weight`, the same for masked tokens.
     """
     batches = list(map(_add_weights, batches))
     stacked = {}
@@ -89,6 +89,10 @@ def _add_weights(rows):
 def _padded_shape(name, rows):
     """Returns the shape of one feature of a micro-batch, rounded up."""
     first, *rest = rows[name].shape
+    if name.startswith("masked_lm"):
+        # A thirty-second of the tokens: with 15 % masked, M mostly follows from R.
+        step = max(rows["input_ids"].size // 32, 1)
+        return [max(-(-first // step), 1) * step]
     if name in ("places", "mask_places") or (
         # Labels of words have one column for each place.
         name == "label"
