@@ -68,8 +68,8 @@ class Similarity(Task):
     class Options(TextOptions):
         pooling: str = option(
             "",
-            "How token states become one vector: mean; cls, the first one; or max, the "
-            "largest of each value. Empty: as the model folder says, or else mean.",
+            "Vector of a text: mean of its tokens, cls (the first), or max (the largest "
+            "of each value). Empty: as the model folder says, else mean.",
         )
         similarity_loss: str = option(
             "cosine",

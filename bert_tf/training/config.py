@@ -53,13 +53,10 @@ class TrainConfig:
     attention: str = setting(
         "ops", "ops, or a kernel of the engine jax: splash (TPU), cudnn (GPU, bf16)."
     )
-    attention_dropout: bool = setting(
-        True, "Drop attention probabilities in training, which no kernel does."
-    )
+    attention_dropout: bool = setting(True, "Dropout of attention; kernels have none.")
     distribution: str = setting(
         "auto",
-        "auto, one_device, mirrored (all GPUs, or TPU cores under JAX) or multi_worker "
-        "(several machines, by TF_CONFIG).",
+        "auto, one_device, mirrored (all devices), multi_worker (TF_CONFIG).",
     )
 
     learning_rate: float = setting(
@@ -143,7 +140,7 @@ class TrainConfig:
     )
     logging_steps: int = setting(10, "Updates between lines of metrics.jsonl.")
     overwrite_output_dir: bool = setting(
-        False, "Replace the run that output_dir holds, finished or not."
+        False, "Replace the run in output_dir, if any."
     )
 
     def __post_init__(self):

@@ -12,10 +12,7 @@ keras = lazy("keras")
 
 # {engine: how to install it}; the names are those of Keras' backends.
 ENGINES = {"tensorflow": "tensorflow", "jax": "'bert_tf[jax]'"}
-HELP = (
-    "What computes: tensorflow or jax. Empty: the environment's KERAS_BACKEND, or else "
-    "tensorflow."
-)
+HELP = "tensorflow or jax. Empty: as KERAS_BACKEND says, else tensorflow."
 
 # Metrics of an update that are counts; all others are losses and norms.
 COUNTS = ("examples", "tokens")

@@ -14,14 +14,12 @@ class FileOptions:
 
     delimiter: str = setting(
         "",
-        "Character between the cells of a table: comma, semicolon, tab, pipe, or any "
-        "one character. Empty: detect it.",
+        "comma, semicolon, tab, pipe, or a character. Empty: detect it.",
         section="files",
     )
     encoding: str = setting(
         "",
-        "Encoding of files, such as utf-8, cp1252, gb18030 or utf-16. Empty: as the "
-        "byte order mark says, else UTF-8.",
+        "utf-8, cp1252, gb18030, utf-16 … Empty: by its mark, else utf-8.",
     )
     sheet: str = setting(
         "", "Sheet of an Excel file. Empty: the first that is not empty."
