@@ -83,7 +83,7 @@ def trained(home):
         "--text_column=sentence",
         "--label_column=verdict",
         "--output_dir=model",
-        "--num_train_epochs=8",
+        "--num_train_epochs=12",
         "--per_device_train_batch_size=4",
         "--learning_rate=2e-2",
     ).results()
