@@ -11,9 +11,7 @@ from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.run.extending import extend, read_words
 from bert_tf.tokenization import make_tokenizer
-from bert_tf.tokenization.framing import frame
 
-tf = lazy("tensorflow")
 backbones = lazy("bert_tf.models.backbone")
 finetuning = lazy("bert_tf.models.finetuning")
 pretraining = lazy("bert_tf.models.pretraining")
@@ -141,19 +139,9 @@ def _outputs(path, folder, arrays):
     """Returns {name: array}, the outputs of the model in a folder for `_TEXTS`."""
     backbone = backbones.BertBackbone(folder.config)
     tokenizer = make_tokenizer(folder)
-    framed = frame(
-        tokenizer.tokenize(tf.constant(_TEXTS)),
-        tokenizer.tokenize(tf.constant(_TEXTS[::-1])),
-        cls_id=tokenizer.cls_id,
-        sep_id=tokenizer.sep_id,
-        max_seq_length=min(64, folder.config.max_position_embeddings),
-    )
-    batch = {
-        "input_ids": framed["input_ids"].to_tensor(),
-        "input_mask": tf.ones_like(framed["input_ids"]).to_tensor(),
-        "segment_ids": framed["segment_ids"].to_tensor(),
-        "masked_lm_positions": tf.tile([[0, 1, 2]], [len(_TEXTS), 1]),
-    }
+    longest = min(64, folder.config.max_position_embeddings)
+    batch = tokenizer(_TEXTS, _TEXTS[::-1], max_length=longest)
+    batch["masked_lm_positions"] = np.tile(np.arange(3), [len(_TEXTS), 1])
     model = backbone
     if "cls/predictions/output_bias" in arrays:
         model = pretraining.BertPretrainer(backbone)
