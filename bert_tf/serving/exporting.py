@@ -11,6 +11,7 @@ from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import TakesOptions
+from bert_tf.training import engine
 
 parity = lazy("bert_tf.serving.parity")
 saved_model = lazy("bert_tf.serving.saved_model")
@@ -97,6 +98,7 @@ def export(config):
         >>> bert_tf.export(config)["agreement"]
         1.0
     """
+    engine.select("tensorflow")  # Which alone writes exports.
     output_dir = pathlib.Path(config.output_dir)
     if output_dir.exists():
         raise FileExistsError(

@@ -9,6 +9,7 @@ from bert_tf.ground import lazy, require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving.limits import Limits
 from bert_tf.tasks.options import TakesOptions
+from bert_tf.training import engine
 
 tf = lazy("tensorflow")
 adapters = lazy("bert_tf.serving.adapters")
@@ -122,6 +123,7 @@ def serve(config, limits=None):
         ValueError, FileNotFoundError: the model folder is wrong; packages are missing.
         OSError: the address is in use, or not of this machine.
     """
+    engine.select("tensorflow")  # The server answers as TensorFlow Serving does.
     limits = limits or Limits()
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     # Before the model is loaded, which takes longer.

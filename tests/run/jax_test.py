@@ -117,6 +117,13 @@ def test_tensorflow_predicts_the_same_from_it(finetuned, environment):
     assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-5)
 
 
+def test_tensorflow_exports_it_whatever_the_environment_says(finetuned, tmp_path):
+    given = {"model": finetuned[0], "output_dir": tmp_path / "1"}
+    stdout, _ = finish(processes.start("export", given, KERAS_BACKEND="jax"))
+    assert json.loads(stdout)["agreement"] == 1.0
+    assert (tmp_path / "1" / "saved_model.pb").exists()
+
+
 def test_another_engine_does_not_go_on_with_a_run(finetuned, files):
     with pytest.raises(ValueError, match="engine was 'jax', is 'tensorflow'"):
         bert_tf.finetune(
