@@ -212,6 +212,10 @@ class TestInterruption:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell lets what it starts in the background ignore the signal.
+            preexec_fn=lambda: signal.signal(  # noqa: PLW1509 (It only calls C.)
+                signal.SIGINT, signal.SIG_DFL
+            ),
         )
         maps = pathlib.Path(f"/proc/{process.pid}/maps")
         while "libtensorflow" not in maps.read_text():

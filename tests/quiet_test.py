@@ -62,6 +62,7 @@ def test_from_python():
     assert run(program + COMPUTE) == ""
 
 
+@pytest.mark.slow  # A process that imports TensorFlow.
 def test_a_log_level_of_the_user_shows_it():
     program = "import bert_tf.layers.attention" + COMPUTE
     assert "oneDNN" in run(program, TF_CPP_MIN_LOG_LEVEL="0")

@@ -327,6 +327,7 @@ class TestFinetune:
                 finetune(dataclasses.replace(TRAINING, **changes))
         assert not pathlib.Path("out").exists()
 
+    @pytest.mark.slow  # A run of its own.
     def test_pairs_without_header_and_evaluation(self):
         rows = [line.split("\t") for line in TABLE.splitlines()]
         write("pairs.tsv", "".join(f"{text}\tit is\t{label}\n" for text, label in rows))

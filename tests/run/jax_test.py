@@ -117,6 +117,7 @@ def test_tensorflow_predicts_the_same_from_it(finetuned, environment):
     assert scores["eval_loss"] == pytest.approx(metrics["eval_loss"], abs=1e-5)
 
 
+@pytest.mark.slow  # Two processes.
 def test_tensorflow_exports_it_whatever_the_environment_says(finetuned, tmp_path):
     given = {"model": finetuned[0], "output_dir": tmp_path / "1"}
     stdout, _ = finish(processes.start("export", given, KERAS_BACKEND="jax"))

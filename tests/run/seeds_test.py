@@ -101,6 +101,7 @@ def test_a_finished_series_is_not_run_again(caplog):
         finetune(seeds=3)
 
 
+@pytest.mark.slow  # Three runs.
 def test_an_interrupted_series_is_resumed(monkeypatch, caplog):
     shutil.copytree("out", "again")
     pathlib.Path("again/metrics.json").unlink()

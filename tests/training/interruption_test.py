@@ -106,6 +106,7 @@ def test_killed_it_ends_the_same(files):
     assert not (output_dir / "checkpoints").exists()
 
 
+@pytest.mark.slow  # A minute.
 def test_a_run_that_is_replaced_may_be_killed(files):
     """The folder of another run, replaced, killed, gone on with: as a new one."""
     output_dir, flags = files / "replaced", {"learning_rate": 1e-4, "max_steps": 20}
