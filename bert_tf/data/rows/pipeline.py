@@ -7,8 +7,6 @@ AutoGraph is turned off for the functions below. They need no conversion, becaus
 never branches on a tensor in them, and conversion takes seconds at every start.
 """
 
-import functools
-
 import numpy as np
 
 from bert_tf.data.rows import pretraining
@@ -120,56 +118,31 @@ def evaluation_rows(columns, features, *, batch_size, characters=None, row_lengt
 
 
 def pretraining_rows(
-    examples,
-    features,
-    *,
-    batch_size,
-    micro_batches=1,
-    seed=0,
-    start_step=0,
-    share=(1, 0),
-    row_length=None,
+    examples, features, *, micro_batches=1, start_step=0, share=(1, 0), **options
 ):
     """Streams packed, masked micro-batches without end.
 
     Args:
-        examples, features: as of `pretraining.training_batch`.
-        batch_size, micro_batches, start_step, share, row_length: as of `training_rows`.
-        seed: of dropout.
+        examples, features, options: as of `pretraining.training_maker`.
+        micro_batches, start_step, share: as of `training_rows`.
 
     Returns:
-        `tf.data.Dataset` of the rows of `pretraining.training_batch`.
+        `tf.data.Dataset` of the rows of `pretraining.training_maker`.
     """
     begin = first_number(start_step, micro_batches, share)
-    make_rows = functools.partial(
-        pretraining.training_batch,
-        examples=examples,
-        features=features,
-        batch_size=batch_size,
-        seed=seed,
-        row_length=row_length,
-    )
+    make_rows = pretraining.training_maker(examples, features, **options)
     numbers = tf.data.Dataset.counter(begin, share[0])
     return numpy_rows(numbers, make_rows, MASKED_ROWS)
 
 
-def held_out_rows(examples, features, *, batch_size, most=0, row_length=None):
+def held_out_rows(examples, features, **options):
     """Streams examples once, packed and masked in the same way at every iteration.
 
     Args:
-        examples, features, row_length: as of `pretraining_rows`.
-        batch_size, most: as of `pretraining.held_out_batches`.
+        examples, features, options: as of `pretraining.held_out_maker`.
     """
-    plan = {"batch_size": batch_size, "most": most}
-    make_rows = functools.partial(
-        pretraining.held_out_batch,
-        examples=examples,
-        features=features,
-        row_length=row_length,
-        **plan,
-    )
-    numbers = tf.data.Dataset.range(pretraining.held_out_batches(examples, **plan))
-    return numpy_rows(numbers, make_rows, _HELD_OUT_ROWS)
+    make_rows, count = pretraining.held_out_maker(examples, features, **options)
+    return numpy_rows(tf.data.Dataset.range(count), make_rows, _HELD_OUT_ROWS)
 
 
 def numpy_rows(numbers, make_rows, axes):

@@ -60,11 +60,10 @@ def masked_rows(example, row_length=None):
     }
 
 
-def training_batch(number, examples, features, *, batch_size, seed, row_length=None):
-    """Returns the rows of a micro-batch of training.
+def training_maker(examples, features, *, batch_size, seed=0, row_length=None):
+    """Returns function(number of a micro-batch of training) -> its rows.
 
     Args:
-        number: of the micro-batch.
         examples: `Examples`.
         features: function from what `draw_texts` returns to what `masked_rows` takes.
         batch_size: number of examples of a micro-batch.
@@ -72,34 +71,36 @@ def training_batch(number, examples, features, *, batch_size, seed, row_length=N
         row_length: as of `pack`.
 
     Returns:
-        The rows of `masked_rows` with `dropout_seed`, int32 [2].
+        function; its rows are those of `masked_rows` with `dropout_seed`, int32 [2].
     """
-    number = int(number)
-    begin = number * batch_size
-    example = features(draw_texts(examples, begin, begin + batch_size))
-    dropout_seed = np.array([seed, number]).astype(np.int32)
-    return masked_rows(example, row_length) | {"dropout_seed": dropout_seed}
+
+    def make_rows(number):
+        number = int(number)
+        begin = number * batch_size
+        example = features(draw_texts(examples, begin, begin + batch_size))
+        dropout_seed = np.array([seed, number]).astype(np.int32)
+        return masked_rows(example, row_length) | {"dropout_seed": dropout_seed}
+
+    return make_rows
 
 
-def held_out_batch(number, examples, features, *, batch_size, most=0, row_length=None):
-    """Returns the rows of a batch of held-out examples; see `held_out_batches`."""
-    begin = int(number) * batch_size
-    end = min(begin + batch_size, _held_out(examples, most))
-    return masked_rows(features(draw_texts(examples, begin, end)), row_length)
+def held_out_maker(examples, features, *, batch_size, most=0, row_length=None):
+    """Returns function(number of a batch) -> its rows, and the number of batches.
 
-
-def held_out_batches(examples, batch_size, most=0):
-    """Returns the number of batches that show held-out examples once.
+    They show held-out examples once.
 
     Args:
-        examples: `Examples`.
+        examples, features, row_length: as of `training_maker`.
         batch_size: number of examples of a batch.
         most: largest number of examples, the first ones of the first epoch, which is in
             random order; 0 means the whole epoch.
     """
-    return -(-_held_out(examples, most) // batch_size)
-
-
-def _held_out(examples, most):
     count = examples.epoch_size()
-    return min(most or count, count)
+    count = min(most or count, count)
+
+    def make_rows(number):
+        begin = int(number) * batch_size
+        end = min(begin + batch_size, count)
+        return masked_rows(features(draw_texts(examples, begin, end)), row_length)
+
+    return make_rows, -(-count // batch_size)

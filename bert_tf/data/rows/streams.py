@@ -3,7 +3,6 @@
 The functions and their batches are those of `pipeline`. Rows are dicts of arrays.
 """
 
-import functools
 import queue
 import sys
 import threading
@@ -135,40 +134,17 @@ def evaluation_rows(columns, features, *, batch_size, characters=None, row_lengt
 
 
 def pretraining_rows(
-    examples,
-    features,
-    *,
-    batch_size,
-    micro_batches=1,
-    seed=0,
-    start_step=0,
-    share=(1, 0),
-    row_length=None,
+    examples, features, *, micro_batches=1, start_step=0, share=(1, 0), **options
 ):
     """Streams masked micro-batches without end; see `pipeline.pretraining_rows`."""
     begin = first_number(start_step, micro_batches, share)
-    make_rows = functools.partial(
-        pretraining.training_batch,
-        examples=examples,
-        features=features,
-        batch_size=batch_size,
-        seed=seed,
-        row_length=row_length,
-    )
+    make_rows = pretraining.training_maker(examples, features, **options)
     return _endless(make_rows, begin, share, micro_batches)
 
 
-def held_out_rows(examples, features, *, batch_size, most=0, row_length=None):
+def held_out_rows(examples, features, **options):
     """Streams examples once, always masked alike; see `pipeline.held_out_rows`."""
-    plan = {"batch_size": batch_size, "most": most}
-    make_rows = functools.partial(
-        pretraining.held_out_batch,
-        examples=examples,
-        features=features,
-        row_length=row_length,
-        **plan,
-    )
-    count = pretraining.held_out_batches(examples, **plan)
+    make_rows, count = pretraining.held_out_maker(examples, features, **options)
     return Stream([(make_rows, range(count))])
 
 
