@@ -11,7 +11,7 @@ import keras
 
 from bert_tf.layers.attention import Attention
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.transformer import EncoderLayer, Output
+from bert_tf.layers.transformer import Output
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
