@@ -159,7 +159,10 @@ class Bert2Bert(ModelWithHead):
         )
         shared = targets.settings.get("shared", False)
         model = cls(backbone, targets.config, shared=shared)
-        starts.load(model, path, targets.vocab, **start)
+        if folder.decoder:
+            folders.load_weights(path, model)
+        else:
+            starts.load(model, path, targets.vocab, **start)
         backbone.folder = dataclasses.replace(folder, decoder=None)
         model.decoder.folder = targets
         return model
