@@ -29,6 +29,11 @@ def read_folder(name):
     return folders.read(folders.resolve(name))
 
 
+def load_encoder(model, path):
+    """Loads the weights of a folder; heads that it does not have keep initial values."""
+    folders.load_weights(path, model, new_heads=True)
+
+
 def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
     """Returns the `ModelFolder` of a new decoder with the sizes of a BERT.
 
