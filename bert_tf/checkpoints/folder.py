@@ -140,7 +140,7 @@ def write_arrays(path, arrays, folder, architecture):
         shared = encoder_decoder.is_shared(arrays)
         if shared:
             arrays = encoder_decoder.with_copies(arrays)
-        settings = {"shared": shared} | decoder.settings
+        settings = decoder.settings | {"shared": shared or decoder.shared}
         decoder = dataclasses.replace(
             decoder, config=_with_extra(decoder.config, dtype), settings=settings
         )
