@@ -65,6 +65,7 @@ class Model:
             self.folder, keep_special_tokens=kind.keeps_special_tokens
         )
         self.task = kind.restore(tokenizer, config, settings)
+        self.task.decoder = self.folder.decoder
         self.keras_model = self.build("mixed_bfloat16" if bf16 else "float32")
         # A missing head is the more useful error, and loading the weights raises it.
         for name, value in given.items():
@@ -75,7 +76,7 @@ class Model:
                 )
         self.batch_size = batch_size
         evaluation = engine.part("evaluation")
-        self._predictor = evaluation.make_predictor(self.keras_model, self.task.named)
+        self._predictor = evaluation.make_predictor(self.keras_model, self.task.infer)
         # Compiled once for all files, since that takes most of a short prediction's time.
         self._features = evaluation.compile_features(self.task.features)
 

@@ -55,7 +55,7 @@ def count_tokens(kind, options, table, folder, tokenizer, *, learns):
     """
     if learns:
         task = kind.learn(tokenizer, table, options)
-        task.inherit(folder.settings)
+        task.inherit(folder, table)
     else:
         task = kind.restore(tokenizer, folder.config, folder.settings)
         task.options = options

@@ -294,7 +294,7 @@ def _build(job, training):
         )
     )
     if job.weights:
-        folders.load_weights(job.weights, model, new_heads=True)
+        job.task.load_start(model, job.weights)
     if training.lora_rank:
         lora.add_adapters(model, training.lora_rank, training.lora_alpha)
     return model

@@ -7,11 +7,14 @@ dict of strings and labels. An **example** is what the model reads: token ids wi
 
 from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.rows.batches import steps_per_epoch
+from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.labels import restore_labels
 from bert_tf.tasks.options import Options, kept, names_of
 from bert_tf.tasks.rows import choose_stream
 from bert_tf.tasks.texts import frame_texts
+
+starts = lazy("bert_tf.models.starts")
 
 
 class Task:
@@ -43,6 +46,8 @@ class Task:
         example_inputs: names of what `features` takes of `examples`; None for all.
         cuts_records: whether `examples` cuts a record into several examples.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
+        decodes: whether predictions are texts that a decoder writes, token by token.
+        decoder: `ModelFolder` of the decoder; None without one.
         card_record: a record for the model card, as Python.
         Options: frozen dataclass of the task's options, see `option`.
     """
@@ -61,6 +66,8 @@ class Task:
     example_inputs = None
     cuts_records = False
     keeps_special_tokens = False
+    decodes = False
+    decoder = None
     card_record = '"…"'
     Options = Options
 
@@ -119,11 +126,12 @@ class Task:
         """
         return cls(tokenizer, options)
 
-    def inherit(self, settings):
+    def inherit(self, folder, table):
         """Takes over what the folder that training starts from says of the task.
 
         Args:
-            settings: as `restore` takes them.
+            folder: `ModelFolder`.
+            table: `Table` of the training records.
         """
 
     @classmethod
@@ -202,7 +210,7 @@ class Task:
 
     def training_rows(self, examples, **plan):
         """Streams packed micro-batches without end; see `pipeline.training_rows`."""
-        stream = choose_stream("training_rows", self.options.max_seq_length)
+        stream = choose_stream("training_rows", *self.options.longest)
         return stream(self.inputs(examples), self.features, **plan)
 
     def evaluation_rows(self, examples, *, batch_size, features=None):
@@ -213,7 +221,7 @@ class Task:
             batch_size: examples of a batch.
             features: `self.features`, compiled; None to compile it anew.
         """
-        stream = choose_stream("evaluation_rows", self.options.max_seq_length)
+        stream = choose_stream("evaluation_rows", *self.options.longest)
         # A batch of long texts must fit into memory: count them by their windows.
         long_text = getattr(self.options, "long_text", "truncate")
         in_windows = long_text == "windows" and not self.cuts_records
@@ -229,6 +237,24 @@ class Task:
     def build(self, backbone):
         """Returns the Keras model: a `BertBackbone` with the task's head."""
         raise NotImplementedError
+
+    def load_start(self, model, path):
+        """Loads the weights that training starts from.
+
+        Args:
+            model: built Keras model, with random weights.
+            path: model folder.
+        """
+        starts.load_encoder(model, path)
+
+    def infer(self, model, rows):
+        """Returns the outputs of a model, {name: tensor [B, …]}, in the graph.
+
+        Args:
+            model: what `build` returns.
+            rows: dict of a batch of packed rows.
+        """
+        return self.named(model(rows, training=False))
 
     def named(self, outputs):
         """Returns the outputs of the model as a dict; a single tensor is the logits."""

@@ -29,6 +29,11 @@ class Options:
         128, "Longest example in tokens, [CLS] and [SEP] included.", use="both"
     )
 
+    @property
+    def longest(self):
+        """The tokens of the longest example, and of the longest target if there are any."""
+        return (self.max_seq_length,)
+
 
 _LONG_TEXT = (
     "Of texts beyond max_seq_length read only the beginning (truncate), both ends "

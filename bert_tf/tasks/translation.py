@@ -1,0 +1,41 @@
+"""The translation of a text."""
+
+import dataclasses
+
+from bert_tf.data.records.parallel import read_parallel, read_source_lines
+from bert_tf.tasks.metrics.translation import check_tokenizer, corpus_scores
+from bert_tf.tasks.options import option
+from bert_tf.tasks.seq2seq import Seq2Seq, Seq2SeqOptions
+
+
+class Translation(Seq2Seq):
+    """A text in one language, its translation into another.
+
+    Args:
+        tokenizer, options: as of `Task`.
+    """
+
+    name = "translation"
+    pipeline = "translation"
+    metric = "bleu"
+    field = "translation"
+    read = staticmethod(read_parallel)
+    read_lines = staticmethod(read_source_lines)
+
+    @dataclasses.dataclass(frozen=True)
+    class Options(Seq2SeqOptions):
+        bleu_tokenize: str = option(
+            "13a", "sacrebleu's --tokenize: 13a, zh for Chinese, …", use="both"
+        )
+
+    @classmethod
+    def learn(cls, tokenizer, table, options):
+        check_tokenizer(options.bleu_tokenize)  # Not after an hour of training.
+        return super().learn(tokenizer, table, options)
+
+    def score(self, columns, outputs):
+        """Returns `bleu` and `chrf` of `corpus_scores`, and those of `Seq2Seq`."""
+        texts = self.best_texts(columns, outputs)
+        truths = columns["target"].tolist()
+        scores = corpus_scores(texts, truths, self.options.bleu_tokenize)
+        return scores | super().score(columns, outputs)
