@@ -1,6 +1,10 @@
-"""Self-attention within each example of a packed row (Vaswani et al., 2017, 3.2).
+"""Attention within each example of a packed row (Vaswani et al., 2017, 3.2).
 
-Shapes: R rows, S tokens a row, T = R·S, N heads, D head size, H = N·D.
+One layer serves an encoder's self-attention, a decoder's causal self-attention, and its
+attention to the encoder's states.
+
+Shapes: R rows, S tokens a row, T = R·S, N heads, D head size, H = N·D. Where queries and
+keys come from different rows, Q of a size is that of the queries.
 """
 
 import keras
@@ -23,14 +27,39 @@ def attention_bias(sequence_ids):
     Returns:
         float32 [R, 1, S, S]: 0 where the ids are equal and not 0, else -1e9.
     """
-    query_ids, key_ids = sequence_ids[:, None, :, None], sequence_ids[:, None, None, :]
+    return cross_bias(sequence_ids, sequence_ids)
+
+
+def causal_bias(sequence_ids):
+    """Returns `attention_bias` in which a token also sees nothing behind itself.
+
+    Args:
+        sequence_ids: as of `attention_bias`; the tokens of an example lie in their order.
+    """
+    length = ops.shape(sequence_ids)[1]
+    places = ops.arange(length, dtype="int32")
+    behind = ops.less(places[:, None], places[None, :])
+    return ops.where(behind, FORBIDDEN, attention_bias(sequence_ids))
+
+
+def cross_bias(query_ids, key_ids):
+    """Returns the term for tokens of a target that attend to the source of their example.
+
+    Args:
+        query_ids, key_ids: int32 [R, SQ] and [R, S], as `sequence_ids` of
+            `attention_bias`.
+
+    Returns:
+        float32 [R, 1, SQ, S]: 0 where the ids are equal and not 0, else -1e9.
+    """
+    query_ids, key_ids = query_ids[:, None, :, None], key_ids[:, None, None, :]
     allowed = ops.logical_and(ops.equal(query_ids, key_ids), ops.not_equal(key_ids, 0))
     return ops.where(allowed, 0.0, FORBIDDEN)
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
-class SelfAttention(keras.layers.Layer):
-    """Multi-head attention of each token over the tokens of its example.
+class Attention(keras.layers.Layer):
+    """Multi-head attention of queries over the tokens of a memory, or of their own example.
 
     Args:
         hidden_size: H, a multiple of `num_heads`.
@@ -39,18 +68,22 @@ class SelfAttention(keras.layers.Layer):
         initializer_range: standard deviation of the initial kernels.
 
     Call arguments:
-        hidden: float [T, H].
-        bias: float32 [R, 1, S, S] from `attention_bias`; it also gives R and S.
+        query: float [TQ, H].
+        bias: float32 [R, 1, SQ, S] from `attention_bias`, `causal_bias` or `cross_bias`;
+            it also gives R, SQ and S.
+        memory: float [T, H], what is attended to; None for `query` itself.
+        cache: keys and values of the memory, as `project` returns them; None to compute
+            them. While a text is generated, each step adds those of one token.
         at: int32 [Q], flat indices into T of the tokens to compute outputs for; None
-            for all tokens.
+            for all tokens. It is for self-attention alone.
         attend: function(query, key, value) → context, float [R, S, N, D], that computes
             the attention of all tokens (see `attention_kernels`); None for plain products.
-            It is not used with `at`.
+            It is not used with `at` or `cache`.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        context, float [T or Q, H], and the attention probabilities before dropout,
-        [R, N, S, S] or [Q, N, 1, S]; None in their place with `attend`.
+        context, float [TQ or Q, H], and the attention probabilities before dropout,
+        [R, N, SQ, S] or [Q, N, 1, S]; None in their place with `attend`.
     """
 
     def __init__(self, hidden_size, num_heads, *, dropout, initializer_range, **kwargs):
@@ -70,29 +103,55 @@ class SelfAttention(keras.layers.Layer):
         for projection in (self.query, self.key, self.value):
             projection.build((None, self.hidden_size))
 
-    def call(self, hidden, bias, at=None, attend=None, seed=None, training=None):
-        rows, row_length = ops.shape(bias)[0], ops.shape(bias)[2]
-        head_size = self.hidden_size // self.num_heads
+    def call(
+        self,
+        query,
+        bias,
+        memory=None,
+        cache=None,
+        at=None,
+        attend=None,
+        seed=None,
+        training=None,
+    ):
+        rows, _, query_length, key_length = ops.shape(bias)
         options = {"seed": seed, "training": training}
         if at is not None:
-            return self._call_at(hidden, bias, at, row_length, **options)
-        # Dense layers get rank 2, so that matmul and bias run as one kernel.
-        query, key, value = (
-            ops.reshape(project(hidden), (rows, row_length, self.num_heads, head_size))
-            for project in (self.query, self.key, self.value)
-        )
+            return self._call_at(query, bias, at, key_length, **options)
+        memory = query if memory is None else memory
+        query = self._by_heads(self.query, query, rows, query_length)
         if attend is not None:
-            context = attend(query, key, value)
-            return ops.reshape(context, (-1, self.hidden_size)), None
-        query = ops.transpose(query, (0, 2, 1, 3))  # [R, N, S, D]
-        key = ops.transpose(key, (0, 2, 3, 1))  # [R, N, D, S]
-        value = ops.transpose(value, (0, 2, 1, 3))  # [R, N, S, D]
+            key, value = (
+                self._by_heads(projection, memory, rows, key_length)
+                for projection in (self.key, self.value)
+            )
+            return ops.reshape(attend(query, key, value), (-1, self.hidden_size)), None
+        query = ops.transpose(query, (0, 2, 1, 3))  # [R, N, SQ, D]
+        key, value = cache or self.project(memory, rows, key_length)
         # The query has fewer numbers to scale than the scores.
-        scores = ops.matmul(query * head_size**-0.5, key)  # [R, N, S, S]
+        scores = ops.matmul(query * self._scale, key)  # [R, N, SQ, S]
         probabilities = self._softmax(scores, bias)
         kept = self.dropout(probabilities, **options)
         context = ops.transpose(ops.matmul(kept, value), (0, 2, 1, 3))
         return ops.reshape(context, (-1, self.hidden_size)), probabilities
+
+    def project(self, memory, rows, length):
+        """Returns the keys [R, N, D, S] and values [R, N, S, D] of a memory, [R·S, H]."""
+        key = self._by_heads(self.key, memory, rows, length)
+        value = self._by_heads(self.value, memory, rows, length)
+        return ops.transpose(key, (0, 2, 3, 1)), ops.transpose(value, (0, 2, 1, 3))
+
+    @property
+    def _scale(self):
+        return (self.hidden_size // self.num_heads) ** -0.5
+
+    def _by_heads(self, projection, tokens, rows, length):
+        """Projects tokens, [R·S, H], to [R, S, N, D]."""
+        # Dense layers get rank 2, so that matmul and bias run as one kernel.
+        head_size = self.hidden_size // self.num_heads
+        return ops.reshape(
+            projection(tokens), (rows, length, self.num_heads, head_size)
+        )
 
     def _call_at(self, hidden, bias, at, row_length, **options):
         """Computes the outputs of a few tokens without keys and values of all tokens.
@@ -116,7 +175,7 @@ class SelfAttention(keras.layers.Layer):
         row_states = ops.take(row_states, at // row_length, axis=0)  # [Q, S, H]
         bias = ops.reshape(bias, (-1, 1, 1, row_length))
         bias = ops.take(bias, at, axis=0)  # [Q, 1, 1, S]
-        query = self.query(ops.take(hidden, at, axis=0)) * head_size**-0.5
+        query = self.query(ops.take(hidden, at, axis=0)) * self._scale
         query = ops.reshape(query, (-1, self.num_heads, head_size))
         projected = ops.einsum("qnd,hnd->qnh", query, key)
         scores = ops.matmul(

@@ -1,6 +1,6 @@
 """Attention of all tokens by one kernel of JAX, which never stores the scores.
 
-A kernel computes what `SelfAttention` computes, for every token that is not padding. It
+A kernel computes what `Attention` computes, for every token that is not padding. It
 drops no attention probabilities and returns none. Besides `training/jax/`, only this file
 imports JAX, and only where a kernel is used.
 

@@ -6,7 +6,7 @@ Shapes: R rows, S tokens a row, T = R·S, H hidden size, I intermediate size.
 import keras
 from keras import ops
 
-from bert_tf.layers.attention import SelfAttention
+from bert_tf.layers.attention import Attention
 from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.layers.normalization import LayerNorm
@@ -89,13 +89,13 @@ class EncoderLayer(keras.layers.Layer):
         bias: float32 [R, 1, S, S], see `attention_bias`.
         at: int32 [Q], flat indices of the tokens to return states for; None for all.
         few: True if Q is about one token an example: attention is then computed for
-            these tokens alone, see `SelfAttention`. False if Q is larger: attention is
+            these tokens alone, see `Attention`. False if Q is larger: attention is
             computed for all tokens, which is then faster, and the rest for these alone.
-        attend: see `SelfAttention`.
+        attend: see `Attention`.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        hidden, float [T or Q, H], and the attention probabilities, see `SelfAttention`.
+        hidden, float [T or Q, H], and the attention probabilities, see `Attention`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class EncoderLayer(keras.layers.Layer):
                 name="output",
             )
 
-        self.self_attention = SelfAttention(
+        self.self_attention = Attention(
             hidden_size,
             num_heads,
             dropout=attention_dropout,
@@ -153,9 +153,32 @@ class EncoderLayer(keras.layers.Layer):
     def call(
         self, hidden, bias, at=None, few=True, attend=None, seed=None, training=None
     ):
+        options = {"seed": seed, "training": training}
+        attended, probabilities = self.attend(
+            hidden, bias, at=at, few=few, attend=attend, **options
+        )
+        return self.feed_forward(attended, **options), probabilities
+
+    def attend(
+        self,
+        hidden,
+        bias,
+        cache=None,
+        at=None,
+        few=True,
+        attend=None,
+        seed=None,
+        training=None,
+    ):
+        """Computes the first half of the layer; arguments and returns as of a call.
+
+        Args:
+            cache: as of `Attention`.
+        """
         context, probabilities = self.self_attention(
             hidden,
             bias,
+            cache=cache,
             at=at if few else None,
             attend=attend,
             seed=fold_in(seed, 1),
@@ -167,11 +190,14 @@ class EncoderLayer(keras.layers.Layer):
         attended = self.attention_output(
             context, hidden, seed=fold_in(seed, 2), training=training
         )
+        return attended, probabilities
+
+    def feed_forward(self, attended, seed=None, training=None):
+        """Computes the second half of the layer, float [T, H] → [T, H]."""
         expanded = ACTIVATIONS[self.activation](self.intermediate(attended))  # [T, I]
-        hidden = self.feed_forward_output(
+        return self.feed_forward_output(
             expanded, attended, seed=fold_in(seed, 3), training=training
         )
-        return hidden, probabilities
 
     def get_config(self):
         return super().get_config() | {

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from bert_tf.config import BertConfig
 from bert_tf.layers import attention_kernels
-from bert_tf.layers.attention import SelfAttention, attention_bias
+from bert_tf.layers.attention import Attention, attention_bias
 from bert_tf.models.backbone import BertBackbone
 
 ids = np.zeros((3, 256), np.int32)
@@ -39,7 +39,7 @@ splash = functools.partial(attention_kernels.make, "splash", interpret=True)
 """
 
 LAYER = """
-layer = SelfAttention(96, 3, dropout=0.0, initializer_range=0.5)
+layer = Attention(96, 3, dropout=0.0, initializer_range=0.5)
 layer.build(None)
 hidden, real = normal(ids.size, 96), (ids > 0).reshape(-1, 1)
 weights = [normal(*w.shape) for w in layer.trainable_variables]

@@ -5,7 +5,7 @@ import pytest
 import reference
 import tensorflow as tf
 
-from bert_tf.layers.attention import SelfAttention, attention_bias
+from bert_tf.layers.attention import Attention, attention_bias
 
 HIDDEN, HEADS, ROWS, LENGTH = 15, 3, 2, 7
 # A row with two examples and padding, and a row with one example.
@@ -14,7 +14,7 @@ IDS = np.array([[1, 1, 1, 2, 2, 0, 0], [3, 3, 3, 3, 3, 3, 3]], np.int32)
 
 @pytest.fixture(scope="module")
 def layer():
-    layer = SelfAttention(HIDDEN, HEADS, dropout=0.5, initializer_range=0.5)
+    layer = Attention(HIDDEN, HEADS, dropout=0.5, initializer_range=0.5)
     layer.build(None)
     random = np.random.default_rng(2)
     for weight in layer.trainable_variables:
@@ -117,7 +117,7 @@ def test_dropout_applies_to_the_context_only(layer, hidden, outputs):
 
 
 def test_softmax_is_computed_in_float32():
-    layer = SelfAttention(
+    layer = Attention(
         HIDDEN, HEADS, dropout=0.0, initializer_range=0.5, dtype="mixed_bfloat16"
     )
     layer.build(None)

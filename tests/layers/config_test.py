@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from bert_tf.layers.attention import SelfAttention
+from bert_tf.layers.attention import Attention
 from bert_tf.layers.dropout import Dropout
 from bert_tf.layers.embeddings import Embeddings
 from bert_tf.layers.heads import MaskedLMHead, NextSentenceHead, Pooler
@@ -23,7 +23,7 @@ LAYERS = {
         "epsilon": 1e-5,
         **START,
     },
-    SelfAttention: {"hidden_size": 6, "num_heads": 2, "dropout": 0.2, **START},
+    Attention: {"hidden_size": 6, "num_heads": 2, "dropout": 0.2, **START},
     Output: {
         "hidden_size": 6,
         "input_size": 7,

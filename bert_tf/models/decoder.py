@@ -1,0 +1,138 @@
+"""BERT as a decoder: it reads a text from left to right and the states of a source.
+
+Shapes: R rows, SQ target tokens a row, TQ = R·SQ, S source tokens a row, T = R·S, V
+vocabulary size, H hidden size.
+"""
+
+import keras
+from keras import ops
+
+from bert_tf.layers.attention import causal_bias, cross_bias
+from bert_tf.layers.decoder import DecoderLayer
+from bert_tf.layers.dropout import fold_in
+from bert_tf.layers.embeddings import Embeddings
+from bert_tf.layers.heads import MaskedLMHead
+from bert_tf.layers.transformer import EncoderLayer
+
+# Parts of the encoder have lower numbers for their dropout.
+_SEED = 4096
+
+
+class BertDecoder(keras.Model):
+    """Embeddings, decoder layers and the head that predicts the next token.
+
+    The head is that of masked words; its table is that of the embeddings.
+
+    Args:
+        config: `BertConfig` of the decoder.
+        encoder: `BertBackbone` whose embeddings and layers the decoder shares
+            ("bertshare"); None for embeddings and layers of its own.
+        dtype: Keras policy; None means the global policy.
+    """
+
+    def __init__(self, config, *, encoder=None, dtype=None, name="decoder"):
+        super().__init__(dtype=dtype, name=name)
+        self.config = config
+        self.shared = encoder is not None
+        common = {
+            "initializer_range": config.initializer_range,
+            "dtype": self.dtype_policy,
+        }
+        if self.shared:
+            self.embeddings = encoder.embeddings
+            inner = encoder.encoder_layers[: config.num_hidden_layers]
+        else:
+            self.embeddings = Embeddings(
+                config.vocab_size,
+                config.hidden_size,
+                max_position_embeddings=config.max_position_embeddings,
+                type_vocab_size=config.type_vocab_size,
+                dropout=config.hidden_dropout_prob,
+                epsilon=config.layer_norm_eps,
+                name="embeddings",
+                **common,
+            )
+            inner = [
+                EncoderLayer(
+                    config.hidden_size,
+                    config.num_attention_heads,
+                    config.intermediate_size,
+                    activation=config.hidden_act,
+                    hidden_dropout=config.hidden_dropout_prob,
+                    attention_dropout=config.attention_probs_dropout_prob,
+                    epsilon=config.layer_norm_eps,
+                    name=f"layer_{number}",
+                    **common,
+                )
+                for number in range(config.num_hidden_layers)
+            ]
+        self.decoder_layers = [
+            DecoderLayer(layer, name=f"layer_{number}")
+            for number, layer in enumerate(inner)
+        ]
+        self.predictions = MaskedLMHead(
+            config.vocab_size,
+            config.hidden_size,
+            activation=config.hidden_act,
+            epsilon=config.layer_norm_eps,
+            **common,
+        )
+        self.build(None)
+
+    def build(self, _):
+        if not self.shared:
+            self.embeddings.build(None)
+        for layer in self.decoder_layers:
+            if not self.shared:
+                layer.inner.build(None)
+            layer.build(None)
+        with keras.name_scope("cls"):  # The published scope of the head.
+            self.predictions.build(None)
+
+    def call(self, rows, memory, training=None):
+        return self.logits(self.states(rows, memory, training=training))
+
+    def states(self, rows, memory, training=None):
+        """Returns the state of each target token, float [TQ, H].
+
+        Args:
+            rows: dict of int32 [R, SQ] `target_input_ids, target_position_ids,
+                target_sequence_ids`; of `sequence_ids`, int32 [R, S], of the source; and
+                perhaps `dropout_seed`, int32 [2].
+            memory: float [T, H], states of the source's tokens.
+        """
+        target_ids = rows["target_sequence_ids"]
+        bias = causal_bias(target_ids)
+        memory_bias = cross_bias(target_ids, rows["sequence_ids"])
+        seed = fold_in(rows.get("dropout_seed"), _SEED)
+        hidden = self.embed(
+            ops.reshape(rows["target_input_ids"], (-1,)),
+            ops.reshape(rows["target_position_ids"], (-1,)),
+            seed=fold_in(seed, 0),
+            training=training,
+        )
+        for number, layer in enumerate(self.decoder_layers, start=1):
+            hidden = layer(
+                hidden,
+                bias,
+                memory,
+                memory_bias,
+                seed=fold_in(seed, 16 * number),
+                training=training,
+            )
+        return hidden
+
+    def embed(self, input_ids, position_ids, seed=None, training=None):
+        """Returns the embeddings of tokens, float [TQ, H], from int32 [TQ]."""
+        return self.embeddings(
+            input_ids,
+            position_ids,
+            ops.zeros_like(input_ids),
+            seed=seed,
+            training=training,
+        )
+
+    def logits(self, states):
+        """Returns the logits of the next token, float32 [TQ, V]."""
+        table = ops.convert_to_tensor(self.embeddings.word_table)
+        return self.predictions(states, table)
