@@ -11,8 +11,9 @@ import numpy as np
 
 from bert_tf.ground import at_least, lazy, one_of, quote
 from bert_tf.tasks.base import Task
-from bert_tf.tasks.decoders import choose_decoder, describe_unknown
+from bert_tf.tasks.decoders import choose_decoder
 from bert_tf.tasks.options import TextOptions, kept, option, remembered
+from bert_tf.tasks.target_vocabulary import count_unknown
 from bert_tf.tasks.texts import objects, text_columns
 from bert_tf.tokenization.framing import frame
 
@@ -154,8 +155,7 @@ class Seq2Seq(Task):
     Attributes:
         field: name of the text in a prediction.
         target_tokenizer: `BertTokenizer` of the target.
-        joining: rules that turn the words of tokens into text, see
-            `tokenization.joining`.
+        joining: rules that make text of the words of tokens, see `tokenization.joining`.
     """
 
     architecture = "EncoderDecoderModel"
@@ -165,7 +165,7 @@ class Seq2Seq(Task):
 
     def __init__(self, tokenizer, options=None):
         super().__init__(tokenizer, options)
-        self.joining = {}
+        self.joining = []
         self._decoder = self.target_tokenizer = None
         self._starts_whole = False
 
@@ -197,9 +197,8 @@ class Seq2Seq(Task):
         else:
             targets = [record["target"] for record in table.records]
             self.decoder = choose_decoder(self.options, folder, targets)
-            self.joining = joining.learn(targets)
-            if line := describe_unknown(self.target_tokenizer, targets):
-                _log.warning("%s", line)
+            self.joining = joining.learn_rules(targets)
+            count_unknown(self.target_tokenizer, targets)
 
     def _go_on(self, folder):
         for name in ("decoder_model", "decoder_layers", "target_vocab_file"):
@@ -208,13 +207,13 @@ class Seq2Seq(Task):
                     f"{name} is {value!r}, but the model has a trained decoder with a "
                     "vocabulary already; drop it."
                 )
-        self.joining = remembered(folder.settings, "joining", dict, {})
+        self.joining = remembered(folder.settings, "joining", list, [])
         self.decoder = folder.decoder
 
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = cls(tokenizer, cls.Options(**kept(cls.Options, settings)))
-        task.joining = remembered(settings, "joining", dict, {})
+        task.joining = remembered(settings, "joining", list, [])
         return task
 
     def settings(self, scores):
