@@ -119,7 +119,9 @@ def _choose_lengths(lengths, given):
     for side, length in zip(sides, given):
         if length is not None:
             xp.debugging.assert_less_equal(side, length, "example longer than a row")
-    sources = row_lengths(sides[0]) if given[0] is None else xp.constant([given[0]])
+    sources = row_lengths(sides[0])
+    if given[0] is not None:
+        sources = xp.constant([given[0]], xp.int32)
     if len(sides) == 1:
         return sources[:, None]
     if given[1] is None:
