@@ -9,10 +9,10 @@ them returned, T most tokens of a text, C steps that the cache has room for.
 """
 
 from bert_tf.ground import count, lazy
-from bert_tf.models.beams import Beams
-from bert_tf.models.decoder_step import DecoderStep
-from bert_tf.models.sampling import Greedy, Sampling
-from bert_tf.models.source_memory import lay_memory, places_of_sentences
+from bert_tf.models.generation.beams import Beams
+from bert_tf.models.generation.sampling import Greedy, Sampling
+from bert_tf.models.generation.source import lay_memory, places_of_sentences
+from bert_tf.models.generation.step import DecoderStep
 
 tf = lazy("tensorflow")
 

@@ -6,7 +6,7 @@ tokens of a text, V vocabulary size.
 
 from bert_tf.ground import lazy
 from bert_tf.layers.attention import FORBIDDEN
-from bert_tf.models.constraints import Constraints, length_penalty
+from bert_tf.models.generation.constraints import Constraints, length_penalty
 
 tf = lazy("tensorflow")
 
