@@ -161,14 +161,7 @@ def read_config(path):
         ValueError: the file is not JSON, or describes another model than BERT; the
             message names the file and the key.
     """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        files = [path / name for name in CONFIG_FILES if (path / name).is_file()]
-        if not files:
-            raise FileNotFoundError(f"{path} holds no {' and no '.join(CONFIG_FILES)}.")
-        path = files[0]
-    elif not path.is_file():
-        raise FileNotFoundError(f"there is no configuration file {path}.")
+    path = find_config(path)
     values = read_json(path)
     try:
         return BertConfig.from_dict(values)
@@ -176,9 +169,23 @@ def read_config(path):
         raise ValueError(f"{path}: {error}") from None
 
 
+def find_config(path):
+    """Returns the path of a configuration file; see `read_config`."""
+    path = pathlib.Path(path)
+    if path.is_dir():
+        files = [path / name for name in CONFIG_FILES if (path / name).is_file()]
+        if not files:
+            raise FileNotFoundError(f"{path} holds no {' and no '.join(CONFIG_FILES)}.")
+        return files[0]
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no configuration file {path}.")
+    return path
+
+
 def write_config(path, config):
-    """Writes a configuration as a JSON file, which `read_config` reads."""
-    text = json.dumps(config.to_dict(), indent=2, ensure_ascii=False)
+    """Writes a `BertConfig`, or the JSON object of a larger whole, as a JSON file."""
+    values = config if isinstance(config, dict) else config.to_dict()
+    text = json.dumps(values, indent=2, ensure_ascii=False)
     pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
 
 

@@ -10,34 +10,39 @@ from bert_tf.ground import count, show
 from bert_tf.json_files import json_value
 
 _TABLES = {  # {key of config.json: the table that has so many rows}.
-    "vocab_size": "bert/embeddings/word_embeddings",
-    "max_position_embeddings": "bert/embeddings/position_embeddings",
-    "type_vocab_size": "bert/embeddings/token_type_embeddings",
+    "vocab_size": "embeddings/word_embeddings",
+    "max_position_embeddings": "embeddings/position_embeddings",
+    "type_vocab_size": "embeddings/token_type_embeddings",
 }
-_LAYER = r"bert/encoder/layer_(\d+)/"
-_WIDE = "bert/encoder/layer_0/intermediate/dense/kernel"
+_WIDE = "layer_0/intermediate/dense/kernel"
 
 
-def check_sizes(path, config):
+def check_sizes(path, config, scope="bert/", layers="encoder/"):
     """Compares the sizes of a configuration with the shapes of the weights in a folder.
 
     Args:
         path: `pathlib.Path` of the folder; without weights nothing is checked.
         config: `BertConfig`.
+        scope: of the weights.
+        layers: scope of the layers within it.
 
     Raises:
         ValueError: one line with the key, its value, and the weights' size.
     """
-    shapes = layouts.read_shapes(path)
+    shapes = {
+        name.removeprefix(scope).removeprefix(layers): shape
+        for name, shape in layouts.read_shapes(path).items()
+        if name.startswith(scope)
+    }
     sizes = {}
     for key, name in _TABLES.items():
         if len(shapes.get(name, ())) == 2:
             sizes[key], sizes["hidden_size"] = shapes[name]
     if len(shapes.get(_WIDE, ())) == 2:
         sizes["intermediate_size"] = shapes[_WIDE][1]
-    layers = {match[1] for name in shapes if (match := re.match(_LAYER, name))}
-    if layers:
-        sizes["num_hidden_layers"] = len(layers)
+    found = {match[1] for name in shapes if (match := re.match(r"layer_(\d+)/", name))}
+    if found:
+        sizes["num_hidden_layers"] = len(found)
     for key, size in sizes.items():
         if size != getattr(config, key):
             raise ValueError(

@@ -25,6 +25,10 @@ _RULES = (
 # Constants that old versions of transformers saved with the weights.
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 
+_DECODER = (
+    "decoder."  # Scope of a decoder, which is a BERT with a head, beside encoder.
+)
+
 # Heads of Google's run_classifier.py and run_squad.py, with transposed kernels.
 _GOOGLE_HEADS = {
     "output_weights": "classifier/kernel",
@@ -85,14 +89,21 @@ def from_keras(arrays):
 def from_huggingface(arrays):
     """Renames {Hugging Face's name: array} to {our path: array}.
 
-    Reads a whole model or an encoder alone (names without `bert.`), and the names of
-    2018 (`LayerNorm.gamma`). Kernels become transposed views. Unknown names are kept, so
-    that `weights.Report` can list them as unexpected.
+    Reads a whole model, an encoder alone (names without `bert.`), or an encoder and a
+    decoder, and the names of 2018 (`LayerNorm.gamma`). Kernels become transposed views.
+    Unknown names are kept, so that `weights.Report` can list them as unexpected.
 
     Raises:
         ValueError: an array occurs under two names, or the decoder of masked words
             differs from the word table, to which BERT ties it.
     """
+    decoder = _strip(arrays, _DECODER)
+    if decoder:
+        rest = {name: x for name, x in arrays.items() if not name.startswith(_DECODER)}
+        return from_huggingface(rest) | {
+            _in_decoder(path): array
+            for path, array in from_huggingface(decoder).items()
+        }
     renamed = {}
     for name, array in arrays.items():
         modern = _modernize(name)
@@ -114,6 +125,14 @@ def to_huggingface(arrays):
     Raises:
         ValueError: Hugging Face's BERT has no weight for a path.
     """
+    decoder = _strip(arrays, "decoder/")
+    if decoder:
+        encoder = {path: x for path, x in arrays.items() if path.startswith("bert/")}
+        alone = {_alone(path): array for path, array in decoder.items()}
+        return {
+            f"encoder.{name.removeprefix('bert.')}": array
+            for name, array in to_huggingface(encoder).items()
+        } | {_DECODER + name: array for name, array in to_huggingface(alone).items()}
     return {
         _to_name(path): _transpose_kernel(path, array) for path, array in arrays.items()
     }
@@ -122,7 +141,30 @@ def to_huggingface(arrays):
 def _modernize(name):
     name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
     name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
+    # The encoder of a model with a decoder; an encoder alone has no such names.
+    name = re.sub(r"^encoder\.(?=(embeddings|encoder|pooler)\.)", "", name)
     return re.sub(r"^(?=(embeddings|encoder|pooler)\.)", "bert.", name)
+
+
+def _strip(arrays, prefix):
+    """Returns the arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _in_decoder(path):
+    """Returns our path of a decoder's weight from that of a BERT alone."""
+    return "decoder/" + path.removeprefix("bert/").removeprefix("encoder/")
+
+
+def _alone(path):
+    """Returns the path in a BERT alone from one within the decoder's scope."""
+    if path.startswith("cls/"):
+        return path
+    return "bert/" + ("encoder/" if path.startswith("layer_") else "") + path
 
 
 def _remove_tied(arrays):

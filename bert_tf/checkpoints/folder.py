@@ -2,7 +2,8 @@
 
 This is Hugging Face's layout, read and written without PyTorch. Google's layout is read
 and written too, and keras-nlp's presets are read. The settings of bert_tf (task, columns,
-…) are in config.json under the key "bert_tf".
+…) are in config.json under the key "bert_tf". `encoder_decoder` says what differs if there
+is a decoder, too.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import pathlib
 from bert_tf.checkpoints import (
     agreement,
     dialects,
+    encoder_decoder,
     formats,
     layouts,
     presets,
@@ -23,7 +25,7 @@ from bert_tf.checkpoints import (
 )
 from bert_tf.checkpoints.names import resolve
 from bert_tf.checkpoints.vocabulary import write_vocab
-from bert_tf.config import CONFIG_FILES, BertConfig, read_config, write_config
+from bert_tf.config import CONFIG_FILES, BertConfig, write_config
 from bert_tf.ground import replacing, write_text
 from bert_tf.json_files import json_value
 
@@ -55,12 +57,15 @@ class ModelFolder:
         vocab: tokens; the index of a token is its id.
         tokenizer: tokenizer_config.json; always has `do_lower_case`.
         settings: the settings of bert_tf, plain JSON.
+        decoder: `ModelFolder` of the decoder, or None for an encoder alone. Its setting
+            `shared` says whether it has the embeddings and layers of the encoder.
     """
 
     config: BertConfig
     vocab: list[str]
     tokenizer: dict
     settings: dict = dataclasses.field(default_factory=dict)
+    decoder: "ModelFolder | None" = None
 
 
 def read(path):
@@ -75,27 +80,73 @@ def read(path):
             configuration are not those of the weights.
     """
     path = pathlib.Path(path)
+    decoder = None
     if presets.is_preset(path):
         config, vocab, tokenizer = presets.read(path)
     else:
         if not any((path / name).is_file() for name in CONFIG_FILES):
             layouts.explain(path)  # More useful than "no config.json".
-        config = read_config(path)
+        config, decoder = encoder_decoder.read_configs(path)
         vocab, tokenizer = tokenizers.read(path)
-    extra = dict(config.extra)
-    agreement.check_labels(path / "config.json", extra)
-    own = json_value(extra, "bert_tf", dict, path / "config.json", {})
-    extra.pop("bert_tf", None)
-    config = dataclasses.replace(config, extra=extra)
+    config, own = _split(config, path / "config.json")
+    agreement.check_labels(path / "config.json", config.extra)
     settings = sentence_transformers.read(path, config, tokenizer) | own
     agreement.check_settings(path / "config.json", settings)
+    _complete(path, config, vocab, tokenizer)
+    agreement.check_sizes(path, config)
+    folder = ModelFolder(config, vocab, tokenizer, settings)
+    if decoder is not None:
+        agreement.check_sizes(path, decoder, "decoder/", "")
+        folder.decoder = _read_decoder(path, decoder, folder)
+    return folder
+
+
+def _read_decoder(path, config, folder):
+    """Returns the `ModelFolder` of a decoder.
+
+    Args:
+        path: folder of encoder and decoder.
+        config: `BertConfig` of the decoder.
+        folder: `ModelFolder` of the encoder. Its vocabulary is that of the decoder, too,
+            if transformers wrote the folder and both have as many rows.
+    """
+    place = path / encoder_decoder.TOKENIZER
+    joint = not folder.settings and config.vocab_size == folder.config.vocab_size
+    if joint and not place.exists():
+        place = path
+        _log.warning(
+            "%s has no tokenizer in decoder/; targets are read with that of the sources.",
+            path,
+        )
+    if not place.is_dir():
+        raise FileNotFoundError(
+            f"{path} has no folder decoder/ with vocab.txt and tokenizer_config.json of "
+            "the targets. Copy the whole folder again, or put the files there."
+        )
+    vocab, tokenizer = tokenizers.read(place)
+    config, settings = _split(config, path / "config.json")
+    json_value(settings, "shared", bool, f"{path / 'config.json'}: decoder", False)
+    _complete(place, config, vocab, tokenizer)
+    encoder_decoder.check_tokens(path / "config.json", folder.config.extra, vocab)
+    return ModelFolder(config, vocab, tokenizer, settings)
+
+
+def _split(config, file):
+    """Returns a `BertConfig` without the settings of bert_tf, and these."""
+    extra = dict(config.extra)
+    own = json_value(extra, "bert_tf", dict, file, {})
+    extra.pop("bert_tf", None)
+    return dataclasses.replace(config, extra=extra), own
+
+
+def _complete(path, config, vocab, tokenizer):
+    """Checks the size of a vocabulary, and adds `do_lower_case` where no file gives it."""
     if len(vocab) > config.vocab_size:
         raise ValueError(
             f"the vocabulary in {path} has {len(vocab)} tokens, but the model has only "
             f"{config.vocab_size} (vocab_size in its configuration). Use the vocabulary "
             "that the model was trained with."
         )
-    agreement.check_sizes(path, config)
     if "do_lower_case" not in tokenizer:
         tokenizer["do_lower_case"] = not tokenizers.is_cased(vocab)
         _log.warning(
@@ -105,7 +156,6 @@ def read(path):
             tokenizer["do_lower_case"],
             "no tokens" if tokenizer["do_lower_case"] else "some tokens",
         )
-    return ModelFolder(config, vocab, tokenizer, settings)
 
 
 def load_weights(path, model, *, new_heads=False):
@@ -165,6 +215,8 @@ def load_weights(path, model, *, new_heads=False):
             "all outputs would be NaN. Use an earlier copy, or train again with a lower "
             "--learning_rate."
         )
+    if encoder_decoder.is_shared(report.loaded):
+        encoder_decoder.check_copies(path, arrays)
     weights.assign(model, arrays)
     if report.new:
         _log.warning(
@@ -193,16 +245,25 @@ def write_arrays(path, arrays, folder, architecture):
     """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
+    # transformers computes in this dtype.
+    dtype = {"dtype": arrays["bert/embeddings/word_embeddings"].dtype.name}
+    decoder = folder.decoder
+    if decoder:
+        shared = encoder_decoder.is_shared(arrays)
+        if shared:
+            arrays = encoder_decoder.with_copies(arrays)
+        settings = {"shared": shared} | decoder.settings
+        decoder = dataclasses.replace(
+            decoder, config=_with_extra(decoder.config, dtype), settings=settings
+        )
+        (path / encoder_decoder.TOKENIZER).mkdir(exist_ok=True)
+        write_tokenizer(path / encoder_decoder.TOKENIZER, decoder)
     named = dialects.to_huggingface(arrays)
     formats.write_safetensors(path / "model.safetensors", named)
     write_tokenizer(path, folder)
-    extra = folder.config.extra | {
-        "architectures": [architecture],
-        # transformers computes in this dtype.
-        "dtype": named["bert.embeddings.word_embeddings.weight"].dtype.name,
-    }
-    extra.pop("torch_dtype", None)  # Old name of dtype; it describes the old weights.
-    _write_config(path / "config.json", folder, extra)
+    config = _with_extra(folder.config, dtype | {"architectures": [architecture]})
+    folder = dataclasses.replace(folder, config=config, decoder=decoder)
+    _write_config(path / "config.json", folder)
 
 
 def write_google(path, arrays, folder):
@@ -228,7 +289,8 @@ def write_google(path, arrays, folder):
         for key, value in config.extra.items()
         if key not in _TRANSFORMERS_KEYS
     }
-    _write_config(path / "bert_config.json", folder, extra)
+    config = dataclasses.replace(config, extra=extra)
+    _write_config(path / "bert_config.json", dataclasses.replace(folder, config=config))
 
 
 def write_tokenizer(path, folder):
@@ -240,11 +302,26 @@ def write_tokenizer(path, folder):
     write_text(path / "tokenizer_config.json", text + "\n")
 
 
-def _write_config(path, folder, extra):
-    if folder.settings:
-        extra["bert_tf"] = folder.settings
+def _with_extra(config, values):
+    """Returns a configuration with more keys of config.json."""
+    extra = config.extra | values
+    extra.pop("torch_dtype", None)  # Old name of dtype; it describes the old weights.
+    return dataclasses.replace(config, extra=extra)
+
+
+def _write_config(path, folder):
+    values = _config_values(folder)
+    if folder.decoder:
+        decoder = _config_values(folder.decoder)
+        values = encoder_decoder.config_values(values, decoder, folder.decoder.vocab)
     with replacing(path) as beside:
-        write_config(beside, dataclasses.replace(folder.config, extra=extra))
+        write_config(beside, values)
+
+
+def _config_values(folder):
+    """Returns the JSON object of a configuration and of the settings of bert_tf."""
+    own = {"bert_tf": folder.settings} if folder.settings else {}
+    return folder.config.to_dict() | own
 
 
 def _tokenizer_config(folder):

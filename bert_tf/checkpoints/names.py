@@ -15,6 +15,7 @@ FILES = ("config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors
 # What a published model may have beside them; the last five are sentence-transformers'.
 MORE_FILES = (
     "tokenizer.json",
+    "decoder/*",
     "model*.safetensors*",
     "modules.json",
     "1_Pooling/*",

@@ -55,6 +55,40 @@ def as_rows(batch):
     }
 
 
+def make_embeddings(config, dtype):
+    """Returns the `Embeddings` of a `BertConfig`."""
+    return Embeddings(
+        config.vocab_size,
+        config.hidden_size,
+        max_position_embeddings=config.max_position_embeddings,
+        type_vocab_size=config.type_vocab_size,
+        dropout=config.hidden_dropout_prob,
+        epsilon=config.layer_norm_eps,
+        initializer_range=config.initializer_range,
+        dtype=dtype,
+        name="embeddings",
+    )
+
+
+def make_layers(config, dtype):
+    """Returns the layers of a `BertConfig`, a list of `EncoderLayer`."""
+    return [
+        EncoderLayer(
+            config.hidden_size,
+            config.num_attention_heads,
+            config.intermediate_size,
+            activation=config.hidden_act,
+            hidden_dropout=config.hidden_dropout_prob,
+            attention_dropout=config.attention_probs_dropout_prob,
+            epsilon=config.layer_norm_eps,
+            initializer_range=config.initializer_range,
+            dtype=dtype,
+            name=f"layer_{number}",
+        )
+        for number in range(config.num_hidden_layers)
+    ]
+
+
 @keras.saving.register_keras_serializable(package="bert_tf")
 class BertBackbone(keras.Model):
     """Computes a state for every token, the encoder of BERT without a task head.
@@ -106,33 +140,14 @@ class BertBackbone(keras.Model):
         self.folder = None  # `ModelFolder` that it came from, if any.
         self.gradient_checkpointing = gradient_checkpointing
         self.attention = attention
-        policy = self.dtype_policy
-        common = {"initializer_range": config.initializer_range, "dtype": policy}
-        self.embeddings = Embeddings(
-            config.vocab_size,
+        self.embeddings = make_embeddings(config, self.dtype_policy)
+        self.encoder_layers = make_layers(config, self.dtype_policy)
+        self.pooler = Pooler(
             config.hidden_size,
-            max_position_embeddings=config.max_position_embeddings,
-            type_vocab_size=config.type_vocab_size,
-            dropout=config.hidden_dropout_prob,
-            epsilon=config.layer_norm_eps,
-            name="embeddings",
-            **common,
+            initializer_range=config.initializer_range,
+            dtype=self.dtype_policy,
+            name="pooler",
         )
-        self.encoder_layers = [
-            EncoderLayer(
-                config.hidden_size,
-                config.num_attention_heads,
-                config.intermediate_size,
-                activation=config.hidden_act,
-                hidden_dropout=config.hidden_dropout_prob,
-                attention_dropout=config.attention_probs_dropout_prob,
-                epsilon=config.layer_norm_eps,
-                name=f"layer_{number}",
-                **common,
-            )
-            for number in range(config.num_hidden_layers)
-        ]
-        self.pooler = Pooler(config.hidden_size, name="pooler", **common)
         # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
 
@@ -214,7 +229,7 @@ class BertBackbone(keras.Model):
             arguments = options | {"seed": fold_in(seed, 16 * number)}
             last_input = hidden
             if self.gradient_checkpointing and training:
-                recomputed = _recompute(layer, arguments)
+                recomputed = recompute(_without_probabilities(layer), arguments)
                 hidden, attention = recomputed(hidden, bias), None
             else:
                 hidden, attention = layer(hidden, bias, **arguments)
@@ -274,19 +289,27 @@ class BertBackbone(keras.Model):
             self.folder = folders.ModelFolder(self.config, vocab, tokenizer)
 
 
-def _recompute(layer, arguments):
-    """Returns function(hidden, bias) that stores only its inputs for its gradient.
+def recompute(layer, options):
+    """Returns a layer that stores only its inputs for its gradient.
+
+    Args:
+        layer: function that returns one tensor.
+        options: `seed`, `training` and other keyword arguments of it.
 
     Raises:
         ValueError: there is no dropout seed, so the second computation would drop other
             values than the first.
     """
-    if arguments["seed"] is None:
+    if options["seed"] is None:
         raise ValueError(
             "gradient_checkpointing computes each layer twice, and dropout must drop the "
             "same values both times: give dropout_seed, int32 [2], with each batch."
         )
-    return keras.remat(lambda hidden, bias: layer(hidden, bias, **arguments)[0])
+    return keras.remat(lambda *inputs: layer(*inputs, **options))
+
+
+def _without_probabilities(layer):
+    return lambda *inputs, **options: layer(*inputs, **options)[0]
 
 
 class _Intermediates(keras.Model):

@@ -7,15 +7,15 @@ vocabulary size, H hidden size.
 import keras
 from keras import ops
 
+from bert_tf.checkpoints.encoder_decoder import spread
 from bert_tf.layers.attention import causal_bias, cross_bias
 from bert_tf.layers.decoder import DecoderLayer
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.embeddings import Embeddings
 from bert_tf.layers.heads import MaskedLMHead
-from bert_tf.layers.transformer import EncoderLayer
+from bert_tf.models.backbone import make_embeddings, make_layers, recompute
 
 # Parts of the encoder have lower numbers for their dropout.
-_SEED = 4096
+_SEED = 16384
 
 
 class BertDecoder(keras.Model):
@@ -26,46 +26,32 @@ class BertDecoder(keras.Model):
     Args:
         config: `BertConfig` of the decoder.
         encoder: `BertBackbone` whose embeddings and layers the decoder shares
-            ("bertshare"); None for embeddings and layers of its own.
+            ("bertshare"); None for embeddings and layers of its own. A decoder with fewer
+            layers shares those that `spread` chooses.
+        gradient_checkpointing: as of `BertBackbone`.
         dtype: Keras policy; None means the global policy.
     """
 
-    def __init__(self, config, *, encoder=None, dtype=None, name="decoder"):
+    def __init__(
+        self,
+        config,
+        *,
+        encoder=None,
+        gradient_checkpointing=False,
+        dtype=None,
+        name="decoder",
+    ):
         super().__init__(dtype=dtype, name=name)
         self.config = config
         self.shared = encoder is not None
-        common = {
-            "initializer_range": config.initializer_range,
-            "dtype": self.dtype_policy,
-        }
+        self.gradient_checkpointing = gradient_checkpointing
         if self.shared:
             self.embeddings = encoder.embeddings
-            inner = encoder.encoder_layers[: config.num_hidden_layers]
+            layers = encoder.encoder_layers
+            inner = [layers[n] for n in spread(len(layers), config.num_hidden_layers)]
         else:
-            self.embeddings = Embeddings(
-                config.vocab_size,
-                config.hidden_size,
-                max_position_embeddings=config.max_position_embeddings,
-                type_vocab_size=config.type_vocab_size,
-                dropout=config.hidden_dropout_prob,
-                epsilon=config.layer_norm_eps,
-                name="embeddings",
-                **common,
-            )
-            inner = [
-                EncoderLayer(
-                    config.hidden_size,
-                    config.num_attention_heads,
-                    config.intermediate_size,
-                    activation=config.hidden_act,
-                    hidden_dropout=config.hidden_dropout_prob,
-                    attention_dropout=config.attention_probs_dropout_prob,
-                    epsilon=config.layer_norm_eps,
-                    name=f"layer_{number}",
-                    **common,
-                )
-                for number in range(config.num_hidden_layers)
-            ]
+            self.embeddings = make_embeddings(config, self.dtype_policy)
+            inner = make_layers(config, self.dtype_policy)
         self.decoder_layers = [
             DecoderLayer(layer, name=f"layer_{number}")
             for number, layer in enumerate(inner)
@@ -75,8 +61,10 @@ class BertDecoder(keras.Model):
             config.hidden_size,
             activation=config.hidden_act,
             epsilon=config.layer_norm_eps,
-            **common,
+            initializer_range=config.initializer_range,
+            dtype=self.dtype_policy,
         )
+        # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
 
     def build(self, _):
@@ -112,14 +100,11 @@ class BertDecoder(keras.Model):
             training=training,
         )
         for number, layer in enumerate(self.decoder_layers, start=1):
-            hidden = layer(
-                hidden,
-                bias,
-                memory,
-                memory_bias,
-                seed=fold_in(seed, 16 * number),
-                training=training,
-            )
+            options = {"seed": fold_in(seed, 16 * number), "training": training}
+            if self.gradient_checkpointing and training:
+                layer = recompute(layer, options)
+                options = {}
+            hidden = layer(hidden, bias, memory, memory_bias, **options)
         return hidden
 
     def embed(self, input_ids, position_ids, seed=None, training=None):

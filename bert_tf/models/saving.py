@@ -11,8 +11,8 @@ import shutil
 
 import numpy as np
 
+from bert_tf.checkpoints import encoder_decoder, sentence_transformers, weights
 from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import sentence_transformers, weights
 from bert_tf.ground import quote, quote_all, replacing_folder
 from bert_tf.models import lora
 from bert_tf.models.labels import describe_labels
@@ -28,7 +28,7 @@ _HEAD_KEYS = ("architectures", "id2label", "label2id", "problem_type")
 _FILES = {
     *("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"),
     *("modules.json", "sentence_bert_config.json", "1_Pooling", "2_Normalize"),
-    "config_sentence_transformers.json",
+    *("config_sentence_transformers.json", encoder_decoder.TOKENIZER),
 }
 
 
@@ -36,7 +36,7 @@ def without_head(folder, settings):
     """Returns a `ModelFolder` that remembers nothing of its head but some settings."""
     extra = {k: x for k, x in folder.config.extra.items() if k not in _HEAD_KEYS}
     config = dataclasses.replace(folder.config, extra=extra)
-    return dataclasses.replace(folder, config=config, settings=settings)
+    return dataclasses.replace(folder, config=config, settings=settings, decoder=None)
 
 
 def save(path, model, folder, architecture, settings):

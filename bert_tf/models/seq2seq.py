@@ -7,6 +7,7 @@ target, H hidden size.
 import keras
 from keras import ops
 
+from bert_tf.config import BertConfig
 from bert_tf.models.decoder import BertDecoder
 from bert_tf.models.with_head import ModelWithHead
 
@@ -32,10 +33,12 @@ class Bert2Bert(ModelWithHead):
 
     def __init__(self, backbone, decoder_config, *, shared=False, name="seq2seq"):
         super().__init__(backbone, name=name)
+        _check(backbone.config, decoder_config, shared)
         self.shared = shared
         self.decoder = BertDecoder(
             decoder_config,
             encoder=backbone if shared else None,
+            gradient_checkpointing=backbone.gradient_checkpointing,
             dtype=self.dtype_policy,
         )
         self.built = True
@@ -48,3 +51,34 @@ class Bert2Bert(ModelWithHead):
         """Returns the states of the source's tokens, float [R·S, H]."""
         states = self.backbone(rows, training=training)["sequence_output"]
         return ops.reshape(states, (-1, self.backbone.config.hidden_size))
+
+    def _arguments(self):
+        return {"decoder_config": self.decoder.config.to_dict(), "shared": self.shared}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        decoder_config = BertConfig.from_dict(config["decoder_config"])
+        given = config | {"decoder_config": decoder_config}
+        return super().from_config(given, custom_objects)
+
+
+def _check(encoder, decoder, shared):
+    """Checks that a decoder fits an encoder, both `BertConfig`."""
+    if decoder.hidden_size != encoder.hidden_size:
+        raise ValueError(
+            f"the decoder has hidden_size {decoder.hidden_size}, the encoder "
+            f"{encoder.hidden_size}; they must be equal. Choose another model for one."
+        )
+    if not shared:
+        return
+    if decoder.vocab_size != encoder.vocab_size:
+        raise ValueError(
+            f"a decoder that shares the embeddings of its encoder (bertshare) has its "
+            f"vocabulary, of {encoder.vocab_size} rows; received {decoder.vocab_size}. "
+            "Use one vocabulary for sources and targets, or bert2bert."
+        )
+    if decoder.num_hidden_layers > encoder.num_hidden_layers:
+        raise ValueError(
+            f"a decoder that shares layers of its encoder (bertshare) has at most its "
+            f"{encoder.num_hidden_layers}; received {decoder.num_hidden_layers}."
+        )
