@@ -10,7 +10,7 @@ from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.labels import restore_labels
-from bert_tf.tasks.options import Options, kept, names_of
+from bert_tf.tasks.options import Options, kept, make_options, names_of
 from bert_tf.tasks.rows import choose_stream
 from bert_tf.tasks.texts import frame_texts
 
@@ -47,6 +47,7 @@ class Task:
         cuts_records: whether `examples` cuts a record into several examples.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
         decodes: whether predictions are texts that a decoder writes, token by token.
+        zeros: names of options of a prediction that may be 0.
         decoder: `ModelFolder` of the decoder; None without one.
         card_record: a record for the model card, as Python.
         Options: frozen dataclass of the task's options, see `option`.
@@ -67,6 +68,7 @@ class Task:
     cuts_records = False
     keeps_special_tokens = False
     decodes = False
+    zeros = ()
     decoder = None
     card_record = '"…"'
     Options = Options
@@ -82,19 +84,8 @@ class Task:
 
     @classmethod
     def make_options(cls, given):
-        """Returns an instance of `Options` from a dict of the options that were given.
-
-        Raises:
-            ValueError: an option of another task; a value out of its range.
-        """
-        known = names_of(cls.Options)
-        for name, value in given.items():
-            if name not in known:
-                raise ValueError(
-                    f"{name} is not an option of {cls.name}; received {value!r}. Drop "
-                    f"it; the options are {', '.join(known)}."
-                )
-        return cls.Options(**given)
+        """Returns an instance of `Options` from a dict; see `options.make_options`."""
+        return make_options(cls.Options, given, cls.name)
 
     @classmethod
     def read_options(cls, options):
@@ -239,21 +230,11 @@ class Task:
         raise NotImplementedError
 
     def load_start(self, model, path):
-        """Loads the weights that training starts from.
-
-        Args:
-            model: built Keras model, with random weights.
-            path: model folder.
-        """
+        """Loads the weights of a model folder, which training starts from."""
         starts.load_encoder(model, path)
 
     def infer(self, model, rows):
-        """Returns the outputs of a model, {name: tensor [B, …]}, in the graph.
-
-        Args:
-            model: what `build` returns.
-            rows: dict of a batch of packed rows.
-        """
+        """Returns {name: tensor [B, …]}, what a model computes for rows, in the graph."""
         return self.named(model(rows, training=False))
 
     def named(self, outputs):

@@ -5,7 +5,8 @@ import dataclasses
 from bert_tf.data.records.parallel import read_parallel, read_source_lines
 from bert_tf.tasks.metrics.translation import check_tokenizer, corpus_scores
 from bert_tf.tasks.options import option
-from bert_tf.tasks.seq2seq import Seq2Seq, Seq2SeqOptions
+from bert_tf.tasks.seq2seq import Seq2Seq
+from bert_tf.tasks.seq2seq_options import Seq2SeqOptions
 
 
 class Translation(Seq2Seq):
