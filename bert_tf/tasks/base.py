@@ -9,7 +9,7 @@ from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
-from bert_tf.tasks.labels import restore_labels
+from bert_tf.tasks.labels import micro_f1, restore_labels
 from bert_tf.tasks.options import Options, kept, make_options, names_of
 from bert_tf.tasks.rows import choose_stream
 from bert_tf.tasks.texts import frame_texts
@@ -72,6 +72,7 @@ class Task:
     decoder = None
     card_record = '"…"'
     Options = Options
+    score_counts = staticmethod(micro_f1)  # Of sums of `counts`.
 
     # From a user's files, or `memory.Rows`, to records.
     read = staticmethod(read_table)
@@ -294,9 +295,5 @@ class Task:
         return
 
     def counts(self, columns, outputs):
-        """Returns int [N, 3] if `metric` is an F1 over all records, else None.
-
-        The columns are how many items of each record are predicted rightly, are
-        predicted, and are true.
-        """
+        """Returns int [N, K] if `score_counts` of their sum is `metric`, else None."""
         return
