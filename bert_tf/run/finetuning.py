@@ -47,7 +47,7 @@ class FinetuneConfig(TakesOptions, TableOptions):
 
     train_file: str = setting(
         "",
-        "Training file: TSV, CSV, JSONL, Excel, Parquet; lines of two files: a.en,b.de.",
+        "TSV, CSV, JSONL, Excel or Parquet; for translation also a.en,b.de.",
         section="data",
     )
     eval_file: str = setting(

@@ -133,8 +133,7 @@ class Task:
         Args:
             tokenizer: `BertTokenizer`.
             config: `BertConfig`; `extra` holds the other keys of config.json.
-            settings: dict of what `settings` returned, perhaps with options of the
-                prediction at hand.
+            settings: dict of what `settings` returned, perhaps with further options.
         """
         labels = {"labels": restore_labels(config)} if cls.has_labels else {}
         options = cls.Options(**kept(cls.Options, settings))

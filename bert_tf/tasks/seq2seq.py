@@ -49,7 +49,6 @@ class Seq2Seq(Task):
         super().__init__(tokenizer, options)
         self.joining = []
         self._decoder = self.target_tokenizer = None
-        self._starts_whole = False
 
     @property
     def decoder(self):
@@ -73,8 +72,7 @@ class Seq2Seq(Task):
 
     def inherit(self, folder, table):
         """Makes the decoder: from a folder that has one, or from an encoder's."""
-        self._starts_whole = folder.decoder is not None
-        if self._starts_whole:
+        if folder.decoder:
             self._go_on(folder)
         else:
             targets = [record["target"] for record in table.records]
@@ -136,13 +134,13 @@ class Seq2Seq(Task):
         return seq2seq.Bert2Bert(backbone, config, shared=shared)
 
     def load_start(self, model, path):
-        if self._starts_whole:
-            starts.load_encoder(model, path)
-            return
-        starts.load_encoder(model.backbone, path)
-        if self.options.decoder == "bert2bert":
-            name = self.options.decoder_model or path
-            starts.load_decoder(model, name, self.decoder.vocab)
+        starts.load(
+            model,
+            path,
+            self.decoder.vocab,
+            decoder=self.options.decoder,
+            decoder_model=self.options.decoder_model,
+        )
 
     def weights(self, rows):
         numbers = ops.reshape(rows["target_sequence_ids"], (-1,))

@@ -2,8 +2,10 @@
 
 import dataclasses
 
-from bert_tf.ground import at_least, one_of, quote
+from bert_tf.ground import at_least, lazy, one_of, quote
 from bert_tf.tasks.options import TextOptions, option
+
+starts = lazy("bert_tf.models.starts")
 
 # Numbers and switches of a prediction.
 SEARCH = (
@@ -11,7 +13,6 @@ SEARCH = (
     *("min_target_length", "num_return_sequences", "do_sample", "sample_top_k"),
     *("sample_top_p", "sample_temperature", "sample_seed"),
 )
-DECODERS = ("bert2bert", "bertshare", "bert2rnd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Seq2SeqOptions(TextOptions):
     def __post_init__(self):
         super().__post_init__()
         one_of("long_text", self.long_text, ("truncate", "head_tail"))
-        one_of("decoder", self.decoder, DECODERS)
+        one_of("decoder", self.decoder, starts.DECODERS)
         at_least(self, "max_target_length", 2)
         for name in ("num_beams", "num_return_sequences", "target_vocab_size"):
             at_least(self, name, 1)

@@ -56,7 +56,7 @@ class TableOptions(TextFileOptions):
 
     label_column: str = setting(
         "",
-        "Column of the label, or target; for multi_label several, a,b,c, of 0 and 1.",
+        "Column of the label or target; for multi_label a,b,c, of 0 and 1.",
     )
 
 
