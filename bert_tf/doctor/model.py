@@ -103,6 +103,7 @@ def check_weights(path, folder, tokenizer):
         if has_head(folder):
             kind = find_task(task_of(folder.config, folder.settings))
             task = kind.restore(tokenizer, folder.config, folder.settings)
+            task.decoder = folder.decoder
             model = task.build(model)
         report = folders.load_weights(path, model, new_heads=not has_head(folder))
     except (OSError, ValueError) as error:
