@@ -115,6 +115,7 @@ def check_weights(path, folder, tokenizer):
         elif whole:
             kind = find_task(task_of(folder.config, folder.settings))
             task = kind.restore(tokenizer, folder.config, folder.settings)
+            task.decoder = folder.decoder
             model = task.build(model)
         report = folders.load_weights(path, model, new_heads=not whole)
     except (OSError, ValueError) as error:

@@ -1,0 +1,1 @@
+"""The parts of `models.decoding`, which generates texts."""
