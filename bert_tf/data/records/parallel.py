@@ -100,7 +100,7 @@ def _lift_languages(rows):
     if "translation" not in (rows.names or ()):
         return rows
     objects = list(map(lift_languages, rows.objects()))
-    names = [name for name in dict.fromkeys(n for o in objects for n in o)]
+    names = list(dict.fromkeys(name for fields in objects for name in fields))
     cells = [tuple(fields.get(name) for name in names) for fields in objects]
     return dataclasses.replace(rows, names=names, cells=cells)
 
