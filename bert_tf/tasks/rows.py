@@ -14,10 +14,15 @@ def choose_stream(name, max_seq_length):
 
     Args:
         name: of a function of `pipeline`, for TensorFlow's engine, and of `streams`, for
-            others, whose rows all have one length.
+            others, whose rows all have one length, and in training few shapes.
         max_seq_length: length of the longest examples.
     """
     if keras.backend.backend() == "tensorflow":
         return getattr(pipeline, name)
     row_length = choose_row_length(max_seq_length)
-    return functools.partial(getattr(streams, name), row_length=row_length)
+    make_stream = functools.partial(getattr(streams, name), row_length=row_length)
+    if name not in ("training_rows", "pretraining_rows"):
+        return make_stream
+    return lambda *given, micro_batches=1, **plan: make_stream(
+        *given, micro_batches=micro_batches, **plan
+    ).in_few_shapes(micro_batches)
