@@ -122,23 +122,26 @@ def _choose_shapes(seen, micro_batches):
     random = np.random.default_rng(0)
     orders = [random.permutation(len(seen)) for _ in range(micro_batches)]
     updates = [_largest(seen[number] for number in draw) for draw in zip(*orders)]
-    updates.sort(key=_tokens)
-    largest, smallest = _largest(updates), _largest(updates, np.min)
+    updates.sort(key=_size)
+    smallest = _largest(updates, np.min)
+    # Each holds the updates up to its own.
+    shapes = [*itertools.accumulate(updates, lambda *both: _largest(both))]
+    largest = shapes[-1]
     room = {n: (largest[n] > smallest[n]) * (largest[n] // 16 + 1) for n in largest}
     last = {name: largest[name] + room[name] for name in largest}
-    tokens = [_tokens(shapes) for shapes in updates]
+    sizes = list(map(_size, shapes))
 
-    def cost(ends):
-        first, second = ends
-        rest = (len(updates) - second) * _tokens(last)
-        return first * tokens[first - 1] + (second - first) * tokens[second - 1] + rest
+    def cost(places):
+        first, second = places
+        held = (first + 1, second - first, len(shapes) - 1 - second)
+        return np.dot(held, (sizes[first], sizes[second], _size(last)))
 
-    ends = min(itertools.combinations(range(1, len(updates) + 1), 2), key=cost)
-    return [*(_largest(updates[:end]) for end in ends), last]
+    places = min(itertools.combinations(range(len(shapes)), 2), key=cost)
+    return [*(shapes[place] for place in places), last]
 
 
-def _tokens(shapes):
-    return int(np.prod(shapes["input_ids"]))
+def _size(shapes):
+    return sum(int(np.prod(shape)) for shape in shapes.values())
 
 
 def _shapes(rows):
@@ -174,7 +177,7 @@ def _round_up_shape(name, shapes):
     first, *rest = shapes[name].tolist()
     if name.startswith("masked_lm"):
         # A thirty-second of the tokens: with 15 % masked, M mostly follows from R.
-        step = max(_tokens(shapes) // 32, 1)
+        step = max(int(np.prod(shapes["input_ids"])) // 32, 1)
         return [max(-(-first // step), 1) * step]
     if name in ("places", "mask_places") or (
         # Labels of words have one column for each place.
