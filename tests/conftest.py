@@ -27,13 +27,23 @@ tf.config.set_logical_device_configuration(
 _OWN = "BERT_TF_TEST_IN_OWN_PROCESS"
 
 
+def runs_apart(item):
+    return item.get_closest_marker("own_process") and _OWN not in os.environ
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if runs_apart(item):
+        item.fixturenames = []  # The other process sets them up.
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
     """Runs the tests of a file that are marked `own_process` in one process of their own.
 
     oneDNN keeps memory for each shape that it has computed, until its process ends.
     """
-    if not pyfuncitem.get_closest_marker("own_process") or _OWN in os.environ:
+    if not runs_apart(pyfuncitem):
         return None
     said = run_apart(pyfuncitem.session, pyfuncitem.path)
     assert f"PASSED {pyfuncitem.nodeid}\n" in said, said
