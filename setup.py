@@ -49,6 +49,7 @@ setuptools.setup(
         "generation": ["rouge-score", "sacrebleu"],  # Scores translations and answers.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "jax": ["jax", "tokenizers"],  # The second engine: --engine=jax.
+        "jax-gpu": ["jax[cuda12]", "tokenizers"],  # With NVIDIA's libraries; for Linux.
         # Jupyter, and what runs notebooks in a test.
         "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.

@@ -1,6 +1,7 @@
 """TensorFlow for all tests: quiet, and with two logical CPUs to replicate over."""
 
 import ctypes
+import functools
 import gc
 import os
 import pathlib
@@ -26,25 +27,46 @@ tf.config.set_logical_device_configuration(
 _OWN = "BERT_TF_TEST_IN_OWN_PROCESS"
 
 
+def runs_apart(item):
+    return item.get_closest_marker("own_process") and _OWN not in os.environ
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if runs_apart(item):
+        item.fixturenames = []  # The other process sets them up.
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """Runs a test that is marked `own_process` in a process of its own.
+    """Runs the tests of a file that are marked `own_process` in one process of their own.
 
     oneDNN keeps memory for each shape that it has computed, until its process ends.
     """
-    if not pyfuncitem.get_closest_marker("own_process") or _OWN in os.environ:
+    if not runs_apart(pyfuncitem):
         return None
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "", pyfuncitem.nodeid]
+    said = run_apart(pyfuncitem.session, pyfuncitem.path)
+    assert f"PASSED {pyfuncitem.nodeid}\n" in said, said
+    return True
+
+
+@functools.cache
+def run_apart(session, path):
+    """Returns what a process prints that runs the chosen tests of a file."""
+    chosen = [
+        item.nodeid
+        for item in session.items
+        if item.path == path and item.get_closest_marker("own_process")
+    ]
     done = subprocess.run(
-        command,
-        cwd=pyfuncitem.config.rootpath,
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-rA", "-m", "", *chosen],
+        cwd=session.config.rootpath,
         env=os.environ | {_OWN: "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
-    return True
+    return done.stdout + done.stderr
 
 
 GROWTH = 100 * 2**20  # Bytes that may stay from test to test before they are freed.

@@ -6,8 +6,7 @@ import runpy
 import subprocess
 
 import pytest
-
-from bert_tf.checkpoints.names import resolve
+import tiny_folder
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -19,11 +18,8 @@ def test_the_keras_example_runs(tmp_path, monkeypatch, capsys):
         for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
         if "save_pretrained" in block
     ]
-    try:
-        resolve("minilm")
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
     monkeypatch.chdir(tmp_path)
+    tiny_folder.write("minilm")  # A folder comes before a published name.
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     scope = runpy.run_path("example.py")
     shown = capsys.readouterr().out.splitlines()[-1]

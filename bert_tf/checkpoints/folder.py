@@ -89,7 +89,8 @@ def load_weights(path, model, *, new_heads=False):
             hint = "They have no such trained head: fine-tune them first; to predict "
             hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
-    if integers := weights.find_integers(model, arrays):
+    arrays = {path: arrays[path] for path in report.loaded}
+    if integers := weights.find_integers(arrays):
         file = layouts.find_file(path, integers[0])
         raise ValueError(
             f"{file} holds integers in {weights.first_few(integers)}; the weights of a "

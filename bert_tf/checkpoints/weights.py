@@ -90,7 +90,7 @@ def read_model(model):
 
 
 def compare(model, arrays):
-    """Returns the `Report` that `assign` would return, without assigning."""
+    """Returns the `Report` of {path: array} and a built model."""
     named = weights_by_path(model)
     shared = [path for path in named if path in arrays]
     misshaped = {
@@ -106,31 +106,20 @@ def compare(model, arrays):
     )
 
 
-def find_integers(model, arrays):
-    """Returns the paths of weights that are integers: of a quantised model, without scales.
-
-    Args:
-        model, arrays: as of `assign`.
-    """
-    return [
-        path
-        for path in compare(model, arrays).loaded
-        if np.asarray(arrays[path]).dtype.kind in "iub"
-    ]
+def find_integers(arrays):
+    """Returns the paths of arrays of integers: of a quantised model, without scales."""
+    return [p for p, array in arrays.items() if np.asarray(array).dtype.kind in "iub"]
 
 
 def find_not_finite(model, arrays):
     """Returns the paths of arrays whose weights would be NaN or infinite.
 
     Args:
-        model, arrays: as of `assign`.
+        model: built Keras model.
+        arrays: {path: array}, of paths that the model has.
     """
     named = weights_by_path(model)
-    return [
-        path
-        for path in compare(model, arrays).loaded
-        if not _fits(arrays[path], named[path].dtype)
-    ]
+    return [p for p, array in arrays.items() if not _fits(array, named[p].dtype)]
 
 
 def _fits(array, dtype):
@@ -144,13 +133,7 @@ def _fits(array, dtype):
 
 
 def assign(model, arrays):
-    """Assigns {path: array} to the weights of equal path and shape, cast to their dtype.
-
-    Returns:
-        `Report`; other weights keep their values.
-    """
-    report = compare(model, arrays)
+    """Assigns {path: array} to weights that the model has, cast to their dtype."""
     named = weights_by_path(model)
-    for path in report.loaded:
-        named[path].assign(arrays[path])
-    return report
+    for path, array in arrays.items():
+        named[path].assign(array)

@@ -39,8 +39,8 @@ def check_gpus(names, has_driver):
     return note(
         "machine/GPU",
         "an NVIDIA driver is loaded, but TensorFlow sees no GPU.",
-        "Run pip install 'tensorflow[and-cuda]', and check that CUDA_VISIBLE_DEVICES "
-        "does not hide the GPU.",
+        "Run pip install 'bert_tf[gpu]', and check that CUDA_VISIBLE_DEVICES does not "
+        "hide the GPU.",
     )
 
 

@@ -84,5 +84,8 @@ def check_devices(
         return ok("machine/jax", f"{says}: {', '.join(sorted(set(names)))}")
     if not driver.exists():
         return ok("machine/jax", says)
-    fix = "pip install 'jax[cuda12]', and check that CUDA_VISIBLE_DEVICES hides no GPU."
+    fix = (
+        "pip install 'bert_tf[jax-gpu]', and check that CUDA_VISIBLE_DEVICES hides no "
+    )
+    fix += "GPU."
     return note("machine/jax", f"{says}, although NVIDIA's driver is loaded.", fix)

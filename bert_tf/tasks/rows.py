@@ -14,7 +14,7 @@ def choose_stream(name, max_seq_length, max_target_length=None):
 
     Args:
         name: of a function of `pipeline`, for TensorFlow's engine, and of `streams`, for
-            others, whose rows all have one length.
+            others, whose rows all have one length, and in training few shapes.
         max_seq_length: length of the longest examples.
         max_target_length: length of the longest targets; None without targets.
     """
@@ -23,4 +23,9 @@ def choose_stream(name, max_seq_length, max_target_length=None):
     lengths = {"row_length": choose_row_length(max_seq_length)}
     if max_target_length:
         lengths["target_row_length"] = choose_row_length(max_target_length)
-    return functools.partial(getattr(streams, name), **lengths)
+    make_stream = functools.partial(getattr(streams, name), **lengths)
+    if name not in ("training_rows", "pretraining_rows"):
+        return make_stream
+    return lambda *given, micro_batches=1, **plan: make_stream(
+        *given, micro_batches=micro_batches, **plan
+    ).in_few_shapes(micro_batches)

@@ -31,7 +31,7 @@ def _load_learner():
     """
     package = importlib.util.find_spec("tensorflow_text")
     if package is None:
-        raise ImportError(
+        raise ValueError(
             "learning a vocabulary needs a part of TensorFlow Text, but not TensorFlow: "
             "pip install --no-deps tensorflow-text"
         )

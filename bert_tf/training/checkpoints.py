@@ -143,3 +143,40 @@ class Checkpoints:
         with writing(path, self.size(best)):
             self.folder.mkdir(exist_ok=True)
             self.write(path, best)
+
+
+class WithCheckpoints:
+    """What all engines do with checkpoints: all workers read, and the chief writes.
+
+    Args:
+        workers: `Workers` of the engine.
+    """
+
+    def __init__(self, workers):
+        self.workers, self.chief = workers, workers.chief
+        self.gather, self.now = workers.gather, workers.now
+
+    def open_checkpoints(self, output_dir):
+        """Returns the engine's `Checkpoints` of a run."""
+        raise NotImplementedError
+
+    def restore(self, output_dir):
+        self._checkpoints = self.open_checkpoints(output_dir)
+        numbers = self._checkpoints.restore()
+        self.workers.agree(numbers.get("step", 0), output_dir)
+        return numbers
+
+    def save(self, step, numbers):
+        if self.chief:
+            self._checkpoints.save(step, numbers)
+
+    def keep_best(self):
+        if self.chief:
+            self._checkpoints.keep_best()
+
+    def has_best(self):
+        # Workers that disagree would count evaluations differently.
+        return min(self.gather(self._checkpoints.has_best())) == 1.0
+
+    def load_best(self):
+        return not self.chief or self._checkpoints.load_best()

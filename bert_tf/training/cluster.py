@@ -4,6 +4,7 @@ import os
 from typing import NamedTuple
 
 from bert_tf.json_files import parse_json
+from bert_tf.training.run_folder import last_step
 
 EXAMPLE = (
     '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
@@ -59,3 +60,13 @@ def check_steps(steps, output_dir):
             f"the workers start at steps {listed}, by the checkpoints that they see in "
             f"{output_dir}; output_dir must be one folder that all of them share."
         )
+
+
+def lost(worker, output_dir):
+    """Returns the error for a run that has lost a worker, which is named."""
+    step = last_step(output_dir)
+    saved = "the beginning" if step is None else f"step {step}"
+    return ConnectionError(
+        f"{worker} is gone; start all workers again with the same command: they go on "
+        f"from {saved}."
+    )

@@ -63,19 +63,23 @@ def test_the_name_of_the_model_is_removed():
     assert list(weights.read_model(model)) == ["top/kernel", "top/bias"]
 
 
-def test_assign_returns_the_report_and_leaves_other_weights():
-    model = dense("m")
+def test_a_report_names_all_that_differ():
     arrays = {
         "top/kernel": np.arange(6.0).reshape(3, 2),
         "top/bias": np.ones(7),
         "bert/other": np.ones(1),
     }
-    report = weights.assign(model, arrays)
+    report = weights.compare(dense("m"), arrays)
     assert report.loaded == ["top/kernel"]
     assert report.missing == []
     assert report.unexpected == ["bert/other"]
     assert report.misshaped == {"top/bias": ((2,), (7,))}
     assert report.new == ["top/bias"]
+
+
+def test_assign_leaves_other_weights():
+    model = dense("m")
+    weights.assign(model, {"top/kernel": np.arange(6.0).reshape(3, 2)})
     after = weights.read_model(model)
     np.testing.assert_array_equal(after["top/kernel"], [[0, 1], [2, 3], [4, 5]])
     np.testing.assert_array_equal(after["top/bias"], [0, 0])

@@ -13,7 +13,7 @@ def test_gpus():
     assert devices.check_gpus([], False)["level"] == "ok"
     unseen = devices.check_gpus([], True)
     assert unseen["level"] == "note"
-    assert "tensorflow[and-cuda]" in unseen["fix"]
+    assert "pip install 'bert_tf[gpu]'" in unseen["fix"]
 
 
 def test_bf16_is_recommended_if_it_is_faster():

@@ -45,7 +45,7 @@ def test_devices_of_jax(tmp_path):
     )
     unused = engines.check_devices("0.7.2", "cpu", ["cpu"], driver)
     assert unused["level"] == "note"
-    assert "pip install 'jax[cuda12]'" in unused["fix"]
+    assert "pip install 'bert_tf[jax-gpu]'" in unused["fix"]
 
 
 def test_jax_that_fails(monkeypatch):

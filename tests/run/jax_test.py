@@ -193,3 +193,18 @@ def test_two_processes_are_two_devices(files, environment):
     )
     for name, array in theirs.items():
         np.testing.assert_allclose(ours[name], array, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow  # Two processes.
+def test_a_lost_worker_is_one_line_of_the_other(files, environment):
+    given = flags(files, "lost", max_steps=100_000, eval_strategy="no")
+    first, second = processes.start_workers("finetune", given, **environment)
+    processes.wait_for_checkpoint([first, second], files / "lost")
+    second.kill()
+    second.communicate()
+    _, stderr = finish(first, status=1)
+    step = processes.saved_step(files / "lost")
+    assert stderr.splitlines()[-1] == (
+        "error: a worker is gone; start all workers again with the same command: they go "
+        f"on from step {step}."
+    )

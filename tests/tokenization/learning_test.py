@@ -69,7 +69,7 @@ print(*learn_vocab({"ab": 2, "b": 9}, 10, unused=0))
 
 def test_without_tensorflow_text(monkeypatch):
     monkeypatch.setattr(learning.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="pip install --no-deps tensorflow-text"):
+    with pytest.raises(ValueError, match="pip install --no-deps tensorflow-text"):
         learning._load_learner()
 
 

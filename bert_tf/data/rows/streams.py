@@ -11,6 +11,7 @@ import numpy as np
 
 from bert_tf.data.rows import pretraining
 from bert_tf.data.rows.batches import Order, first_number, longest_first
+from bert_tf.data.rows.fixed_shapes import in_few_shapes
 from bert_tf.data.rows.packing import pack
 from bert_tf.tokenization.arrays import gather
 
@@ -42,6 +43,11 @@ class Stream:
         for make_rows, numbers in self._parts:
             parts.append((make_rows, numbers[:count]))
             count -= len(parts[-1][1])
+        return Stream(parts, self._ahead)
+
+    def in_few_shapes(self, micro_batches):
+        """Returns a stream of the same batches, padded; see `fixed_shapes.in_few_shapes`."""
+        parts = [(in_few_shapes(make, micro_batches), n) for make, n in self._parts]
         return Stream(parts, self._ahead)
 
     def concatenate(self, other):

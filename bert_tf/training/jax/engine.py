@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bert_tf.training.arithmetic import learning_rate
+from bert_tf.training.checkpoints import WithCheckpoints
 from bert_tf.training.jax.board import Board
 from bert_tf.training.jax.compilations import counts
 from bert_tf.training.jax.feed import Feed
@@ -15,7 +16,7 @@ from bert_tf.training.jax.update import make_update
 from bert_tf.training.jax.workers import Workers
 
 
-class Engine:
+class Engine(WithCheckpoints):
     """Trains a Keras model on the devices of a mesh.
 
     The model's variables hold the weights in training only within `averaged`.
@@ -32,8 +33,7 @@ class Engine:
 
     def __init__(self, model, task, config, strategy, *, total_steps):
         self._model, self._config, self._devices = model, config, strategy
-        self._workers = workers = Workers(strategy)
-        self.chief, self.gather, self.now = workers.chief, workers.gather, workers.now
+        super().__init__(Workers(strategy))
         self._place_stop(0.0)
         counts.restart()
         self._state = State(model, strategy, averages=config.ema_decay > 0)
@@ -44,18 +44,13 @@ class Engine:
         self._schedule = learning_rate(config, total_steps, lambda: self._seconds)
         self._best_part = "averages" if config.ema_decay else "weights"
 
-    def restore(self, output_dir):
+    def open_checkpoints(self, output_dir):
         limit = self._config.save_total_limit
-        self._checkpoints = Checkpoints(
-            output_dir, self._state, self._model, limit=limit
-        )
-        numbers = self._checkpoints.restore()
-        self._workers.agree(numbers.get("step", 0), output_dir)
-        return numbers
+        return Checkpoints(output_dir, self._state, self._model, limit=limit)
 
     def start(self, rows, step):
         self._step, self._stop_of_last = step, None
-        workers = self._workers
+        workers = self.workers
         self._feed = Feed(
             iter(rows(step, (workers.count, workers.number))),
             self._config.gradient_accumulation_steps,
@@ -78,7 +73,7 @@ class Engine:
     def stop_signals(self, received):
         # Read an update later, because reading it at once would keep the devices waiting.
         last, self._stop_of_last = self._stop_of_last, self._metrics.pop("stop")
-        if self._workers.count == 1:
+        if self.workers.count == 1:
             return received
         if received:
             self._place_stop(1.0)
@@ -106,21 +101,6 @@ class Engine:
     def averaged(self):
         self._state.put_into_model(self._best_part)
         yield
-
-    def save(self, step, numbers):
-        if self.chief:
-            self._checkpoints.save(step, numbers)
-
-    def keep_best(self):
-        if self.chief:
-            self._checkpoints.keep_best()
-
-    def has_best(self):
-        # Workers that disagree would count evaluations differently.
-        return min(self.gather(self._checkpoints.has_best())) == 1.0
-
-    def load_best(self):
-        return not self.chief or self._checkpoints.load_best()
 
     def load_averages(self):
         self._state.put_into_model(self._best_part)

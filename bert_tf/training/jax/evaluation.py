@@ -3,7 +3,7 @@
 import jax
 import keras
 
-from bert_tf.data.rows.fixed_shapes import stack
+from bert_tf.data.rows.fixed_shapes import round_up_rows
 from bert_tf.training.collecting import Collector
 from bert_tf.training.jax.compilations import counts
 
@@ -70,7 +70,7 @@ def _run(compute, stream, progress):
     """Yields the rows of each batch, and what `compute` returns for them."""
     batches, last = iter(stream), None
     for _ in progress(range(len(stream))):
-        rows = {name: array[0] for name, array in stack([next(batches)]).items()}
+        rows = round_up_rows(next(batches))
         # The devices compute these while the outputs before them are read.
         last, ready = (rows, compute(rows)), last
         if ready:

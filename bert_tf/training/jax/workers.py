@@ -5,18 +5,25 @@ a Slurm job. Each computes a part of every update and holds all weights; only pr
 the chief, writes files.
 """
 
+import atexit
 import contextlib
 import functools
 import logging
+import os
+import re
+import sys
 import time
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from bert_tf.training.cluster import EXAMPLE, check_steps, read_cluster
+from bert_tf.training.cluster import EXAMPLE, check_steps, lost, read_cluster
 
 _log = logging.getLogger(__name__)
+
+# JAX raises various errors if a worker is lost; their messages contain one of these.
+_LOST = re.compile("Gloo|NCCL|heartbeat|Connection (closed|re)|Socket closed|preempted")
 
 
 # Once in a process, as JAX requires.
@@ -94,6 +101,24 @@ class Workers:
         check_steps(self.gather(step), output_dir)
 
 
+@contextlib.contextmanager
 def watched(output_dir):
-    """Returns a context for training; JAX itself ends all workers if one is lost."""
-    return contextlib.nullcontext()
+    """Turns the loss of a worker into a one-line ConnectionError.
+
+    Where the devices wait on without an error, as they may on GPUs, JAX ends the process
+    itself when the worker has been silent for 100 seconds.
+    """
+    try:
+        yield
+    except Exception as error:
+        if jax.process_count() == 1 or not _LOST.search(str(error)):
+            raise
+        # Runs before what JAX does at the end: it would wait for the lost worker, and abort.
+        atexit.register(_end)
+        raise lost("a worker", output_dir) from error
+
+
+def _end():
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from bert_tf.training.arithmetic import learning_rate
+from bert_tf.training.checkpoints import WithCheckpoints
 from bert_tf.training.selection import learning_rate_factors
 from bert_tf.training.tensorflow.board import Board
 from bert_tf.training.tensorflow.distribution import (
@@ -17,7 +18,7 @@ from bert_tf.training.tensorflow.update import make_update
 from bert_tf.training.tensorflow.workers import StopFlag, Workers
 
 
-class Engine:
+class Engine(WithCheckpoints):
     """Trains a Keras model on the replicas of a strategy.
 
     Args:
@@ -32,10 +33,8 @@ class Engine:
 
     def __init__(self, model, task, config, strategy, *, total_steps):
         self._config, self._strategy = config, strategy
-        self._workers = Workers(strategy)
-        self._stop_flag = StopFlag(self._workers)
-        self.chief = self._workers.chief
-        self.gather, self.now = self._workers.gather, self._workers.now
+        super().__init__(Workers(strategy))
+        self._stop_flag = StopFlag(self.workers)
         with strategy.scope():
             self._seconds = tf.Variable(0.0, dtype=tf.float32, trainable=False)
             self._optimizer = _make_optimizer(model, config, total_steps, self._seconds)
@@ -53,15 +52,12 @@ class Engine:
             stop=self._stop_flag.variable,
         )
 
-    def restore(self, output_dir):
+    def open_checkpoints(self, output_dir):
         parts = {"optimizer": self._optimizer.state()}
         if self._loss_scale:
             parts["loss_scale"] = self._loss_scale.state()
         weights, limit = self._optimizer.variables, self._config.save_total_limit
-        self._checkpoints = Checkpoints(output_dir, weights, limit=limit, **parts)
-        numbers = self._checkpoints.restore()
-        self._workers.agree(numbers.get("step", 0), output_dir)
-        return numbers
+        return Checkpoints(output_dir, weights, limit=limit, **parts)
 
     def start(self, rows, step):
         self._rows = replica_rows(self._strategy, lambda worker: rows(step, worker))
@@ -91,21 +87,6 @@ class Engine:
         return bool(
             tf.reduce_all([tf.reduce_all(tf.math.is_finite(w)) for w in weights])
         )
-
-    def save(self, step, numbers):
-        if self.chief:
-            self._checkpoints.save(step, numbers)
-
-    def keep_best(self):
-        if self.chief:
-            self._checkpoints.keep_best()
-
-    def has_best(self):
-        # Workers that disagree would count evaluations differently.
-        return min(self.gather(self._checkpoints.has_best())) == 1.0
-
-    def load_best(self):
-        return not self.chief or self._checkpoints.load_best()
 
     def notes(self):
         return ""

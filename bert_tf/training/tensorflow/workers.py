@@ -13,8 +13,7 @@ import time
 import tensorflow as tf
 
 from bert_tf.ground import reason
-from bert_tf.training.cluster import EXAMPLE, check_steps, read_cluster
-from bert_tf.training.run_folder import last_step
+from bert_tf.training.cluster import EXAMPLE, check_steps, lost, read_cluster
 
 _log = logging.getLogger(__name__)
 
@@ -74,10 +73,7 @@ def watched(output_dir):
     except tf.errors.OpError as error:
         if len(read_cluster().addresses) < 2 or not _LOST.search(str(error)):
             raise
-        raise ConnectionError(
-            f"{_name_lost_worker(str(error))} is gone; start all workers again with the "
-            f"same command: they go on from {_name_saved_step(output_dir)}."
-        ) from error
+        raise lost(_name_lost_worker(str(error)), output_dir) from error
 
 
 class Workers:
@@ -186,8 +182,3 @@ def _name_lost_worker(text):
             if lost != number:
                 return f"worker {lost} ({addresses[lost]})"
     return "a worker"
-
-
-def _name_saved_step(output_dir):
-    step = last_step(output_dir)
-    return "the beginning" if step is None else f"step {step}"

@@ -6,7 +6,13 @@ import pytest
 import tiny
 
 from bert_tf.data.rows import streams
-from bert_tf.data.rows.fixed_shapes import choose_row_length, round_up, stack
+from bert_tf.data.rows.fixed_shapes import (
+    choose_row_length,
+    in_few_shapes,
+    round_up,
+    round_up_rows,
+    stack,
+)
 from bert_tf.data.rows.pretraining import masked_rows
 from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization.ragged import Ragged
@@ -55,14 +61,14 @@ def test_an_update_is_padded_to_its_largest_micro_batch():
     assert {name: array.shape for name, array in update.items()} == {
         "input_ids": (2, 3, 8),
         "sequence_ids": (2, 3, 8),
-        "first_token": (2, 18),
-        "label": (2, 18),
+        "first_token": (2, 17),
+        "label": (2, 17),
         "dropout_seed": (2, 2),
-        "weight": (2, 18),
+        "weight": (2, 17),
     }
     assert update["weight"].dtype == np.float32
     assert update["weight"].sum(axis=1).tolist() == [17, 5]
-    assert update["label"][1].tolist() == [1, 2, 3, 4, 5, *[0] * 13]
+    assert update["label"][1].tolist() == [1, 2, 3, 4, 5, *[0] * 12]
     assert update["sequence_ids"].sum(axis=2).tolist() == [[8, 8, 0], [8, 8, 8]]
     assert update["dropout_seed"].tolist() == [[3, 0], [3, 1]]
     assert all(update[name].dtype == np.int32 for name in update if name != "weight")
@@ -78,14 +84,14 @@ def test_padding_is_no_place_no_record_and_no_example():
         "example_number": np.arange(17, dtype=np.int32),
         "weight": np.full(17, 0.5, np.float32),
     }
-    update = stack([rows])
-    assert update["places"].shape == update["label"].shape == (1, 18, 18)
-    assert update["places"][0, 0].tolist() == [0, 3, 5, *[0] * 14, -1]
-    assert (update["places"][0, 17] == -1).all()
-    assert update["record"][0, 17] == update["example_number"][0, 17] == -1
-    assert update["label"][0, 17].tolist() == [0] * 18
+    batch = round_up_rows(rows)
+    assert batch["places"].shape == batch["label"].shape == (18, 18)
+    assert batch["places"][0].tolist() == [0, 3, 5, *[0] * 14, -1]
+    assert (batch["places"][17] == -1).all()
+    assert batch["record"][17] == batch["example_number"][17] == -1
+    assert batch["label"][17].tolist() == [0] * 18
     # Weights that rows have are kept.
-    assert update["weight"][0].tolist() == [*[0.5] * 17, 0]
+    assert batch["weight"].tolist() == [*[0.5] * 17, 0]
 
 
 def test_labels_of_classes_stay_as_wide_as_they_are():
@@ -94,7 +100,16 @@ def test_labels_of_classes_stay_as_wide_as_they_are():
         "label": np.ones([2, 17], np.float32),
         "places": np.zeros([2, 20], np.int32),
     }
-    assert stack([rows])["label"].shape == (1, 2, 17)
+    assert round_up_rows(rows)["label"].shape == (2, 17)
+
+
+def test_masked_tokens_are_rounded_to_a_part_of_all_tokens():
+    rows = micro_batch(17, 17, seed=0)
+    rows["masked_lm_ids"] = np.ones(33, np.int32)
+    batch = round_up_rows(rows)
+    assert batch["input_ids"].shape == (18, 8)
+    assert batch["masked_lm_ids"].shape == batch["masked_lm_weight"].shape == (36,)
+    assert batch["masked_lm_weight"].sum() == 33
 
 
 def test_records_of_several_examples_have_one_weight():
@@ -116,6 +131,70 @@ def test_records_of_several_examples_have_one_weight():
 def test_an_empty_micro_batch_has_no_weight():
     empty = {"first_token": np.zeros(0, np.int32), "label": np.zeros(0, np.int32)}
     assert stack([empty])["weight"].tolist() == [[0]]
+
+
+class TestFewShapes:
+    """Hundreds of micro-batches of unlike sizes get three shapes, and little padding."""
+
+    def make_rows(self, number):
+        random = np.random.default_rng(number)
+        # Rows and masked tokens vary as in pretraining, and so does the last axis of places.
+        rows = micro_batch(16, int(random.normal(40, 2)), seed=number)
+        masked = int(rows["input_ids"].size * random.normal(0.15, 0.003))
+        rows["masked_lm_ids"] = np.full(masked, 9, np.int32)
+        rows["places"] = np.zeros([16, random.integers(5, 8)], np.int32)
+        return rows
+
+    @pytest.mark.parametrize(("micro_batches", "most"), [(1, 1.06), (4, 1.1)])
+    def test_three_with_little_padding(self, micro_batches, most):
+        make_padded = in_few_shapes(self.make_rows, micro_batches)
+        shapes, needed, padded = set(), 0, 0
+        for first in range(0, 400, micro_batches):
+            numbers = range(first, first + micro_batches)
+            update = stack([make_padded(number) for number in numbers])
+            shapes.add(str({name: array.shape for name, array in update.items()}))
+            for name in ("input_ids", "masked_lm_ids"):
+                padded += update[name].size
+                needed += sum(self.make_rows(number)[name].size for number in numbers)
+        assert len(shapes) <= 3
+        assert padded < most * needed
+
+    def test_they_hold_the_same_rows(self):
+        make_padded = in_few_shapes(self.make_rows, 2)
+        for number in (7, 300):
+            rows, padded = self.make_rows(number), make_padded(number)
+            assert padded["weight"].tolist() == [1] * 16
+            assert padded["masked_lm_weight"].sum() == len(rows["masked_lm_ids"])
+            for name, array in rows.items():
+                within = padded[name][tuple(map(slice, array.shape))]
+                np.testing.assert_array_equal(within, array)
+            assert (padded["places"][:, rows["places"].shape[1] :] == -1).all()
+
+    def test_they_do_not_depend_on_what_came_before(self):
+        late, whole = (in_few_shapes(self.make_rows, 1) for _ in range(2))
+        list(map(whole, range(100)))
+        for number in range(100, 130):
+            shapes = [
+                {name: array.shape for name, array in make(number).items()}
+                for make in (late, whole)
+            ]
+            assert shapes[0] == shapes[1]
+
+    def test_larger_ones_than_were_seen_grow_by_eighths(self):
+        def make_rows(number):
+            return micro_batch(4, 16 if number < 1000 else number - 1000, seed=0)
+
+        make_padded = in_few_shapes(make_rows, 1)
+        sizes = {len(make_padded(n)["input_ids"]) for n in (0, 1017, 1018, 1019, 1021)}
+        assert sizes == {16, 18, 20, 22}
+
+    def test_an_empty_one_has_the_smallest(self):
+        def make_rows(number):
+            return micro_batch(4, 5, 0) if number < 50 else micro_batch(0, 1, 0)
+
+        empty = in_few_shapes(make_rows, 1)(50)
+        assert empty["input_ids"].shape == (5, 8)
+        assert empty["weight"].tolist() == [0] * 4
 
 
 class TestResults:
