@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tiny_tasks
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_decoding
 from bert_tf.tasks import TASKS, find_task, task_of
 from bert_tf.tasks.generation import Generation
 from bert_tf.tasks.translation import Translation
@@ -180,6 +182,13 @@ class TestPredict:
         assert scores["chrf"] == pytest.approx(100)
         counts = task.counts(columns, outputs)
         assert task.score_counts(counts.sum(axis=0)) == pytest.approx(100)
+
+
+def test_other_engines_do_not_write_texts(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="generation are written by --engine=tensorfl"):
+        check_decoding(Generation)
+    check_decoding(TASKS["question_answering"])
 
 
 class TestFolder:
