@@ -156,12 +156,22 @@ class TestPredict:
         }
         assert task.as_rows(predictions) == [{"translation": "good", "score": -0.5}]
 
+    def test_texts_that_are_not_possible_are_left_out(self):
+        task = make(num_return_sequences=2)
+        columns = task.columns(table({"text": "a film ."}))
+        outputs = self.collect(task, columns, ["good [SEP]", "[PAD]"])
+        outputs["scores"][0, 1] = -np.inf
+        (prediction,) = task.predict(outputs, columns)
+        assert prediction["n_best"] == [{"translation": "good", "score": -0.5}]
+
     def test_answers_are_scored_by_the_best_truth(self):
         pytest.importorskip("rouge_score")
         task = make("generation")
         columns = task.columns(tiny_tasks.make_table("generation"))
         outputs = self.collect(task, columns, ["good [SEP]"], ["bad [SEP]"])
         assert task.predict(outputs, columns)[0] == {"answer": "good", "score": -0.5}
+        none = self.collect(task, columns, ["[SEP]"], ["[SEP]"])
+        assert task.predict(none, columns) == [{"answer": "", "score": -0.5}] * 2
         scores = task.score(columns, outputs)
         assert (scores["f1"], scores["exact_match"], scores["rouge_l"]) == (0.5,) * 3
         assert task.hits(columns, outputs).tolist() == [1, 0]
