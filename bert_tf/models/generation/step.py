@@ -14,6 +14,8 @@ from bert_tf.layers.transformer import ACTIVATIONS
 
 tf = lazy("tensorflow")
 
+PADDING = 0  # Id of [PAD] in every vocabulary.
+
 
 class DecoderStep:
     """Computes logits of the next token.
