@@ -57,7 +57,8 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
         def write(old, new):
             # TFLite has no operation that writes into a tensor.
             old = tf.where(here, new[:, None], tf.reshape(old, shape))
-            return tf.reshape(old, [-1, step.head_size])
+            states = tf.reshape(old, [2, 1, step.heads, length, step.head_size])
+            return tf.reshape(old, [-1, step.head_size]), states
 
         bias = tf.where(tf.range(length) <= number, 0.0, FORBIDDEN)[None, None, None]
         logits, cache = step.logits(
