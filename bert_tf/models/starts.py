@@ -121,9 +121,10 @@ def load_decoder(model, name, vocab):
         if _BIAS in found:
             found[_BIAS] = _with_rows(own[_BIAS], found[_BIAS], known)
     found = {path: array for path, array in found.items() if path in own}
-    report = weights.assign(model, found)
+    report = weights.compare(model, found)
     if report.misshaped:
         raise ValueError(f"the weights of {name} do not fit the decoder: {report}")
+    weights.assign(model, found)
     _log.info(
         "the decoder starts from %s: %s layers %s, the embeddings of %s of %s tokens, %s; "
         "its attention to the source is new.",
