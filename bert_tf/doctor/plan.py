@@ -55,8 +55,9 @@ def count_tokens(kind, options, table, folder, tokenizer, *, learns):
     """
     if learns:
         task = kind.learn(tokenizer, table, options)
-        task.inherit(folder.settings)
+        task.inherit(folder, table)
     else:
         task = kind.restore(tokenizer, folder.config, folder.settings)
+        task.decoder = folder.decoder
         task.options = options
     return example_lengths(task, task.columns(table))[0]

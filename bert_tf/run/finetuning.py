@@ -46,7 +46,9 @@ class FinetuneConfig(TakesOptions, TableOptions):
     """
 
     train_file: str = setting(
-        "", "Training file: TSV, CSV, JSONL, Excel or Parquet.", section="data"
+        "",
+        "TSV, CSV, JSONL, Excel or Parquet; for translation also a.en,b.de.",
+        section="data",
     )
     eval_file: str = setting(
         "", "Evaluation file, in the same formats. Empty: no evaluation."
@@ -224,7 +226,7 @@ def _finetune(config, training, flags, strategy, tables=None):
     check_length(options.max_seq_length, folder.config)
     train_table, eval_table = tables = tables or _read(config)
     task = kind.learn(make_tokenizer(folder), train_table, options)
-    task.inherit(folder.settings)
+    task.inherit(folder, train_table)
     job = session.Job(
         task=task,
         folder=folder,
@@ -258,7 +260,9 @@ def _write(config, training, task, folder, settings, trained, metrics, flags):
     folders.write(
         output_dir,
         trained.model,
-        dataclasses.replace(folder, config=learnt, settings=settings),
+        dataclasses.replace(
+            folder, config=learnt, settings=settings, decoder=task.decoder
+        ),
         architecture=task.architecture,
     )
     if "pooling" in settings:  # Embeddings: sentence-transformers has files of its own.

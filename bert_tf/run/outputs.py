@@ -32,7 +32,7 @@ class Outputs:
                 model, lambda rows, outputs: task.measure(rows, task.named(outputs))
             )
         else:
-            self._predict = evaluation.make_predictor(model, task.named)
+            self._predict = evaluation.make_predictor(model, task.infer)
 
     def evaluate(self):
         """Returns {name: value}, the scores on the evaluation data.

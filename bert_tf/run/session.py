@@ -17,6 +17,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import changed
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_decoding
 from bert_tf.run.outputs import Outputs
 from bert_tf.tasks.base import Task
 from bert_tf.training import divergence, engine, journal, loop, run_folder, selection
@@ -257,6 +258,8 @@ def _check(job, training, plan):
         raise ValueError(
             "fp16 is for --engine=tensorflow, which scales the loss; with jax, pass --bf16."
         )
+    if job.evaluation is not None:
+        check_decoding(job.task)
     selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
     width = job.folder.config.hidden_size
     if training.lora_rank > width:
@@ -279,10 +282,7 @@ def _check(job, training, plan):
 
 
 def _build(job, training):
-    """Builds the model with the weights to start from; new heads are random.
-
-    A resumed run overwrites both with its checkpoint.
-    """
+    """Builds the model with the weights to start from; a resumed run has others."""
     none = {} if training.attention_dropout else {"attention_probs_dropout_prob": 0.0}
     config = dataclasses.replace(job.folder.config, **none)
     model = job.task.build(
@@ -294,7 +294,7 @@ def _build(job, training):
         )
     )
     if job.weights:
-        folders.load_weights(job.weights, model, new_heads=True)
+        job.task.load_start(model, job.weights)
     if training.lora_rank:
         lora.add_adapters(model, training.lora_rank, training.lora_alpha)
     return model

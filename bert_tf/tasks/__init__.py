@@ -8,12 +8,14 @@ from bert_tf.ground import one_of
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.features import Features
 from bert_tf.tasks.fill_mask import FillMask
+from bert_tf.tasks.generation import Generation
 from bert_tf.tasks.multi_label import MultiLabel
 from bert_tf.tasks.multiple_choice import MultipleChoice
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.regression import Regression
 from bert_tf.tasks.similarity import Similarity
 from bert_tf.tasks.token_classification import TokenClassification
+from bert_tf.tasks.translation import Translation
 
 # {name: class} of all tasks that a model folder can predict with.
 TASKS = {
@@ -26,6 +28,8 @@ TASKS = {
         QuestionAnswering,
         MultipleChoice,
         Similarity,
+        Translation,
+        Generation,
         FillMask,
         Features,
     )
@@ -56,7 +60,9 @@ def task_of(config, settings):
     classes = set(config.extra.get("architectures") or ())
     if classes & set(FillMask.architectures):
         return FillMask.name
-    for task in (TokenClassification, QuestionAnswering, MultipleChoice):
+    for task in (
+        *(TokenClassification, QuestionAnswering, MultipleChoice, Translation),
+    ):
         if task.architecture in classes:
             return task.name
     if "pooling" in settings:  # The folder has the files of sentence-transformers.

@@ -29,6 +29,11 @@ class Options:
         128, "Longest example in tokens, [CLS] and [SEP] included.", use="both"
     )
 
+    @property
+    def longest(self):
+        """The tokens of the longest example, and of the longest target if there are any."""
+        return (self.max_seq_length,)
+
 
 _LONG_TEXT = (
     "Of texts beyond max_seq_length read only the beginning (truncate), both ends "
@@ -54,6 +59,26 @@ class WindowOptions(Options):
 
     def __post_init__(self):
         one_of("long_text", self.long_text, ("windows", "truncate"))
+
+
+def make_options(options, given, task):
+    """Returns an instance of an `Options` class from a dict of the options that were given.
+
+    Args:
+        options, given: the class, and the dict.
+        task: name of the task.
+
+    Raises:
+        ValueError: an option of another task; a value out of its range.
+    """
+    known = names_of(options)
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(
+                f"{name} is not an option of {task}; received {value!r}. Drop it; the "
+                f"options are {', '.join(known)}."
+            )
+    return options(**given)
 
 
 def names_of(options, *uses):

@@ -132,8 +132,9 @@ class Similarity(Task):
             )
         return cls(tokenizer, options, scale=max(1.0, *map(abs, numbers)))
 
-    def inherit(self, settings):
+    def inherit(self, folder, table):
         """Takes over the pooling, unless one is given, and whether vectors have length 1."""
+        settings = folder.settings
         given, pooling = self.options.pooling, remembered(settings, "pooling", str, "")
         if given and pooling and given != pooling:
             _log.warning("pooling is %s; the model had %s.", given, pooling)

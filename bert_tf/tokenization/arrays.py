@@ -85,6 +85,10 @@ def reduce_max(values, axis=None):
     return np.max(values, axis)
 
 
+def reduce_sum(values, axis=None):
+    return np.sum(values, axis)
+
+
 def clip_by_value(values, least, most):
     return np.clip(values, least, most)
 

@@ -50,8 +50,8 @@ class Request:
         roles: tuple of the roles (`text`, `text_pair`, `label`) that may be read.
         named: {role: column that the user names}.
         remembered: {role: column of the training file}.
-        with_labels, many_labels, label_separator, number_labels, bad_rows: as in
-            `readers.read_table`.
+        with_labels, many_labels, label_separator, number_labels, targets, bad_rows: as
+            in `readers.read_table`.
     """
 
     roles: tuple
@@ -61,11 +61,14 @@ class Request:
     many_labels: bool = False
     label_separator: str | None = None
     number_labels: bool = False
+    targets: bool = False
     bad_rows: str = "error"
 
     @property
     def pairs(self):
         """Whether the texts are pairs; None leaves it to the names of the columns."""
+        if self.targets:
+            return False
         columns = {**self.remembered, **self.named}
         return True if "text_pair" in columns else False if "text" in columns else None
 
@@ -86,6 +89,7 @@ def make_request(
     many_labels=False,
     label_separator=None,
     number_labels=False,
+    targets=False,
     columns=None,
     bad_rows="error",
 ):
@@ -95,6 +99,8 @@ def make_request(
         label_column = tuple(name.strip() for name in label_column.split(","))
     roles = ROLES if with_labels else ROLES[:2]
     columns = columns or {}
+    if targets:
+        columns = {"text": columns.get("text"), "label": columns.get("target")}
 
     def known(columns):
         return {
@@ -110,6 +116,7 @@ def make_request(
         many_labels,
         label_separator or columns.get("label_separator"),
         number_labels,
+        targets,
         bad_rows,
     )
 
@@ -170,7 +177,8 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     for role, name in _detect(free, chosen, request).items():
         chosen[role] = _find(where, names, name)
     # Without header and label, and with as many columns as texts, order decides.
-    only_texts = not header and "label" not in needed and len(names) == len(needed)
+    only_texts = request.targets or "label" not in needed
+    only_texts = only_texts and not header and len(names) == len(needed)
     if only_texts and not request.named and len(chosen) < len(needed):
         chosen = dict(zip(needed, names))
     _refuse_doubt(where, cells, chosen, needed, header)
@@ -224,7 +232,9 @@ def _find(where, names, column):
 def _detect(names, chosen, request):
     """Returns {role: known name} for the roles not yet chosen, if there is no doubt."""
     detected = {}
-    if "text" not in chosen:
+    if request.targets and "source" in names and "text" not in chosen:
+        detected = {"text": "source"}
+    elif "text" not in chosen:
         pairs = False if "text_pair" in chosen else request.pairs
         detected = dict(zip(ROLES, _detect_texts(names, pairs)))
     label = _own_or_only("label", names & LABELS)

@@ -69,7 +69,7 @@ def detect_delimiter(path, text, suffix, request):
         )
     # In a file of plain texts, sentences may contain all of these but TABs.
     fractions = (1, _MOSTLY)
-    if default is None and "label" not in request.roles:
+    if default is None and ("label" not in request.roles or request.targets):
         tables = {mark: rows for mark, rows in tables.items() if mark == "\t"}
         fractions = (1,)
     for fraction in fractions:

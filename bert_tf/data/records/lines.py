@@ -11,7 +11,9 @@ from bert_tf.data.records.tables import Table
 from bert_tf.ground import count, quote
 
 
-def read_texts(lines, *, columns=None, id_column=None, source="standard input"):
+def read_texts(
+    lines, *, columns=None, id_column=None, targets=False, source="standard input"
+):
     """Reads texts to predict, one a line.
 
     A line that is a JSON object is read by its fields. Any other line is a text or, if
@@ -23,6 +25,7 @@ def read_texts(lines, *, columns=None, id_column=None, source="standard input"):
         columns: `Table.columns` of the training file.
         id_column: field of the objects whose values become `id` of the records; None
             for none.
+        targets: True if the texts are to be translated; they are no pairs then.
         source: name of the lines in error messages.
 
     Returns:
@@ -32,7 +35,9 @@ def read_texts(lines, *, columns=None, id_column=None, source="standard input"):
         ValueError: there are no lines; a line is not UTF-8, has a pair without a TAB or
             lacks a field; or only some lines are pairs.
     """
-    request = make_request(with_labels=False, columns=columns, id_column=id_column)
+    request = make_request(
+        with_labels=False, columns=columns, id_column=id_column, targets=targets
+    )
     records = []
     for number, line in enumerate(lines, 1):
         where = f"{source}, line {number}"

@@ -14,12 +14,23 @@ def read_objects(objects, lines, request, faults):
     Returns:
         {role: name of its field}, the records, and their lines.
     """
+    if request.targets:
+        objects = list(map(lift_languages, objects))
     chosen = choose_fields(faults.where(lines[0]), objects[0], request)
 
     def read(where, fields):
         return read_object(where, fields, chosen, request.many_labels)
 
     return chosen, *faults.read(read, objects, lines)
+
+
+def lift_languages(fields):
+    """Returns an object whose field `translation`, {language: text}, is lifted into it.
+
+    This is the form of Hugging Face's data sets of parallel text.
+    """
+    languages = fields.get("translation")
+    return fields | languages if isinstance(languages, dict) else fields
 
 
 def choose_fields(where, fields, request):

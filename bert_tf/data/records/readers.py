@@ -63,6 +63,8 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
             label_separator: character between labels; None detects it (see
                 `bert_tf.data.records.many_labels`).
             number_labels: True if labels must be numbers; they stay strings.
+            targets: True if the label is the text's translation. It is called `target`
+                in the records; rows with an empty text or target are left out.
             columns: `Table.columns` of the training file. They are tried before
                 detection, and decide whether the texts are pairs.
             bad_rows: "error" to raise an error that lists all rows that cannot be read,
@@ -91,7 +93,8 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
     decoded = "" if encoding == "UTF-8" else f", decoded as {encoding}"
     if faults.skips and files.has_wrong_bytes(text):
         text = parsing.drop_wrong_bytes(text, faults)
-    layout = None if delimiter else layouts.detect_layout(text, request)
+    fixed = delimiter or request.targets
+    layout = None if fixed else layouts.detect_layout(text, request)
     if layout:
         return _read_layout(path, request, *layout, faults, decoded)
     mark = parsing.detect_format(path, text, request, delimiter)

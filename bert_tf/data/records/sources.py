@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 
+from bert_tf.data.records.parallel import read_parallel
 from bert_tf.data.records.readers import read_table
 from bert_tf.data.records.tfds import read_tfds
 from bert_tf.ground import count
@@ -24,7 +25,7 @@ def read_tables(source, train=None, evaluation=None, *, read=read_table, **optio
         options: as in `read_table`.
     """
     if source.tfds:
-        if read is not read_table:
+        if read not in (read_table, read_parallel):
             raise ValueError(
                 f"this task needs more than the texts and labels that tfds gives. Write "
                 f"the data of {source.tfds} to a file."
@@ -32,6 +33,7 @@ def read_tables(source, train=None, evaluation=None, *, read=read_table, **optio
         for name in ("label_separator", "delimiter", "encoding", "sheet"):
             options.pop(name, None)
         data_dir = source.tfds_data_dir or None
+        options["targets"] = read is read_parallel
         read = functools.partial(read_tfds, source.tfds, data_dir=data_dir)
         train_path, eval_path = source.tfds_train_split, source.tfds_eval_split
     else:
@@ -50,7 +52,8 @@ def hold_out(table, fraction):
 
     A hash of the text decides. So the same text is never on both sides, a record stays on
     its side when others are added, and no seed changes it. Of questions on contexts, the
-    article's title is hashed, or else the context.
+    article's title is hashed, or else the context. Of translations, neither the same
+    source nor the same target is on both sides; see `_name_groups`.
 
     Args:
         fraction: approximate fraction of the records to hold out, in (0, 1).
@@ -59,16 +62,20 @@ def hold_out(table, fraction):
         ValueError: one of the tables would be empty.
     """
 
-    def is_held_out_record(record):
+    def name(record):
         if "context" in record:
-            text = record.get("title") or record["context"]
-        else:
-            text = "\t".join((record["text"], record.get("text_pair", "")))
-        return is_held_out(text, fraction)
+            return record.get("title") or record["context"]
+        if "answers" in record:
+            return record.get("title") or record["text_pair"]
+        return "\t".join((record["text"], record.get("text_pair", "")))
 
+    names = map(name, table.records)
+    first = next(iter(table.records), {})
+    if "target" in first and "answers" not in first:
+        names = _name_groups(table.records)
     sides = [[], []]
-    for number, record in enumerate(table.records):
-        sides[is_held_out_record(record)].append(number)
+    for number, text in enumerate(names):
+        sides[is_held_out(text, fraction)].append(number)
     for numbers, purpose in zip(sides, ("train", "evaluate")):
         if not numbers:
             raise ValueError(
@@ -89,6 +96,29 @@ def hold_out(table, fraction):
         f"{table.path}: {size} held out for evaluation (eval_fraction={fraction})"
     )
     return train, dataclasses.replace(evaluation, description=description)
+
+
+def _name_groups(records):
+    """Returns for each pair of source and target the first source of its group.
+
+    Two pairs are in one group if they have the same source or the same target, or if
+    other pairs link them. The first source is that of the alphabet.
+    """
+    parents = {}
+
+    def find(node):
+        while parents.setdefault(node, node) != node:
+            parents[node] = node = parents[parents[node]]
+        return node
+
+    nodes = [(("text", r["text"]), ("target", r["target"])) for r in records]
+    for text, target in nodes:
+        parents[find(target)] = find(text)
+    first = {}
+    for text, _ in nodes:
+        group = find(text)
+        first[group] = min(first.get(group, text[1]), text[1])
+    return [first[find(text)] for text, _ in nodes]
 
 
 def is_held_out(text, fraction):

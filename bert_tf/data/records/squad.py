@@ -59,32 +59,39 @@ def read_questions(
         ValueError: anything else is wrong; the message names the file and the place.
     """
     parsing.refuse_columns(path, named)
+    table = read_objects(
+        path,
+        with_labels=with_labels,
+        encoding=encoding,
+        bad_rows=bad_rows,
+        id_column=id_column,
+    )
+    if with_labels:
+        _log_moved(table, [_locate(record) for record in table.records])
+    return describe(table, with_labels)
+
+
+def read_objects(path, *, with_labels, encoding, bad_rows, id_column):
+    """Returns the Table of the questions of a file, or of `Rows`, not yet described."""
+    nested = False
     if isinstance(path, Rows):
+        form = path.form
         faults = Faults(path, "row", bad_rows, may_skip=with_labels)
         questions, places = path.objects(), path.places
-        return _read_objects(
-            path.form, questions, places, with_labels, False, id_column, faults
-        )
-    text = files.read_text(path, encoding)
-    whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
-    squad = _parse_whole(path, text) if whole else None
-    nested = squad is not None
-    form, unit = ("SQuAD's JSON", "question") if nested else ("JSON lines", "line")
-    faults = Faults(path, unit, bad_rows)
-    if nested:
-        questions = list(_list_questions(path, squad))
-        places = list(range(1, len(questions) + 1))
     else:
-        questions, places = parsing.parse_objects(text, faults, numbers=True)
-    if not questions:
-        raise ValueError(f"{path}: no questions. {_FORM}")
-    return _read_objects(
-        form, questions, places, with_labels, nested, id_column, faults
-    )
-
-
-def _read_objects(form, questions, places, with_labels, nested, id_column, faults):
-    """Returns the Table of questions, which stand on `places`."""
+        text = files.read_text(path, encoding)
+        whole = pathlib.Path(path).suffix == ".json" or _is_squad(text)
+        squad = _parse_whole(path, text) if whole else None
+        nested = squad is not None
+        form, unit = ("SQuAD's JSON", "question") if nested else ("JSON lines", "line")
+        faults = Faults(path, unit, bad_rows)
+        if nested:
+            questions = list(_list_questions(path, squad))
+            places = list(range(1, len(questions) + 1))
+        else:
+            questions, places = parsing.parse_objects(text, faults, numbers=True)
+        if not questions:
+            raise ValueError(f"{path}: no questions. {_FORM}")
 
     def read(where, numbered):
         number, question = numbered
@@ -93,10 +100,7 @@ def _read_objects(form, questions, places, with_labels, nested, id_column, fault
 
     records, places = faults.read(read, enumerate(questions), places)
     skipped = faults.settle(len(records))
-    table = Table(str(faults.path), records, places, {}, form, faults.unit, skipped)
-    if with_labels:
-        _log_moved(table, [_locate(record) for record in records])
-    return _describe(table, with_labels)
+    return Table(str(faults.path), records, places, {}, form, faults.unit, skipped)
 
 
 def read_question_lines(
@@ -268,7 +272,8 @@ def _log_moved(table, counts):
     )
 
 
-def _describe(table, with_labels):
+def describe(table, with_labels):
+    """Returns a Table of questions with its description."""
     contexts = len({record["context"] for record in table.records})
     size = count(len(table.records), "question")
     description = f"{table.path}: {table.description}; {size}"

@@ -58,6 +58,8 @@ def complete(table, request, faults, no_label=None):
     Raises:
         ValueError: there are bad rows, and they are not to be skipped.
     """
+    if request.targets and request.with_labels:
+        return complete_targets(table, faults)
     skipped = ""
     with_labels = request.with_labels
     if with_labels and table.records:
@@ -93,6 +95,54 @@ def complete(table, request, faults, no_label=None):
     size = count(len(table.records), "row")
     description = f"{table.path}: {table.description}; {columns}{form}; {size}{skipped}"
     return dataclasses.replace(table, description=description, skipped=left_out)
+
+
+def complete_targets(table, faults):
+    """Renames labels to targets, leaves out rows with an empty side, completes the Table.
+
+    Args:
+        table: Table whose records have `text` and `label`, both strings.
+        faults: `faults.Faults` of the file; may hold bad rows already.
+
+    Raises:
+        ValueError: there are bad rows, and they are not to be skipped; or no row has
+            both sides.
+    """
+    table = _without_faults(table, faults)
+    left_out = faults.settle(len(table.records))
+
+    def rename(fields):
+        return {{"label": "target"}.get(role, role): x for role, x in fields.items()}
+
+    records = list(map(rename, table.records))
+    whole = [
+        number
+        for number, record in enumerate(records)
+        if record["text"].strip() and record["target"].strip()
+    ]
+    if not whole:
+        raise ValueError(
+            f"{table.path}: no row has both a source and a target. Fill in both, or give "
+            "other columns."
+        )
+    table = dataclasses.replace(
+        table,
+        records=[records[number] for number in whole],
+        lines=[table.lines[number] for number in whole],
+        columns=rename(table.columns),
+        skipped=left_out,
+    )
+    parts = [f"{table.path}: {table.description}"]
+    if table.columns:
+        shown = [f"{role} = {_show(table, role)}" for role in table.columns]
+        parts.append(", ".join(shown))
+    parts.append(count(len(whole), "row"))
+    if len(whole) < len(records):
+        empty = count(len(records) - len(whole), "row")
+        parts.append(f"{empty} with an empty text or target left out")
+    if left_out:
+        parts.append(f"{count(left_out, 'bad row')} skipped")
+    return dataclasses.replace(table, description="; ".join(parts))
 
 
 def _without_faults(table, faults):

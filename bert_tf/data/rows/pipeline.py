@@ -34,7 +34,7 @@ def training_rows(
     seed=0,
     start_step=0,
     share=(1, 0),
-    row_length=None,
+    **row_lengths,
 ):
     """Streams packed micro-batches without end, in a new order each epoch.
 
@@ -50,7 +50,7 @@ def training_rows(
         seed: of the order of examples, and of dropout.
         start_step: number of the first update.
         share: the micro-batches of this worker, see `first_number`.
-        row_length: as of `pack`.
+        row_lengths: `row_length` and `target_row_length`, as of `pack`.
 
     Returns:
         `tf.data.Dataset` of rows (see `pack`), with `dropout_seed`, int32 [2].
@@ -78,7 +78,7 @@ def training_rows(
     @tf.autograph.experimental.do_not_convert
     def make_rows(number, batch):
         dropout_seed = tf.cast([tf.constant(seed, tf.int64), number], tf.int32)
-        return pack(batch, row_length=row_length) | {"dropout_seed": dropout_seed}
+        return pack(batch, **row_lengths) | {"dropout_seed": dropout_seed}
 
     columns = _tensors(columns)
     epoch, first = divmod(begin, order.batches_per_epoch)
@@ -90,11 +90,11 @@ def training_rows(
     return numbered.map(make_rows, num_parallel_calls=2).prefetch(4)
 
 
-def evaluation_rows(columns, features, *, batch_size, characters=None, row_length=None):
+def evaluation_rows(columns, features, *, batch_size, characters=None, **row_lengths):
     """Streams every example once, in packed rows; see `longest_first`.
 
     Args:
-        columns, features, batch_size, row_length: as in `training_rows`.
+        columns, features, batch_size, row_lengths: as in `training_rows`.
         characters: as in `longest_first`.
 
     Returns:
@@ -109,7 +109,7 @@ def evaluation_rows(columns, features, *, batch_size, characters=None, row_lengt
     @tf.autograph.experimental.do_not_convert
     def make_rows(examples):
         batch = {name: tf.gather(array, examples) for name, array in columns.items()}
-        rows = pack(features(batch), row_length=row_length)
+        rows = pack(features(batch), **row_lengths)
         return rows | {"example_number": examples}
 
     batches = tf.RaggedTensor.from_row_lengths(examples, sizes)

@@ -100,7 +100,7 @@ def training_rows(
     seed=0,
     start_step=0,
     share=(1, 0),
-    row_length=None,
+    **row_lengths,
 ):
     """Streams packed micro-batches without end; see `pipeline.training_rows`.
 
@@ -116,18 +116,18 @@ def training_rows(
     def make_rows(number):
         batch = features(_take(columns, order[number]))
         dropout_seed = np.array([seed, number]).astype(np.int32)
-        return pack(batch, row_length=row_length) | {"dropout_seed": dropout_seed}
+        return pack(batch, **row_lengths) | {"dropout_seed": dropout_seed}
 
     return _endless(make_rows, begin, share, micro_batches)
 
 
-def evaluation_rows(columns, features, *, batch_size, characters=None, row_length=None):
+def evaluation_rows(columns, features, *, batch_size, characters=None, **row_lengths):
     """Streams every example once; see `pipeline.evaluation_rows`."""
     batches = longest_first(columns, batch_size, characters)
 
     def make_rows(number):
         examples = batches[number]
-        rows = pack(features(_take(columns, examples)), row_length=row_length)
+        rows = pack(features(_take(columns, examples)), **row_lengths)
         return rows | {"example_number": examples}
 
     return Stream([(make_rows, range(len(batches)))])

@@ -8,7 +8,12 @@ from bert_tf.training.collecting import Collector
 from bert_tf.training.jax.compilations import counts
 
 
-def make_predictor(model, named=lambda outputs: outputs):
+def call(model, rows):
+    """Returns what a model computes for rows, as it is."""
+    return model(rows, training=False)
+
+
+def make_predictor(model, infer=call):
     """Returns function(stream of packed rows, number of examples N) -> outputs.
 
     The function is compiled once for each shape of rows, of which there are few. Rows carry
@@ -17,9 +22,9 @@ def make_predictor(model, named=lambda outputs: outputs):
 
     Args:
         model: Keras model, called with (rows, training).
-        named: function(outputs of the model) -> outputs to return.
+        infer: function(model, rows) -> outputs to return.
     """
-    compute = _compile(model, lambda rows, outputs: named(outputs))
+    compute = _compile(model, infer)
 
     def predict(stream, count, progress=lambda batches: batches):
         collector = Collector(count)
@@ -37,7 +42,7 @@ def make_summer(model, measure):
         model: Keras model, called with (rows, training).
         measure: function(rows, outputs) -> {name: float32 scalar}, compiled.
     """
-    compute = _compile(model, measure)
+    compute = _compile(model, lambda model, rows: measure(rows, call(model, rows)))
 
     def add_up(stream, progress=lambda batches: batches):
         totals = {}
@@ -49,12 +54,12 @@ def make_summer(model, measure):
     return add_up
 
 
-def _compile(model, finish):
-    """Returns function(rows) -> what `finish(rows, outputs)` returns, compiled."""
+def _compile(model, infer):
+    """Returns function(rows) -> what `infer(model, rows)` returns, compiled."""
 
     def compute(values, rows):
         with keras.StatelessScope(zip(model.variables, values)):
-            return finish(rows, model(rows, training=False))
+            return infer(model, rows)
 
     compiled = jax.jit(counts.counted("evaluation", compute))
     # The values of now: a compiled function would keep those of its first call.

@@ -5,7 +5,12 @@ import tensorflow as tf
 from bert_tf.training.collecting import Collector
 
 
-def make_predictor(model, named=lambda outputs: outputs):
+def call(model, rows):
+    """Returns what a model computes for rows, as it is."""
+    return model(rows, training=False)
+
+
+def make_predictor(model, infer=call):
     """Returns function(data set of packed rows, number of examples N) -> outputs.
 
     The function is compiled once for all data sets. Rows carry `example_number`, int32
@@ -15,13 +20,13 @@ def make_predictor(model, named=lambda outputs: outputs):
 
     Args:
         model: function(rows, training) -> tensor or {name: tensor}, one entry an example.
-        named: function(outputs of the model) -> outputs to return, run in the graph.
+        infer: function(model, rows) -> outputs to return, run in the graph.
     """
 
     @tf.function(reduce_retracing=True, autograph=False)
     def next_outputs(iterator):
         rows = next(iterator)
-        return rows["example_number"], named(model(rows, training=False))
+        return rows["example_number"], infer(model, rows)
 
     def predict(dataset, count, progress=lambda batches: batches):
         iterator, collector = iter(dataset), Collector(count)

@@ -96,14 +96,30 @@ class TestRowLengths:
 
 class TestFirstFit:
     def test_each_takes_the_first_row_with_room(self):
-        row, place = first_fit(tf.constant([2, 6, 3, 5, 2]), tf.constant([8, 11]))
+        row, place = first_fit(self.one_side(2, 6, 3, 5, 2), self.one_side(8, 11))
         assert row.numpy().tolist() == [[0, 0, 1, 1, 2], [1, 0, 1, 0, 1]]
-        assert place.numpy().tolist() == [[6, 0, 5, 0, 0], [3, 0, 0, 6, 5]]
+        assert place[..., 0].numpy().tolist() == [[6, 0, 5, 0, 0], [3, 0, 0, 6, 5]]
 
     def test_equal_lengths_keep_their_order(self):
-        row, place = first_fit(tf.constant([3, 3, 3, 3]), tf.constant([7]))
+        row, place = first_fit(self.one_side(3, 3, 3, 3), self.one_side(7))
         assert row.numpy().tolist() == [[0, 0, 1, 1]]
-        assert place.numpy().tolist() == [[0, 3, 0, 3]]
+        assert place[..., 0].numpy().tolist() == [[0, 3, 0, 3]]
+
+    def test_a_row_needs_room_on_both_sides(self):
+        # In parts of both sides together the examples take 5/12 + 1/9, 4/12 + 6/9 and
+        # 3/12 + 2/9: the second comes first, and the first does not fit beside it.
+        lengths = tf.constant([[5, 1], [4, 6], [3, 2]])
+        row, place = first_fit(lengths, tf.constant([[8, 8], [9, 6], [12, 9]]))
+        assert row.numpy().tolist() == [[1, 0, 0], [1, 0, 1], [0, 0, 0]]
+        assert place.numpy().tolist() == [
+            [[0, 0], [0, 0], [4, 6]],
+            [[0, 0], [0, 0], [5, 1]],
+            [[4, 6], [0, 0], [9, 7]],
+        ]
+
+    @staticmethod
+    def one_side(*values):
+        return tf.constant(values)[:, None]
 
 
 @tf.function(
@@ -158,3 +174,87 @@ def test_numpy_gives_the_same_rows(count, longest):
     for row_length in (None, 512):
         rows = check_both(pack, example, row_length=row_length)
         assert np.count_nonzero(rows["input_ids"]) == len(ids.values)
+
+
+class TestTargets:
+    def examples(self):
+        target_ids = ragged([[2, 41, 3], [2, 51, 52, 53, 3], [2, 3]])
+        return examples_of([[11, 12], [21, 22, 23], [31]], target_ids=target_ids)
+
+    def test_they_lie_in_the_rows_of_their_sources(self):
+        rows = pack(self.examples(), row_length=4, target_row_length=5)
+        expected = {
+            "input_ids": [[21, 22, 23, 31], [11, 12, 0, 0]],
+            "sequence_ids": [[2, 2, 2, 3], [1, 1, 0, 0]],
+            "first_token": [4, 0, 3],
+            # All but the last token, and all but the first.
+            "target_input_ids": [[2, 51, 52, 53, 2], [2, 41, 0, 0, 0]],
+            "target_labels": [[51, 52, 53, 3, 3], [41, 3, 0, 0, 0]],
+            "target_position_ids": [[0, 1, 2, 3, 0], [0, 1, 0, 0, 0]],
+            "target_sequence_ids": [[2, 2, 2, 2, 3], [1, 1, 0, 0, 0]],
+            "target_first_token": [5, 0, 4],
+        }
+        assert rows.keys() - expected.keys() == {"segment_ids", "position_ids"}
+        for name, value in expected.items():
+            assert rows[name].dtype == tf.int32
+            assert rows[name].numpy().tolist() == value, name
+
+    def test_a_target_longer_than_the_row_is_an_error(self):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="longer than a row"):
+            pack(self.examples(), row_length=4, target_row_length=3)
+
+    def test_short_targets_get_short_rows(self):
+        """Long contexts, short answers: a row of answers is not as long as one of contexts."""
+        rows = pack(
+            examples_of([[9] * 90] * 6, target_ids=ragged([[2, 8, 8, 3]] * 6)),
+        )
+        assert rows["input_ids"].shape[1] % 8 == rows["target_labels"].shape[1] % 8 == 0
+        assert rows["target_labels"].shape[1] <= 8
+        assert np.count_nonzero(rows["target_labels"]) == 6 * 3
+
+    @pytest.mark.parametrize("factor", [0.8, 1.0, 1.3])
+    def test_rows_are_full_on_both_sides(self, factor):
+        """Sentences and their translations, as long as in Multi30k."""
+        random = np.random.default_rng(3)
+        source = np.clip(random.gamma(9, 1.8, 64), 5, 50).astype(int)
+        target = np.clip(source * factor * random.normal(1, 0.15, 64), 4, 60)
+        rows = pack(
+            {
+                "input_ids": (ids := ones(source)),
+                "segment_ids": ids,
+                "target_ids": ones(target.astype(int)),
+            }
+        )
+        for name in ("sequence_ids", "target_sequence_ids"):
+            assert (rows[name] > 0).mean() > 0.88, name
+
+    @pytest.mark.parametrize("count", [0, 1, 7, 64])
+    @pytest.mark.parametrize("longest", [9, 120])
+    def test_numpy_gives_the_same_rows(self, count, longest):
+        random = np.random.default_rng(count + longest)
+        ids = texts(random, count, longest, empty=False)
+        targets = random.integers(2, longest + 1, count)
+        targets = Ragged.from_row_lengths(
+            random.integers(5, 99, targets.sum()).astype(np.int32), targets
+        )
+        example = {"input_ids": ids, "segment_ids": ids, "target_ids": targets}
+        for lengths in (
+            {},
+            {"row_length": 256},
+            {"row_length": 128, "target_row_length": 128},
+        ):
+            rows = check_both(pack, example, **lengths)
+            assert np.count_nonzero(rows["input_ids"]) == len(ids.values)
+            held = targets.values.size - count
+            assert np.count_nonzero(rows["target_labels"]) == held
+            # An example is in the same row on both sides.
+            sides = (
+                ("first_token", "input_ids"),
+                ("target_first_token", "target_labels"),
+            )
+            at = [rows[place] // rows[grid].shape[1] for place, grid in sides]
+            np.testing.assert_array_equal(*at)
+
+
+def ones(lengths):
+    return Ragged.from_row_lengths(np.ones(lengths.sum(), np.int32), lengths)
