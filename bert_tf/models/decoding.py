@@ -12,11 +12,10 @@ from bert_tf.ground import count, lazy
 from bert_tf.models.generation.beams import Beams
 from bert_tf.models.generation.sampling import Greedy, Sampling
 from bert_tf.models.generation.source import lay_memory, places_of_sentences
-from bert_tf.models.generation.step import DecoderStep
+from bert_tf.models.generation.step import PADDING, DecoderStep
 
 tf = lazy("tensorflow")
 
-PADDING = 0  # Id of [PAD], in every vocabulary.
 _ROOM = 16  # Steps that the cache gets room for at a time.
 _DROPPED = 4  # A stretch ends when one in so many sentences is done.
 

@@ -117,7 +117,9 @@ def _find_spaces(text):
     for number, (first, second) in enumerate(itertools.pairwise(words), 1):
         left, right = ends[number][1], ends[number + 1][0]
         if _is_alone(left) or _is_alone(right):
-            word = second[0] if second[0].islower() and _WORD.fullmatch(second[0]) else ""
+            word = (
+                second[0] if second[0].islower() and _WORD.fullmatch(second[0]) else ""
+            )
             key = (ends[number - 1][1], left, right, ends[number + 2][0], word)
             yield key, first.end() == second.start()
 

@@ -14,6 +14,8 @@ from bert_tf.layers.transformer import ACTIVATIONS
 
 tf = lazy("tensorflow")
 
+PADDING = 0  # Id of [PAD], in every vocabulary.
+
 
 class DecoderStep:
     """Computes logits of the next token.
@@ -39,8 +41,8 @@ class DecoderStep:
         self._words = self._read(embeddings.word_table)
         # All tokens of the target are of segment 0.
         self._positions = (
-            tf.convert_to_tensor(embeddings.position_table)[:length]
-            + tf.convert_to_tensor(embeddings.segment_table)[0]
+            _real(embeddings.position_table)[:length]
+            + _real(embeddings.segment_table)[0]
         )
         self._embedded_norm = _norm(embeddings.layer_norm)
         self._layers = [self._read_layer(layer) for layer in decoder.decoder_layers]
@@ -48,7 +50,7 @@ class DecoderStep:
         self._head_norm = _norm(head.layer_norm)
         allowed = 1 - tf.reduce_sum(tf.one_hot(forbidden, config.vocab_size), axis=0)
         self._output_bias = tf.where(
-            allowed > 0, tf.convert_to_tensor(head.output_bias), float("-inf")
+            allowed > 0, _real(head.output_bias), float("-inf")
         )
 
     def start_cache(self):
@@ -193,7 +195,12 @@ class DecoderStep:
 
 
 def _norm(layer):
-    return tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta)
+    return _real(layer.gamma), _real(layer.beta)
+
+
+def _real(weight):
+    """Returns a weight in float32, whatever the dtype that it is stored in."""
+    return tf.cast(tf.convert_to_tensor(weight), tf.float32)
 
 
 def _product(values, kernel, bias):
