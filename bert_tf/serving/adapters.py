@@ -165,8 +165,6 @@ class Adapter:
         chooses: names of the padded outputs whose highest value is the prediction.
         not_in_files: names of options that such a file does not have.
         takes_one_text: whether a TFLite file may take a string.
-        takes_any_length: whether there are ONNX files, and TFLite files for examples of
-            any length.
         least_agreement: {precision: smallest fraction of equal predictions} where it is
             not that of `parity.GATES`.
         fields: names of the two texts of an example among the inputs.
@@ -187,7 +185,6 @@ class Adapter:
     chooses: tuple = ()
     not_in_files: tuple = ()
     takes_one_text: bool = True
-    takes_any_length: bool = True
     least_agreement: dict = dataclasses.field(default_factory=dict)
     fields: tuple = ("text", "text_pair")
     sample: Callable = sample_texts
@@ -205,7 +202,6 @@ WRITES = Adapter(
         *("num_beams", "num_return_sequences", "do_sample", "sample_top_k"),
         *("sample_top_p", "sample_temperature", "sample_seed"),
     ),
-    takes_any_length=False,
     # A text has many tokens, and after one that differs the rest differs, too.
     least_agreement={"float32": 0.95, "bfloat16": 0.5, "float16": 0.8, "int8": 0.2},
     prediction=decode_texts.as_texts,

@@ -142,7 +142,7 @@ def _write_tflite(path, model, inputs, config):
     """Writes a TFLite file, its tokenizer, labels and report; returns the report."""
     from bert_tf.serving import padded, tflite
 
-    padded.check_options(model.task, config.options, config.dynamic_length)
+    padded.check_options(model.task, config.options)
     path.mkdir()
     files = _write_files(path, model)
     tflite.write_tflite(
@@ -167,7 +167,7 @@ def _write_onnx(path, model, inputs, config):
     """Writes an ONNX file, its tokenizer, labels and report; returns the report."""
     from bert_tf.serving import onnx, padded
 
-    padded.check_options(model.task, {}, dynamic_length=True)
+    padded.check_options(model.task, config.options)
     path.mkdir()
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)

@@ -15,27 +15,20 @@ TASK_LIBRARY = ("input_word_ids", "input_mask", "input_type_ids")
 TRANSFORMERS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def check_options(task, options, dynamic_length):
-    """Raises a ValueError if a file cannot do what was asked for.
+def check_options(task, options):
+    """Raises a ValueError if options were given that a file does not have.
 
     Args:
         task: `Task`.
         options: {name: value} of the options of the task that were given.
-        dynamic_length: whether the file takes examples of any length.
     """
-    adapter = ADAPTERS[task.name]
-    for name in adapter.not_in_files:
+    for name in ADAPTERS[task.name].not_in_files:
         if name in options:
             raise ValueError(
-                f"a TFLite file of {task.name} chooses the most probable token at each "
-                f"step, so {name} does not apply; received {options[name]!r}. Drop it, "
-                "or pass --format=saved_model."
+                f"a TFLite or ONNX file of {task.name} chooses the most probable token "
+                f"at each step, so {name} does not apply; received {options[name]!r}. "
+                "Drop it, or pass --format=saved_model."
             )
-    if dynamic_length and not adapter.takes_any_length:
-        raise ValueError(
-            f"{task.name} can be exported for texts of any length only with "
-            "--format=saved_model; for TFLite drop dynamic_length."
-        )
 
 
 def make_function(task, model, *, in_file=True):

@@ -1,6 +1,6 @@
-"""Generates a text with tensors whose shapes are known beforehand, for TFLite files.
+"""Generates texts with a cache whose size is known beforehand, for TFLite and ONNX files.
 
-Shapes: S source tokens with padding, T most tokens of a text.
+Shapes: B sources, S their tokens with padding, T most tokens of a text.
 """
 
 from bert_tf.ground import lazy
@@ -13,18 +13,18 @@ tf = lazy("tensorflow")
 
 
 def greedy_fixed(model, batch, options, *, start_id, end_id):
-    """Generates the text that `decoding.generate` finds for a source with one beam.
+    """Generates the texts that `decoding.generate` finds with one beam.
 
-    The cache has room for T steps from the start, and the loop ends with the text. TFLite
-    has all operations of it.
+    The cache has room for T steps from the start, and no sentence leaves the work. The
+    loop ends with the last text. TFLite and ONNX have all operations of it.
 
     Args:
         model: `Bert2Bert`.
-        batch: dict of int32 [1, S] `input_ids, input_mask, segment_ids`.
+        batch: dict of int32 [B, S] `input_ids, input_mask, segment_ids`.
         options, start_id, end_id: as of `decoding.generate`.
 
     Returns:
-        dict with `ids`, int32 [1, 1, T], and `scores`, float32 [1, 1], as of
+        dict with `ids`, int32 [B, 1, T], and `scores`, float32 [B, 1], as of
         `decoding.generate`.
     """
     length = options.max_target_length
@@ -33,13 +33,16 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
         model.decoder, width=1, length=length, forbidden=[PADDING, start_id]
     )
     rows = as_rows(batch)
-    places = tf.range(tf.shape(rows["input_ids"])[1])[None]
-    memory = lay_memory(step, model.encode(rows), places, rows["sequence_ids"] > 0)
-    slices = 2 * step.heads
+    within = rows["sequence_ids"] > 0
+    places = tf.reshape(tf.range(tf.size(within)), tf.shape(within))
+    memory = lay_memory(step, model.encode(rows), places, within)
+    # TFLite needs the number, which is 1 there.
+    sources = within.shape[0] or tf.shape(within)[0]
+    slices = 2 * sources * step.heads
     steps = tf.range(length)
 
     def go_on(number, texts, cache):
-        return (number < length) & ~texts["ended"][0, 0]
+        return (number < length) & ~tf.reduce_all(texts["ended"])
 
     def compute(number, texts, cache):
         def write(old, new):
@@ -52,11 +55,18 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
             texts["tokens"], number, cache, bias, *memory, write
         )
         changed = search.advance(texts, logits, number)
-        texts = {name: changed[name] for name in texts}
-        return number + 1, texts, cache
+        return number + 1, {name: changed[name] for name in texts}, cache
 
-    texts = search.start(1) | {"tokens": tf.fill([1, 1], start_id)}
+    texts = search.start(sources) | {"tokens": tf.fill([sources, 1], start_id)}
     empty = tf.zeros([slices * length, step.head_size], step.dtype)
     state = (tf.constant(0), texts, [empty] * step.depth)
-    _, texts, _ = tf.while_loop(go_on, compute, state)
+    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, state)
+    if within.shape[0] is None:
+        shapes = tf.nest.map_structure(_any_count, shapes)
+    _, texts, _ = tf.while_loop(go_on, compute, state, shape_invariants=shapes)
     return dict(zip(("ids", "scores"), search.results(texts)))
+
+
+def _any_count(shape):
+    """Returns the shape for any number of sources."""
+    return tf.TensorShape([None, *shape[1:]] if shape.rank else [])
