@@ -46,6 +46,7 @@ setuptools.setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],  # With NVIDIA's libraries; for Linux.
+        "generation": ["rouge-score", "sacrebleu"],  # Scores translations and answers.
         "hub": ["huggingface_hub"],  # Fetches published models by name.
         "jax": ["jax", "tokenizers"],  # The second engine: --engine=jax.
         # Jupyter, and what runs notebooks in a test.
@@ -62,6 +63,7 @@ setuptools.setup(
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
             *("jax", "tokenizers"),
+            *("rouge-score", "sacrebleu"),
         ],
     },
 )

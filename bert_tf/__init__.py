@@ -7,6 +7,7 @@ from bert_tf import quiet
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Bert2Bert": "models.seq2seq",
     "BertBackbone": "models.backbone",
     "BertConfig": "config",
     "BertPretrainer": "models.pretraining",

@@ -73,27 +73,26 @@ def bootstrap_mean(differences, *, resamples=10_000, seed=1):
     return _percentiles(drawn @ values / total)
 
 
-def bootstrap_f1(counts, others, *, resamples=10_000, seed=1):
-    """Returns the percentile interval of the difference of two micro-averaged F1.
+def bootstrap_counts(counts, others, score, *, resamples=10_000, seed=1):
+    """Returns the percentile interval of the difference of two scores of summed counts.
 
     Each side is the mean of its runs.
 
     Args:
-        counts, others: int [runs, N, 3]; for each example the number of correct
-            predictions, of all predictions, and of true labels.
+        counts, others: int [runs, N, K]; what the score of each example consists of, such
+            as its numbers of correct and of all predictions.
+        score: function(float [..., K], sums over examples) → scores [...].
         resamples, seed: as in `bootstrap_mean`.
 
     Returns:
         [low, high].
     """
-    runs = np.concatenate([*counts, *others], axis=1)  # [N, 3 · all runs]
+    runs = np.concatenate([*counts, *others], axis=1)  # [N, K · all runs]
     rows, times = np.unique(runs, axis=0, return_counts=True)
     total = times.sum()
     drawn = np.random.default_rng(seed).multinomial(total, times / total, resamples)
-    totals = np.moveaxis((drawn @ rows).reshape(resamples, -1, 3), 2, 0)
-    correct, predicted, true = totals
-    f1 = 2 * correct / np.maximum(predicted + true, 1)
-    ours, theirs = f1[:, : len(counts)], f1[:, len(counts) :]
+    scores = score((drawn @ rows).reshape(resamples, -1, np.shape(counts)[-1]))
+    ours, theirs = scores[:, : len(counts)], scores[:, len(counts) :]
     return _percentiles(ours.mean(axis=1) - theirs.mean(axis=1))
 
 

@@ -11,6 +11,7 @@ from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
 from bert_tf.training import engine
 
+keras = lazy("keras")
 backbone = lazy("bert_tf.models.backbone")
 tokenization = lazy("bert_tf.tokenization")
 
@@ -31,7 +32,8 @@ class Model:
         bf16: whether to compute in bfloat16, for processors that support it.
         options: options of the task that apply to predictions: `max_seq_length`,
             `long_text`, and such as `top_k` or `layers`. An empty string or 0 means the
-            value that the folder remembers, or else the default.
+            value that the folder remembers, or else the default; 0 means itself for
+            options of written texts, such as `length_penalty`.
 
     Attributes:
         task: `Task`.
@@ -55,7 +57,8 @@ class Model:
         self.folder = folders.read(self._path)
         config, settings = self.folder.config, self.folder.settings
         kind = find_task(task or task_of(config, settings))
-        given = {name: value for name, value in options.items() if value}
+        check_decoding(kind)
+        given = {name: x for name, x in options.items() if x or name in kind.zeros}
         # An option of another task is refused below, after the weights.
         allowed = names_of(kind.Options, "prediction", "both")
         settings = {"max_seq_length": config.max_position_embeddings} | settings
@@ -238,6 +241,15 @@ def check_length(max_seq_length, config):
         raise ValueError(
             f"max_seq_length is {max_seq_length}, but the model has only "
             f"{config.max_position_embeddings} positions; lower it."
+        )
+
+
+def check_decoding(task):
+    """Raises a ValueError if the engine cannot write the texts that a task predicts."""
+    if task.decodes and keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"texts of {task.name} are written by --engine=tensorflow only; pass it, or, "
+            "to train with another engine, train without evaluation data."
         )
 
 

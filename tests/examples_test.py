@@ -58,6 +58,8 @@ def home(tmp_path_factory):
 
 # Methods whose docstrings have an example, too.
 METHODS = [
+    "Bert2Bert.from_pretrained",
+    "Bert2Bert.save_pretrained",
     "BertBackbone.from_pretrained",
     "Classifier.from_pretrained",
     "Classifier.save_pretrained",

@@ -80,26 +80,27 @@ def entity_counts():
     return [np.stack([hits, true, true], axis=1) for hits in (*correct, true)]
 
 
-class TestBootstrapF1:
+def f1(sums):
+    correct, predicted, true = np.moveaxis(sums, -1, 0)
+    return 2 * correct / np.maximum(predicted + true, 1)
+
+
+class TestBootstrapCounts:
     def test_is_near_the_general_bootstrap(self):
         counts = entity_counts()
 
-        def f1(examples):
-            correct, predicted, true = examples.sum(axis=0)
-            return 2 * correct / (predicted + true)
-
         def difference(indices):
-            first, second, other = (f1(run[indices]) for run in counts)
+            first, second, other = (f1(run[indices].sum(axis=0)) for run in counts)
             return (first + second) / 2 - other
 
         drawn = intervals.bootstrap(difference, 80, resamples=4000)
-        low, high = intervals.bootstrap_f1(counts[:2], counts[2:])
+        low, high = intervals.bootstrap_counts(counts[:2], counts[2:], f1)
         assert [low, high] == pytest.approx(drawn, abs=0.01)
         assert low < difference(slice(None)) < high < 0
 
     def test_no_labels_and_no_predictions(self):
         nothing = np.zeros([1, 5, 3], int)
-        assert intervals.bootstrap_f1(nothing, nothing) == [0.0, 0.0]
+        assert intervals.bootstrap_counts(nothing, nothing, f1) == [0.0, 0.0]
 
 
 class TestMcNemar:

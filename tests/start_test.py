@@ -221,7 +221,7 @@ class TestHelp:
             "  --bakery_seats=3      Seats of the bakery.",
             "OPTIONS OF SEVERAL TASKS",
             "  --max_seq_length=128  Longest example in tokens, [CLS] and [SEP] included.",
-            "  --rising_minutes=     Minutes of rising. Default: 60 (roll), 15 (cake).",
+            "  --rising_minutes=     Minutes of rising. Default: 15 (cake), else 60.",
             "  --icing=              Colour of the icing. Empty: no icing. For cake, pie.",
             "OPTIONS OF ROLL",
             "  --[no]oven_steam      Let steam in. Default: on.",

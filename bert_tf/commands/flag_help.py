@@ -3,6 +3,7 @@
 import textwrap
 
 _COLUMN = 32  # Where the help of all flags but the longest begins.
+_MANY = 5  # Options that some tasks share; more are shown for a chosen task only.
 
 
 def format_help(description, sections, width=100):
@@ -53,25 +54,49 @@ def describe(field, default, note=""):
     return f"{flag}{'' if field.type is tuple else default}", text
 
 
-def option_sections(options, tasks, use):
+def option_sections(options, tasks, use, chosen=""):
     """Returns sections with the options of tasks: shared ones first, then by task.
+
+    Many options that the same few tasks share are left out, unless the task is chosen.
 
     Args:
         options: {name: {task: dataclass field}}.
         tasks: names of all tasks that the script knows.
         use: "training" or "prediction".
+        chosen: the only task whose options are shown; "" for all.
     """
-    shared, own = [], {task: [] for task in tasks}
+    if chosen:
+        fields = [fields[chosen] for fields in options.values() if chosen in fields]
+        rows = [describe(field, _default(field, use)) for field in fields]
+        return [(f"options of {chosen}", rows)]
+    shared, own, groups = [], {task: [] for task in tasks}, {}
     for fields in options.values():
-        if len(fields) > 1 and len({f.metadata["help"] for f in fields.values()}) == 1:
-            shared.append(_describe_shared(fields, tasks, use))
-            continue
-        # An option that means something else for each task is shown for each.
-        for task, field in fields.items():
-            own[task].append(describe(field, _default(field, use)))
+        # An option that means something else for another task is shown for each.
+        for same in _by_help(fields):
+            groups.setdefault(tuple(same), []).append(same)
+    for names, members in groups.items():
+        if len(names) == 1:
+            fields = [same[names[0]] for same in members]
+            own[names[0]] = [describe(field, _default(field, use)) for field in fields]
+        elif len(members) <= _MANY or len(names) == len(tasks):
+            shared += [_describe_shared(same, tasks, use) for same in members]
+    for names, members in groups.items():
+        if _MANY < len(members) and 1 < len(names) < len(tasks):
+            count = len(members) + sum(len(own.pop(name)) for name in names)
+            says = f"the {count} options of {' and '.join(names)}."
+            row = (f"--task={names[0]} --help", says)
+            shared.append(row)
     sections = [("options of several tasks", shared)]
     sections += [(f"options of {task}", rows) for task, rows in own.items()]
     return [(heading, rows) for heading, rows in sections if rows]
+
+
+def _by_help(fields):
+    """Returns {task: field} of one option as a list of such, each with one help."""
+    groups = {}
+    for task, field in fields.items():
+        groups.setdefault(field.metadata["help"], {})[task] = field
+    return list(groups.values())
 
 
 def _describe_shared(fields, tasks, use):
@@ -81,8 +106,10 @@ def _describe_shared(fields, tasks, use):
     if len(by_default) == 1:
         note = "" if len(fields) == len(tasks) else f" For {', '.join(fields)}."
         return describe(field, *by_default, note)
-    groups = [f"{value} ({', '.join(names)})" for value, names in by_default.items()]
-    text = f"{field.metadata['help']} Default: {', '.join(groups)}."
+    # The most frequent default needs no names.
+    usual = max(by_default, key=lambda value: len(by_default[value]))
+    groups = [f"{x} ({', '.join(by_default[x])})" for x in by_default if x != usual]
+    text = f"{field.metadata['help']} Default: {', '.join(groups)}, else {usual}."
     return describe(field, "")[0], text
 
 

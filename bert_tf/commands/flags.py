@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import io
+import re
 import shutil
 import sys
 
@@ -19,7 +20,7 @@ _DEFINE = {
     str: flags.DEFINE_string,
     tuple: flags.DEFINE_multi_string,
 }
-_sections = []  # Of the help, in the order in which flags are defined.
+_sections = []  # Of the help, in the order of definition: functions of a task's name.
 _options = {}  # {config: names of the options of tasks that it takes}.
 
 
@@ -38,7 +39,8 @@ def define(config, **defaults):
             if field.metadata["section"]:
                 sections.append((field.metadata["section"], []))
             sections[-1][1].append(flag_help.describe(field, default))
-    _sections.extend(section for section in sections if section[1])
+    sections = [section for section in sections if section[1]]
+    _sections.append(lambda task: sections)
 
 
 def define_options(config, tasks, use):
@@ -62,7 +64,11 @@ def define_options(config, tasks, use):
     for fields in options.values():
         _define(next(iter(fields.values())), None)
     _options[config] = list(options)
-    _sections.extend(flag_help.option_sections(options, list(tasks), use))
+    _sections.append(
+        lambda task: flag_help.option_sections(
+            options, list(tasks), use, task if task in tasks else ""
+        )
+    )
 
 
 def _define(field, default):
@@ -111,10 +117,18 @@ def read_command_line(arguments):
     return others
 
 
-def format_help(description):
-    """Returns the text of `--help` for all flags that were defined."""
+def format_help(description, arguments=()):
+    """Returns the text of `--help` for all flags that were defined.
+
+    Args:
+        description: as of `flag_help.format_help`.
+        arguments: of the command line; of a task named there, only its options are shown.
+    """
     width = min(shutil.get_terminal_size((100, 24)).columns, 100)
-    return flag_help.format_help(description, _sections, width)
+    named = [x.partition("=")[2] for x in arguments if re.match("--?task=", x)]
+    task = named[-1] if named else ""
+    sections = [section for make in _sections for section in make(task)]
+    return flag_help.format_help(description, sections, width)
 
 
 def _see_help(arguments):

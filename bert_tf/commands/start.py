@@ -78,7 +78,7 @@ def run(main, arguments, *, description="", takes_texts=False):
     program = arguments[0]
     before_texts = itertools.takewhile(lambda argument: argument != "--", arguments)
     if _HELP & set(before_texts):
-        text = flags.format_help(as_typed(description, program))
+        text = flags.format_help(as_typed(description, program), arguments)
         sys.exit(_status(lambda: print(text)))
 
     def work(others):

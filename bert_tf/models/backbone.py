@@ -5,22 +5,17 @@ A row holds one or more examples. Tokens attend only within their example, so th
 equal those of one example a row.
 """
 
-import pathlib
-
 import keras
 from keras import ops
 
 from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import formats
-from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.config import BertConfig
 from bert_tf.layers import attention_kernels
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.embeddings import Embeddings
 from bert_tf.layers.heads import Pooler
-from bert_tf.layers.transformer import EncoderLayer
 from bert_tf.models import saving
+from bert_tf.models.parts import make_embeddings, make_layers, recompute
 
 
 def as_rows(batch):
@@ -53,40 +48,6 @@ def as_rows(batch):
         "sequence_ids": numbers * ops.cast(input_mask, "int32"),
         "first_token": ops.arange(examples, dtype="int32") * length,
     }
-
-
-def make_embeddings(config, dtype):
-    """Returns the `Embeddings` of a `BertConfig`."""
-    return Embeddings(
-        config.vocab_size,
-        config.hidden_size,
-        max_position_embeddings=config.max_position_embeddings,
-        type_vocab_size=config.type_vocab_size,
-        dropout=config.hidden_dropout_prob,
-        epsilon=config.layer_norm_eps,
-        initializer_range=config.initializer_range,
-        dtype=dtype,
-        name="embeddings",
-    )
-
-
-def make_layers(config, dtype):
-    """Returns the layers of a `BertConfig`, a list of `EncoderLayer`."""
-    return [
-        EncoderLayer(
-            config.hidden_size,
-            config.num_attention_heads,
-            config.intermediate_size,
-            activation=config.hidden_act,
-            hidden_dropout=config.hidden_dropout_prob,
-            attention_dropout=config.attention_probs_dropout_prob,
-            epsilon=config.layer_norm_eps,
-            initializer_range=config.initializer_range,
-            dtype=dtype,
-            name=f"layer_{number}",
-        )
-        for number in range(config.num_hidden_layers)
-    ]
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -277,35 +238,11 @@ class BertBackbone(keras.Model):
 
     def save_assets(self, path):
         """Keeps the vocabulary in a .keras file; called by `model.save`."""
-        if self.folder:
-            folders.write_tokenizer(pathlib.Path(path), self.folder)
+        saving.save_vocabulary(path, self.folder)
 
     def load_assets(self, path):
         """Restores what `save_assets` kept."""
-        path = pathlib.Path(path)
-        if (path / "vocab.txt").is_file():
-            vocab = read_vocab(path / "vocab.txt")
-            tokenizer = formats.read_json(path / "tokenizer_config.json")
-            self.folder = folders.ModelFolder(self.config, vocab, tokenizer)
-
-
-def recompute(layer, options):
-    """Returns a layer that stores only its inputs for its gradient.
-
-    Args:
-        layer: function that returns one tensor.
-        options: `seed`, `training` and other keyword arguments of it.
-
-    Raises:
-        ValueError: there is no dropout seed, so the second computation would drop other
-            values than the first.
-    """
-    if options["seed"] is None:
-        raise ValueError(
-            "gradient_checkpointing computes each layer twice, and dropout must drop the "
-            "same values both times: give dropout_seed, int32 [2], with each batch."
-        )
-    return keras.remat(lambda *inputs: layer(*inputs, **options))
+        self.folder = saving.load_vocabulary(path, self.config)
 
 
 def _without_probabilities(layer):

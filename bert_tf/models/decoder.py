@@ -12,7 +12,8 @@ from bert_tf.layers.attention import causal_bias, cross_bias
 from bert_tf.layers.decoder import DecoderLayer
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.heads import MaskedLMHead
-from bert_tf.models.backbone import make_embeddings, make_layers, recompute
+from bert_tf.models import saving
+from bert_tf.models.parts import make_embeddings, make_layers, recompute
 
 # Parts of the encoder have lower numbers for their dropout.
 _SEED = 16384
@@ -43,6 +44,7 @@ class BertDecoder(keras.Model):
     ):
         super().__init__(dtype=dtype, name=name)
         self.config = config
+        self.folder = None  # `ModelFolder` that it came from, if any.
         self.shared = encoder is not None
         self.gradient_checkpointing = gradient_checkpointing
         if self.shared:
@@ -121,3 +123,11 @@ class BertDecoder(keras.Model):
         """Returns the logits of the next token, float32 [TQ, V]."""
         table = ops.convert_to_tensor(self.embeddings.word_table)
         return self.predictions(states, table)
+
+    def save_assets(self, path):
+        """Keeps the vocabulary in a .keras file; called by `model.save`."""
+        saving.save_vocabulary(path, self.folder)
+
+    def load_assets(self, path):
+        """Restores what `save_assets` kept."""
+        self.folder = saving.load_vocabulary(path, self.config)

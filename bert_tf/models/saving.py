@@ -11,8 +11,14 @@ import shutil
 
 import numpy as np
 
-from bert_tf.checkpoints import encoder_decoder, sentence_transformers, weights
+from bert_tf.checkpoints import (
+    encoder_decoder,
+    formats,
+    sentence_transformers,
+    weights,
+)
 from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints.vocabulary import read_vocab
 from bert_tf.ground import quote, quote_all, replacing_folder
 from bert_tf.models import lora
 from bert_tf.models.labels import describe_labels
@@ -83,12 +89,13 @@ def save(path, model, folder, architecture, settings):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def folder_of(backbone, tokenizer=None):
+def folder_of(backbone, tokenizer=None, argument="tokenizer"):
     """Returns the `ModelFolder` for a backbone: its own, or one with another tokenizer.
 
     Args:
-        backbone: `BertBackbone`.
+        backbone: `BertBackbone`, or `BertDecoder`.
         tokenizer: `BertTokenizer`, or None for that of `backbone.folder`.
+        argument: name of the tokenizer in errors.
 
     Raises:
         ValueError: there is no tokenizer, or it has more tokens than the model.
@@ -98,23 +105,42 @@ def folder_of(backbone, tokenizer=None):
         if folder is None:
             raise ValueError(
                 "the model does not know its vocabulary, because from_pretrained did "
-                "not make it: pass tokenizer=bert_tf.BertTokenizer.from_pretrained(…)."
+                f"not make it: pass {argument}=bert_tf.BertTokenizer.from_pretrained(…)."
             )
         return folder
     if tokenizer.vocab_size > backbone.config.vocab_size:
         raise ValueError(
-            f"the tokenizer has {tokenizer.vocab_size} tokens, but the model only "
+            f"the {argument} has {tokenizer.vocab_size} tokens, but the model only "
             f"{backbone.config.vocab_size}; pass the tokenizer of the model."
         )
-    options = {
+    config = backbone.config if folder is None else folder.config
+    return folders.ModelFolder(config, tokenizer.vocab, tokenizer_options(tokenizer))
+
+
+def tokenizer_options(tokenizer):
+    """Returns the keys of tokenizer_config.json for a `BertTokenizer`."""
+    return {
         "do_lower_case": tokenizer.lower_case,
         "strip_accents": tokenizer.strip_accents,
         "tokenize_chinese_chars": tokenizer.tokenize_chinese_chars,
         "split_special_tokens": not tokenizer.keep_special_tokens,
         "model_max_length": tokenizer.model_max_length,
     }
-    config = backbone.config if folder is None else folder.config
-    return folders.ModelFolder(config, tokenizer.vocab, options)
+
+
+def save_vocabulary(path, folder):
+    """Keeps the vocabulary of a `ModelFolder`, or of None, in a .keras file."""
+    if folder:
+        folders.write_tokenizer(pathlib.Path(path), folder)
+
+
+def load_vocabulary(path, config):
+    """Returns the `ModelFolder` whose vocabulary `save_vocabulary` kept, or None."""
+    path = pathlib.Path(path)
+    if not (path / "vocab.txt").is_file():
+        return None
+    tokenizer = formats.read_json(path / "tokenizer_config.json")
+    return folders.ModelFolder(config, read_vocab(path / "vocab.txt"), tokenizer)
 
 
 def with_labels(folder, num_labels, labels=None, problem_type=None):

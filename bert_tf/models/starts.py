@@ -1,28 +1,27 @@
-"""The weights that training starts from: an encoder's, and a decoder's from an encoder's.
+"""The weights that the training of an encoder and a decoder starts from.
 
-Rothe et al., 2020, "Leveraging Pre-trained Checkpoints for Sequence Generation Tasks":
-a decoder starts from BERT's embeddings and layers; its attention to the source is new.
+Rothe et al., 2020, "Leveraging Pre-trained Checkpoints for Sequence Generation Tasks": a
+decoder has BERT's embeddings and layers ("bert2bert"), shares those of its encoder
+("bertshare"), or is random ("bert2rnd"). Its attention to the source is new in any case.
 """
 
 import dataclasses
 import logging
 import re
 
-import numpy as np
-
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts, weights
+from bert_tf.checkpoints.encoder_decoder import spread
+from bert_tf.ground import one_of
+
+DECODERS = ("bert2bert", "bertshare", "bert2rnd")
 
 _log = logging.getLogger(__name__)
 
 _TABLE = "decoder/embeddings/word_embeddings"
-_BIAS = "cls/predictions/output_bias"
+_BIAS = "decoder/cls/predictions/output_bias"
+_HEAD = "cls/predictions/"
 _LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.*)")
-
-
-def load_encoder(model, path):
-    """Loads the weights of a model folder; heads that it lacks keep their initial values."""
-    folders.load_weights(path, model, new_heads=True)
 
 
 def read_folder(name):
@@ -30,18 +29,28 @@ def read_folder(name):
     return folders.read(folders.resolve(name))
 
 
+def load_encoder(model, path):
+    """Loads the weights of a folder; heads that it does not have keep initial values."""
+    folders.load_weights(path, model, new_heads=True)
+
+
 def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
-    """Returns the `ModelFolder` of a decoder with the sizes of an encoder.
+    """Returns the `ModelFolder` of a new decoder with the sizes of a BERT.
 
     Args:
-        start: `ModelFolder` of the encoder.
-        vocab, tokenizer: of the decoder; None for those of the encoder.
-        layers: their number; 0 for as many as the encoder has.
+        start: `ModelFolder` of the BERT.
+        vocab, tokenizer: of the decoder; None for those of the BERT.
+        layers: their number; 0 for as many as the BERT has.
         shared: whether it has the embeddings and layers of the encoder.
 
     Raises:
-        ValueError: the encoder has fewer layers.
+        ValueError: the BERT has fewer layers, or is an encoder with a decoder.
     """
+    if start.decoder:
+        raise ValueError(
+            "a decoder starts from a BERT, but the folder holds an encoder and a decoder "
+            "already; choose another decoder_model."
+        )
     most = start.config.num_hidden_layers
     if layers > most:
         raise ValueError(
@@ -58,47 +67,93 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
     return folders.ModelFolder(config, vocab, tokenizer, {"shared": shared})
 
 
-def load_decoder(model, name, vocab):
-    """Loads the weights that a decoder starts from.
-
-    Tokens that both vocabularies have get the encoder's embeddings. Others get random
-    ones, distributed as those. Of more layers than the decoder has, some are left out at
-    equal distances.
+def load(model, path, vocab, *, decoder="bert2bert", decoder_model=""):
+    """Loads the weights that training starts from.
 
     Args:
         model: `Bert2Bert`.
-        name: folder or published name of the encoder.
+        path: folder of a BERT, or of an encoder and a decoder: then all weights are
+            loaded, and the other arguments do not count.
+        vocab: tokens of the decoder.
+        decoder: one of `DECODERS`.
+        decoder_model: folder or published name of the BERT whose layers the decoder
+            starts from; empty for that of the encoder.
+
+    Raises:
+        ValueError: the weights do not fit the model.
+    """
+    one_of("decoder", decoder, DECODERS)
+    if folders.read(path).decoder:
+        folders.load_weights(path, model)
+        return
+    folders.load_weights(path, model.backbone)
+    if decoder == "bert2rnd":
+        _log.info("the decoder starts from random weights.")
+    else:
+        load_decoder(model, decoder_model or path, vocab)
+
+
+def load_decoder(model, name, vocab):
+    """Loads the weights that a decoder starts from.
+
+    Tokens that both vocabularies have get BERT's embeddings. Others get random ones,
+    distributed as those. The head is that of masked words, if the BERT has one.
+
+    Args:
+        model: `Bert2Bert`.
+        name: folder or published name of the BERT.
         vocab: tokens of the decoder.
     """
     path = folders.resolve(name)
     old_vocab, arrays = folders.read(path).vocab, layouts.read_arrays(path)
-    own = weights.read_model(model)
-    layers = model.decoder.config.num_hidden_layers
-    old_layers = {int(m[1]) for m in map(_LAYER.match, arrays) if m}
-    chosen = np.linspace(0, len(old_layers) - 1, layers).round().astype(int).tolist()
-    found = {}
-    for old_name, array in arrays.items():
-        if old_name.startswith("bert/embeddings/"):
-            found["decoder/" + old_name.removeprefix("bert/")] = array
-        elif old_name.startswith("cls/predictions/"):
-            found[old_name] = array
-        elif (place := _LAYER.match(old_name)) and int(place[1]) in chosen:
-            number = chosen.index(int(place[1]))
-            found[f"decoder/layer_{number}/{place[2]}"] = array
+    old_layers = {int(match[1]) for match in map(_LAYER.match, arrays) if match}
+    chosen = spread(len(old_layers), model.decoder.config.num_hidden_layers)
+    found = _rename(arrays, chosen)
     places = {token: place for place, token in enumerate(old_vocab)}
-    known = [(n, places[token]) for n, token in enumerate(vocab) if token in places]
-    ours, theirs = np.array(known).T
-    random, table = own[_TABLE], found[_TABLE]
-    found[_TABLE] = random / random.std() * table.std(axis=0) + table.mean(axis=0)
-    found[_TABLE][ours] = table[theirs]
+    # {id in the decoder: id in BERT}
+    known = {n: places[token] for n, token in enumerate(vocab) if token in places}
+    own = weights.read_model(model)
+    if not model.shared:
+        table, random = found[_TABLE], own[_TABLE]
+        found[_TABLE] = random / random.std() * table.std(axis=0) + table.mean(axis=0)
+        _copy_rows(found[_TABLE], table, known)
     if _BIAS in found:
-        found[_BIAS], bias = own[_BIAS].copy(), found[_BIAS]
-        found[_BIAS][ours] = bias[theirs]
+        bias, found[_BIAS] = found[_BIAS], own[_BIAS].copy()
+        _copy_rows(found[_BIAS], bias, known)
+    found = {path: array for path, array in found.items() if path in own}
     report = weights.assign(model, found)
+    if report.misshaped:
+        raise ValueError(f"the weights of {name} do not fit the decoder: {report}")
     _log.info(
-        "the decoder starts from %s: %d arrays, and the embeddings of %d of %d tokens.",
+        "the decoder starts from %s: %s layers %s, the embeddings of %s of %s tokens, %s; "
+        "its attention to the source is new.",
         name,
-        len(report.loaded),
-        len(known),
-        len(vocab),
+        "the encoder's" if model.shared else "its",
+        ", ".join(map(str, chosen)),
+        f"{len(known):,}",
+        f"{len(vocab):,}",
+        "the head of masked words" if _BIAS in found else "a new head",
     )
+
+
+def _rename(arrays, chosen):
+    """Returns {path in the decoder: array} of a BERT's embeddings, layers and head.
+
+    Args:
+        arrays: {path: array} of the BERT.
+        chosen: numbers of its layers, in the order of the decoder's.
+    """
+    found = {}
+    for path, array in arrays.items():
+        if path.startswith("bert/embeddings/"):
+            found["decoder/" + path.removeprefix("bert/")] = array
+        elif path.startswith(_HEAD):
+            found["decoder/" + path] = array
+        elif (place := _LAYER.match(path)) and int(place[1]) in chosen:
+            found[f"decoder/layer_{chosen.index(int(place[1]))}/{place[2]}"] = array
+    return found
+
+
+def _copy_rows(array, old, known):
+    """Copies the rows {number in `array`: number in `old`}, in place."""
+    array[list(known)] = old[list(known.values())]

@@ -4,7 +4,12 @@ import json
 
 from bert_tf.json_files import defined
 
-_ABBREVIATIONS = {"f1": "F1", "mcc": "MCC", "mrr": "MRR", "mse": "MSE"}
+_ABBREVIATIONS = {"f1": "F1", "mcc": "MCC", "mrr": "MRR", "mse": "MSE"} | {
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge": "ROUGE",
+    "l": "L",
+}
 
 
 def format_scores(scores):

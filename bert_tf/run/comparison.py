@@ -66,7 +66,7 @@ class Evaluation:
         return self.task.hits(self.columns, self.outputs)
 
     def counts(self):
-        """Returns what the task's `counts` returns: int [N, 3], or None."""
+        """Returns what the task's `counts` returns: int [N, K], or None."""
         return self.task.counts(self.columns, self.outputs)
 
 
@@ -143,7 +143,8 @@ def paired_interval(ours, theirs, **draws):
 
     counts = [[run.counts() for run in side] for side in (ours, theirs)]
     if counts[0][0] is not None:
-        return intervals.bootstrap_f1(*counts, **draws)
+        score = ours[0].task.score_counts
+        return intervals.bootstrap_counts(*counts, score, **draws)
     hits = [[run.hits() for run in side] for side in (ours, theirs)]
     if hits[0][0] is not None:
         gains = np.mean(hits[0], axis=0) - np.mean(hits[1], axis=0)

@@ -46,7 +46,9 @@ class FinetuneConfig(TakesOptions, TableOptions):
     """
 
     train_file: str = setting(
-        "", "Training file: TSV, CSV, JSONL, Excel or Parquet.", section="data"
+        "",
+        "TSV, CSV, JSONL, Excel or Parquet; for translation also a.en,b.de.",
+        section="data",
     )
     eval_file: str = setting(
         "", "Evaluation file, in the same formats. Empty: no evaluation."

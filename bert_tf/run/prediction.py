@@ -17,7 +17,8 @@ from bert_tf.docstrings import list_settings
 from bert_tf.ground import count, replacing, require, setting
 from bert_tf.run.needs import ModelConfig, check_source
 
-_SUFFIXES = (".jsonl", *tabular.SUFFIXES, ".npz")
+_SUFFIXES = (".jsonl", *tabular.SUFFIXES, ".npz", ".txt")
+_NO_RECORDS = (".npz", ".txt")  # No place for ids and texts beside the predictions.
 
 _log = logging.getLogger(__name__)
 
@@ -96,8 +97,8 @@ class PredictConfig(ModelConfig, TextFileOptions):
     )
     output_file: str = setting(
         "",
-        "File to write: .jsonl, .csv, .tsv or .parquet; or .npz for features and "
-        "embeddings. Empty: print JSON lines.",
+        "File to write: .jsonl, .csv, .tsv or .parquet; .npz for features and "
+        "embeddings, .txt for written texts. Empty: print JSON lines.",
     )
 
     def __post_init__(self):
@@ -109,10 +110,10 @@ class PredictConfig(ModelConfig, TextFileOptions):
                 f"output_file must end in {', '.join(_SUFFIXES[:-1])} or "
                 f"{_SUFFIXES[-1]}; received {self.output_file!r}."
             )
-        if suffix == ".npz" and (self.echo or self.id_column):
+        if suffix in _NO_RECORDS and (self.echo or self.id_column):
             raise ValueError(
-                f"{self.output_file}: arrays hold no texts and ids; drop echo and "
-                "id_column, or name output_file .jsonl."
+                f"{self.output_file} holds predictions alone; drop echo and id_column, "
+                "or name output_file .jsonl."
             )
         if self.bad_rows == "skip" and not (self.echo or self.id_column):
             raise ValueError(
@@ -153,6 +154,11 @@ def predict(config, lines=(), source="arguments"):
     if suffix == ".npz" and not model.task.has_arrays:
         raise ValueError(
             f"predictions of {model.task.name} are no arrays; name output_file "
+            f"{pathlib.Path(config.output_file).with_suffix('.jsonl')}."
+        )
+    if suffix == ".txt" and not model.task.decodes:
+        raise ValueError(
+            f"predictions of {model.task.name} are no written texts; name output_file "
             f"{pathlib.Path(config.output_file).with_suffix('.jsonl')}."
         )
     arguments = reader_arguments(config)
@@ -202,10 +208,18 @@ def _write(path, suffix, task, predictions):
     if suffix == ".npz":
         with path.open("wb") as file:
             np.savez(file, **task.arrays(predictions))
+    elif suffix == ".txt":
+        lines = (one_line(row[task.field]) + "\n" for row in predictions)
+        path.write_text("".join(lines), encoding="utf-8")
     elif suffix in tabular.SUFFIXES:
         tabular.write_table(path, task.as_rows(predictions), suffix)
     else:
         path.write_text("".join(map(as_line, predictions)), encoding="utf-8")
+
+
+def one_line(text):
+    """Returns a text without the characters that end a line."""
+    return " ".join(text.splitlines())
 
 
 def as_line(prediction):

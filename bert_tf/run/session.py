@@ -17,6 +17,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import changed
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_decoding
 from bert_tf.run.outputs import Outputs
 from bert_tf.tasks.base import Task
 from bert_tf.training import divergence, engine, journal, loop, run_folder, selection
@@ -257,6 +258,8 @@ def _check(job, training, plan):
         raise ValueError(
             "fp16 is for --engine=tensorflow, which scales the loss; with jax, pass --bf16."
         )
+    if job.evaluation is not None:
+        check_decoding(job.task)
     selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
     width = job.folder.config.hidden_size
     if training.lora_rank > width:

@@ -9,8 +9,8 @@ from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.rows.batches import steps_per_epoch
 from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
-from bert_tf.tasks.labels import restore_labels
-from bert_tf.tasks.options import Options, kept, names_of
+from bert_tf.tasks.labels import micro_f1, restore_labels
+from bert_tf.tasks.options import Options, kept, make_options, names_of
 from bert_tf.tasks.rows import choose_stream
 from bert_tf.tasks.texts import frame_texts
 
@@ -47,6 +47,7 @@ class Task:
         cuts_records: whether `examples` cuts a record into several examples.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
         decodes: whether predictions are texts that a decoder writes, token by token.
+        zeros: names of options of a prediction that may be 0.
         decoder: `ModelFolder` of the decoder; None without one.
         card_record: a record for the model card, as Python.
         Options: frozen dataclass of the task's options, see `option`.
@@ -67,9 +68,11 @@ class Task:
     cuts_records = False
     keeps_special_tokens = False
     decodes = False
+    zeros = ()
     decoder = None
     card_record = '"…"'
     Options = Options
+    score_counts = staticmethod(micro_f1)  # Of sums of `counts`.
 
     # From a user's files, or `memory.Rows`, to records.
     read = staticmethod(read_table)
@@ -82,19 +85,8 @@ class Task:
 
     @classmethod
     def make_options(cls, given):
-        """Returns an instance of `Options` from a dict of the options that were given.
-
-        Raises:
-            ValueError: an option of another task; a value out of its range.
-        """
-        known = names_of(cls.Options)
-        for name, value in given.items():
-            if name not in known:
-                raise ValueError(
-                    f"{name} is not an option of {cls.name}; received {value!r}. Drop "
-                    f"it; the options are {', '.join(known)}."
-                )
-        return cls.Options(**given)
+        """Returns an instance of `Options` from a dict; see `options.make_options`."""
+        return make_options(cls.Options, given, cls.name)
 
     @classmethod
     def read_options(cls, options):
@@ -141,8 +133,7 @@ class Task:
         Args:
             tokenizer: `BertTokenizer`.
             config: `BertConfig`; `extra` holds the other keys of config.json.
-            settings: dict of what `settings` returned, perhaps with options of the
-                prediction at hand.
+            settings: dict of what `settings` returned, perhaps with further options.
         """
         labels = {"labels": restore_labels(config)} if cls.has_labels else {}
         options = cls.Options(**kept(cls.Options, settings))
@@ -239,21 +230,11 @@ class Task:
         raise NotImplementedError
 
     def load_start(self, model, path):
-        """Loads the weights that training starts from.
-
-        Args:
-            model: built Keras model, with random weights.
-            path: model folder.
-        """
+        """Loads the weights of a model folder, which training starts from."""
         starts.load_encoder(model, path)
 
     def infer(self, model, rows):
-        """Returns the outputs of a model, {name: tensor [B, …]}, in the graph.
-
-        Args:
-            model: what `build` returns.
-            rows: dict of a batch of packed rows.
-        """
+        """Returns {name: tensor [B, …]}, what a model computes for rows, in the graph."""
         return self.named(model(rows, training=False))
 
     def named(self, outputs):
@@ -313,9 +294,5 @@ class Task:
         return
 
     def counts(self, columns, outputs):
-        """Returns int [N, 3] if `metric` is an F1 over all records, else None.
-
-        The columns are how many items of each record are predicted rightly, are
-        predicted, and are true.
-        """
+        """Returns int [N, K] if `score_counts` of their sum is `metric`, else None."""
         return

@@ -61,6 +61,26 @@ class WindowOptions(Options):
         one_of("long_text", self.long_text, ("windows", "truncate"))
 
 
+def make_options(options, given, task):
+    """Returns an instance of an `Options` class from a dict of the options that were given.
+
+    Args:
+        options, given: the class, and the dict.
+        task: name of the task.
+
+    Raises:
+        ValueError: an option of another task; a value out of its range.
+    """
+    known = names_of(options)
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(
+                f"{name} is not an option of {task}; received {value!r}. Drop it; the "
+                f"options are {', '.join(known)}."
+            )
+    return options(**given)
+
+
 def names_of(options, *uses):
     """Returns the names of the fields of an `Options` class, in order.
 

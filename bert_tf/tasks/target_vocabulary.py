@@ -36,18 +36,19 @@ def learn_target_vocabulary(texts, size, lower_case=False):
         counts.update(splitter.split(text))
     # Each Chinese character is a word. The learner would take a thousand of them only,
     # and each within a word, too, where none ever stands.
-    chinese = {word: n for word, n in counts.items() if ord(word[0]) in CHINESE}
-    chinese = sorted(chinese, key=lambda word: (-counts[word], word))
+    chinese = [word for word in counts if ord(word[0]) in CHINESE]
+    chinese.sort(key=lambda word: (-counts[word], word))
+    others = {word: n for word, n in counts.items() if ord(word[0]) not in CHINESE}
     chinese = chinese[: int(size * MOST_CHINESE)]
-    for word in list(counts):
-        if ord(word[0]) in CHINESE:
-            del counts[word]
-    rest = size - len(chinese)
+    if chinese and not others:
+        return ["[PAD]", *learning.SPECIAL, *chinese]
     try:
-        vocab = learning.learn_vocab(counts or {"a": 1}, rest, unused=0)
+        vocab = learning.learn_vocab(others, size - len(chinese), unused=0)
     except ValueError as error:
-        least = str(error).replace("vocab_size", "target_vocab_size")
-        raise ValueError(least) from None
+        raise ValueError(
+            f"target_vocab_size is {size}, {len(chinese)} of them for Chinese "
+            f"characters. For all others: {error}"
+        ) from None
     return vocab + chinese
 
 

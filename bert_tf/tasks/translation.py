@@ -3,9 +3,15 @@
 import dataclasses
 
 from bert_tf.data.records.parallel import read_parallel, read_source_lines
-from bert_tf.tasks.metrics.translation import check_tokenizer, corpus_scores
+from bert_tf.tasks.metrics.translation import (
+    bleu_counts,
+    bleu_of_counts,
+    check_tokenizer,
+    corpus_scores,
+)
 from bert_tf.tasks.options import option
-from bert_tf.tasks.seq2seq import Seq2Seq, Seq2SeqOptions
+from bert_tf.tasks.seq2seq import Seq2Seq
+from bert_tf.tasks.seq2seq_options import Seq2SeqOptions
 
 
 class Translation(Seq2Seq):
@@ -21,6 +27,7 @@ class Translation(Seq2Seq):
     field = "translation"
     read = staticmethod(read_parallel)
     read_lines = staticmethod(read_source_lines)
+    score_counts = staticmethod(bleu_of_counts)
 
     @dataclasses.dataclass(frozen=True)
     class Options(Seq2SeqOptions):
@@ -32,6 +39,11 @@ class Translation(Seq2Seq):
     def learn(cls, tokenizer, table, options):
         check_tokenizer(options.bleu_tokenize)  # Not after an hour of training.
         return super().learn(tokenizer, table, options)
+
+    def counts(self, columns, outputs):
+        """Returns int [N, 10], what BLEU is computed from; see `bleu_counts`."""
+        texts = self.best_texts(columns, outputs)
+        return bleu_counts(texts, columns["target"], self.options.bleu_tokenize)
 
     def score(self, columns, outputs):
         """Returns `bleu` and `chrf` of `corpus_scores`, and those of `Seq2Seq`."""

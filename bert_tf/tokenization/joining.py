@@ -5,12 +5,12 @@ are words of their own: "ein Mann , der sagt : \\" Ja \\" .". Which of these spa
 language has is learnt from its texts.
 
 A rule is a list [before, left, right, after, joins] of strings and a truth value. It is
-about the space between two words, of which one is a mark or a Chinese character: `left`
-and `right` are the characters at the space, `before` and `after` those beyond the words
-of one character on each side. "" stands for any character, and capitals for kinds of them:
-L letters, D digits, C Chinese characters, K kana, S the start or the end of the text. On
-the right there may be a word, such as "und" in "Vor- und Nachteile". The later rules are
-more specific, and overrule the earlier.
+about the space between two words, of which one is a mark or a Chinese character. `left`
+and `right` are these words; `before` and `after` are their neighbours, if they have one
+character only. "" stands for any word, a mark for itself, and capitals for other words:
+L letters, I one letter, D digits, T three digits, C a Chinese character, K kana, S the
+start or the end of the text. `right` may also be a short word, such as "und" in "Vor- und
+Nachteile". The later rules are more specific, and overrule the earlier.
 """
 
 import collections
@@ -27,11 +27,12 @@ tf = lazy("tensorflow")
 # space that stays, and the quotes (") that open and close.
 _END, _JOINED, _KEPT, _OPEN, _CLOSE = map(chr, range(1, 6))
 _QUOTED = '"([^"]*)"'
-# Positions of a rule that are given, from general to specific rules; 4 is a word on the
-# right.
+# Positions of a rule that are given, from general to specific rules; 4 is a short word on
+# the right.
 _LEVELS = ((2,), (1,), (1, 2), (1, 2, 3), (0, 1, 2), (0, 1, 2, 3), (1, 4))
+_SHORT = re.compile(r"[^\W\d_]{2,5}")
 _LEAST_GAIN = 2  # Spaces of the texts that a rule must turn from wrong to right.
-_WORD = re.compile(r"[^\W\d_]{1,5}")
+_MOST_TEXTS = 100_000  # To learn from; more teach nothing and take minutes.
 
 _KANA = frozenset(
     itertools.chain(range(0x3041, 0x3100), range(0x31F0, 0x3200), range(0xFF66, 0xFFA0))
@@ -49,7 +50,7 @@ def learn_rules(texts):
         list of rules, see above; plain JSON.
     """
     totals, joined = collections.Counter(), collections.Counter()
-    for text in texts:
+    for text in itertools.islice(texts, _MOST_TEXTS):
         for key, joins in _find_spaces(text):
             totals[key] += 1
             joined[key] += joins
@@ -58,7 +59,8 @@ def learn_rules(texts):
     for level in _LEVELS:
         groups = collections.defaultdict(list)
         for key in decisions:
-            if _suits(key, level):
+            given = all(key[place] for place in level)
+            if given and (len(level) > 1 or _is_alone(key[level[0]])):
                 pattern = tuple(key[n] if n in level else "" for n in range(5))
                 groups[pattern].append(key)
         for pattern, keys in groups.items():
@@ -71,16 +73,9 @@ def learn_rules(texts):
             if max(joins, total - joins) >= right + _LEAST_GAIN:
                 decision = 2 * joins > total
                 decisions.update(dict.fromkeys(keys, decision))
-                before, left, right, after, word = pattern
-                rules.append([before, left, right or word, after, decision])
+                before, left, right, after, short = pattern
+                rules.append([before, left, right or short, after, decision])
     return rules
-
-
-def _suits(key, level):
-    """Returns whether a space can have a rule of a level: one about a mark or a word."""
-    if level == (1, 4):
-        return _is_alone(key[1]) and key[4]
-    return len(level) > 1 or _is_alone(key[level[0]])
 
 
 def join(strings, rules):
@@ -108,31 +103,34 @@ def join(strings, rules):
 def _find_spaces(text):
     """Yields what is around each possible space, and whether there is none.
 
-    That are the four characters of a rule, and the word on the right if it is short.
+    That is a tuple of the first four strings of a rule, and the word on the right if it
+    is short, else "".
     """
     text = re.sub(_QUOTED, rf"{_OPEN}\1{_CLOSE}", text.translate(_CLEAN))
-    words = list(_words().finditer(text))
-    ends = [(_kind(word[0][0]), _kind(word[0][-1])) for word in words]
-    ends = [("S", "S"), *ends, ("S", "S")]
-    for number, (first, second) in enumerate(itertools.pairwise(words), 1):
-        left, right = ends[number][1], ends[number + 1][0]
+    found = list(_words().finditer(text))
+    words = [word[0] for word in found]
+    ends = ["S", *(_kind(word, word[-1]) for word in words)]
+    starts = [*(_kind(word, word[0], starts=True) for word in words), "S"]
+    for number, (first, second) in enumerate(itertools.pairwise(words)):
+        left, right = ends[number + 1], starts[number + 1]
         if _is_alone(left) or _is_alone(right):
-            word = (
-                second[0] if second[0].islower() and _WORD.fullmatch(second[0]) else ""
-            )
-            key = (ends[number - 1][1], left, right, ends[number + 2][0], word)
-            yield key, first.end() == second.start()
+            before = ends[number] if len(first) == 1 else ""
+            after = starts[number + 2] if len(second) == 1 else ""
+            short = second if second.islower() and _SHORT.fullmatch(second) else ""
+            joins = found[number].end() == found[number + 1].start()
+            yield (before, left, right, after, short), joins
 
 
 _CLEAN = {point: None for point in DROPPED} | {point: " " for point in SPACES}
 
 
 def _is_alone(kind):
-    """Returns whether the characters of a kind are words of their own."""
-    return kind not in "LDKS"
+    """Returns whether a kind is a mark or Chinese, which are words of one character."""
+    return kind not in "LIDTKS"
 
 
-def _kind(character):
+def _kind(word, character, *, starts=False):
+    """Returns the kind of a word that starts or ends with a character."""
     point = ord(character)
     if point in PUNCTUATION or character in (_OPEN, _CLOSE):
         return character
@@ -140,7 +138,9 @@ def _kind(character):
         return "C"
     if point in _KANA:
         return "K"
-    return "D" if character.isdecimal() else "L"
+    if character.isdecimal():
+        return "T" if starts and len(word) == 3 and word.isdecimal() else "D"
+    return "L" if len(word) > 1 else "I"
 
 
 @functools.cache
@@ -162,43 +162,71 @@ def _ranges(points, form=r"\x{{{:x}}}"):
 def _compile(rules):
     """Returns [(regular expression, mark, passes)], the most specific rules first.
 
-    One expression has all rules of a level that differ in one character only. Matches
-    cannot overlap, and a rule reads the words beside a space, so it takes several passes
-    until every space has been seen.
+    One expression has all rules of a level that differ in one word only. It reads the
+    words beside a space, and matches cannot overlap, so it takes several passes until
+    every space has been seen.
     """
     groups = {}
-    for *places, joins in rules:
-        level = tuple(n for n, kind in enumerate(places) if kind)
-        if places[2].islower():
+    for *kinds, joins in rules:
+        level = tuple(place for place, kind in enumerate(kinds) if kind)
+        if len(kinds[2]) > 1:
             level = (1, 4)
         free = 1 if level == (1,) else 2
-        kinds = [(kind,) for kind in places]
-        kinds[free] = None
-        group = groups.setdefault((_LEVELS.index(level), joins, free, *kinds), [])
-        group.append(places[free])
+        fixed = [None if place == free else kind for place, kind in enumerate(kinds)]
+        group = groups.setdefault((_LEVELS.index(level), joins, free, *fixed), [])
+        group.append(kinds[free])
     compiled = []
     for (level, joins, free, *kinds), members in groups.items():
-        kinds[free] = members
-        before, left, right, after = (_one_of(k) if any(k) else "" for k in kinds)
-        space = f"[ {_JOINED}{_KEPT}]"
-        before, after = before and before + space, after and space + after
+        kinds = [members if n == free else [k] * bool(k) for n, k in enumerate(kinds)]
+        before, left, right, after = kinds
+        first = _end_of(left, alone=bool(before))
+        second = _start_of(right, alone=bool(after))
+        if before:
+            first = _end_of(before) + _SPACE + first
+        if after:
+            second += _SPACE + _start_of(after)
+        passes = 1 if len(_LEVELS[level]) == 1 else len(_LEVELS[level]) + 1
         mark = _JOINED if joins else _KEPT
-        pattern = f"({before}{left}) ({right}{after})"
-        compiled.append((level, pattern, mark, len(_LEVELS[level])))
-    compiled.sort(key=lambda rule: -rule[0])
-    return [rule[1:] for rule in compiled]
+        compiled.append((level, f"({first}) ({second})", mark, passes))
+    compiled.sort(key=lambda expression: -expression[0])
+    return [expression[1:] for expression in compiled]
 
 
-def _one_of(kinds):
-    """Returns a regular expression of a character of one of some kinds."""
-    words = [kind for kind in kinds if kind.islower()]
-    if words:
-        return f"(?:{'|'.join(words)})[ {_JOINED}{_KEPT}]"
-    fixed = {"D": r"\p{Nd}", "C": _ranges(CHINESE), "K": _ranges(_KANA), "S": _END}
-    inside = "".join(
-        fixed.get(kind) or _ranges({ord(kind)}) for kind in kinds if kind != "L"
-    )
-    if "L" not in kinds:
-        return f"[{inside}]"
-    others = f" {_END}-{_CLOSE}" + "".join(fixed.values()) + _ranges(PUNCTUATION)
-    return f"(?:[^{others}]|[{inside}])" if inside else f"[^{others}]"
+_SPACE, _NO_SPACE = f"[ {_JOINED}{_KEPT}]", f"[^ {_JOINED}{_KEPT}]"
+_DIGIT = r"\p{Nd}"
+
+
+@functools.cache
+def _letter():
+    others = _ranges(PUNCTUATION | CHINESE | _KANA)
+    return f"[^ {_END}-{_CLOSE}{_DIGIT}{others}]"
+
+
+def _end_of(kinds, *, alone=False):
+    """Returns a regular expression of how words of some kinds end.
+
+    Args:
+        kinds: list of kinds; none for any word.
+        alone: whether the word is one character, before which there is a space.
+    """
+    start = "" if alone else _SPACE
+    words = {"L": _NO_SPACE + _letter(), "I": start + _letter(), "D": _DIGIT}
+    return _any_of(kinds, words)
+
+
+def _start_of(kinds, *, alone=False):
+    """Returns a regular expression of how words of some kinds start, as `_end_of`."""
+    end = "" if alone else _SPACE
+    digits = rf"{_DIGIT}{{1,2}}[^{_DIGIT}]|{_DIGIT}{{3}}{_NO_SPACE}"
+    words = {"L": _letter() + _NO_SPACE, "I": _letter() + end}
+    words |= {"D": _DIGIT if alone else digits, "T": _DIGIT * 3 + _SPACE}
+    return _any_of(kinds, words | {k: k + _SPACE for k in kinds if len(k) > 1})
+
+
+def _any_of(kinds, words):
+    """Returns a regular expression of any of some kinds, of which `words` has its own."""
+    classes = {"C": _ranges(CHINESE), "K": _ranges(_KANA), "S": _END}
+    parts = [words[kind] for kind in kinds if kind in words]
+    inside = [classes.get(k) or _ranges({ord(k)}) for k in kinds if k not in words]
+    parts += [f"[{''.join(inside)}]"] * bool(inside)
+    return f"(?:{'|'.join(parts)})" if parts else ""

@@ -1,6 +1,7 @@
 """Which variables train, and how fast, by their paths, which are the published names.
 
-A variable that does not train gets no gradient, no decay and no optimizer state.
+A variable that does not train gets no gradient, no decay and no optimizer state. A
+decoder counts as a head, except for the weights that it shares with the encoder.
 """
 
 import logging

@@ -163,6 +163,7 @@ class TestPublishedName:
                 "tokenizer_config.json",
                 "model.safetensors",
                 "tokenizer.json",
+                "decoder/*",
                 "model*.safetensors*",
                 "modules.json",
                 "1_Pooling/*",

@@ -5,11 +5,18 @@ import pytest
 import reference
 import tensorflow as tf
 
-from bert_tf.layers.attention import Attention, attention_bias
+from bert_tf.layers.attention import (
+    Attention,
+    attention_bias,
+    causal_bias,
+    cross_bias,
+)
 
 HIDDEN, HEADS, ROWS, LENGTH = 15, 3, 2, 7
 # A row with two examples and padding, and a row with one example.
 IDS = np.array([[1, 1, 1, 2, 2, 0, 0], [3, 3, 3, 3, 3, 3, 3]], np.int32)
+# The targets of these examples, in the same rows.
+TARGET_IDS = np.array([[1, 1, 2, 2, 2], [3, 3, 3, 3, 0]], np.int32)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +135,92 @@ def test_softmax_is_computed_in_float32():
     for received, length in ((probabilities[0, :, :3, :3], 3), (probabilities[1], 7)):
         expected = tf.cast(tf.constant(1 / length), tf.bfloat16)
         np.testing.assert_array_equal(received, tf.fill(received.shape, expected))
+
+
+def test_causal_bias_hides_what_is_behind_a_token():
+    bias = causal_bias(tf.constant([[1, 1, 2, 2, 0]]))
+    no = -1e9
+    expected = [
+        [0, no, no, no, no],
+        [0, 0, no, no, no],
+        [no, no, 0, no, no],
+        [no, no, 0, 0, no],
+        [no, no, no, no, no],
+    ]
+    np.testing.assert_array_equal(bias, np.float32([[expected]]))
+    assert bias.dtype == tf.float32
+
+
+def test_cross_bias_allows_the_source_of_the_same_example():
+    bias = cross_bias(tf.constant([[1, 2, 0]]), tf.constant([[2, 2, 1, 0]]))
+    no = -1e9
+    expected = [[no, no, 0, no], [0, 0, no, no], [no, no, no, no]]
+    np.testing.assert_array_equal(bias, np.float32([[expected]]))
+
+
+def test_causal_values_equal_the_formula(layer, hidden):
+    context, _ = layer(hidden, causal_bias(IDS))
+    last = hidden[7:].astype(float)  # The example of the second row.
+    for place in (0, 2, 6):
+        expected = attend(layer, last[[place]], last[: place + 1])
+        np.testing.assert_allclose(context[7 + place], expected[0], atol=1e-5)
+
+
+def test_values_of_a_memory_equal_the_formula(layer, hidden):
+    random = np.random.default_rng(4)
+    query = random.normal(size=(TARGET_IDS.size, HIDDEN)).astype(np.float32)
+    context, probabilities = layer(query, cross_bias(TARGET_IDS, IDS), memory=hidden)
+    assert probabilities.shape == (ROWS, HEADS, 5, LENGTH)
+    for number in (1, 2, 3):
+        here, there = (ids.ravel() == number for ids in (TARGET_IDS, IDS))
+        expected = attend(layer, query[here], hidden[there])
+        np.testing.assert_allclose(context[here], expected, atol=1e-5)
+
+
+def test_projected_keys_and_values_take_the_place_of_a_memory(layer, hidden):
+    query = hidden[:10]
+    bias = cross_bias(TARGET_IDS, IDS)
+    expected, _ = layer(query, bias, memory=hidden)
+    key, value = layer.project(hidden, ROWS, LENGTH)
+    assert key.shape == (ROWS, HEADS, 5, LENGTH)
+    assert value.shape == (ROWS, HEADS, LENGTH, 5)
+    context, _ = layer(query, bias, cache=(key, value))
+    np.testing.assert_array_equal(context, expected)
+
+
+def test_token_by_token_with_a_cache_equals_the_whole(layer, hidden):
+    """The keys and values of each token are computed once, and kept."""
+    expected, _ = layer(hidden, causal_bias(np.ones([ROWS, LENGTH], np.int32)))
+    tokens = hidden.reshape(ROWS, LENGTH, HIDDEN)
+    cache = None
+    for place in range(LENGTH):
+        new = layer.project(tokens[:, place], ROWS, 1)
+        cache = new if cache is None else grow(cache, new)
+        bias = tf.zeros([ROWS, 1, 1, place + 1])
+        context, _ = layer(tokens[:, place], bias, cache=cache)
+        np.testing.assert_allclose(
+            context, expected.numpy().reshape(tokens.shape)[:, place], atol=1e-6
+        )
+
+
+def grow(cache, new):
+    return tf.concat([cache[0], new[0]], 3), tf.concat([cache[1], new[1]], 2)
+
+
+def attend(layer, query, memory):
+    """Returns the attention of every query over the whole memory, in float64."""
+    query = (
+        np.float64(query) @ np.float64(layer.query.kernel) + layer.query.bias.numpy()
+    )
+    key, value = (
+        np.float64(memory) @ np.float64(dense.kernel) + dense.bias.numpy()
+        for dense in (layer.key, layer.value)
+    )
+    parts = [np.s_[:, 5 * head : 5 * head + 5] for head in range(HEADS)]
+    return np.concatenate(
+        [
+            reference.softmax(query[part] @ key[part].T / np.sqrt(5)) @ value[part]
+            for part in parts
+        ],
+        axis=1,
+    )

@@ -194,6 +194,7 @@ class TestScore:
     def test_counts_add_up_to_micro_f1(self):
         counts = make(0.5).counts(TRUTH, outputs(PROBABILITIES))
         assert counts.sum(axis=0).tolist() == [3, 4, 5]
+        assert make(0.5).score_counts(counts.sum(axis=0)) == pytest.approx(6 / 9)
         assert len(counts) == 4
 
     def test_a_single_label(self):

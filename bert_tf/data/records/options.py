@@ -55,7 +55,8 @@ class TableOptions(TextFileOptions):
     """How to read a file of texts and labels, and which columns hold them."""
 
     label_column: str = setting(
-        "", "Column of the label; for multi_label several, a,b,c, of 0 and 1."
+        "",
+        "Column of the label or target; for multi_label a,b,c, of 0 and 1.",
     )
 
 

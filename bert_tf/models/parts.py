@@ -1,0 +1,59 @@
+"""What the encoder and the decoder are both made of."""
+
+import keras
+
+from bert_tf.layers.embeddings import Embeddings
+from bert_tf.layers.transformer import EncoderLayer
+
+
+def make_embeddings(config, dtype):
+    """Returns the `Embeddings` of a `BertConfig`."""
+    return Embeddings(
+        config.vocab_size,
+        config.hidden_size,
+        max_position_embeddings=config.max_position_embeddings,
+        type_vocab_size=config.type_vocab_size,
+        dropout=config.hidden_dropout_prob,
+        epsilon=config.layer_norm_eps,
+        initializer_range=config.initializer_range,
+        dtype=dtype,
+        name="embeddings",
+    )
+
+
+def make_layers(config, dtype):
+    """Returns the layers of a `BertConfig`, a list of `EncoderLayer`."""
+    return [
+        EncoderLayer(
+            config.hidden_size,
+            config.num_attention_heads,
+            config.intermediate_size,
+            activation=config.hidden_act,
+            hidden_dropout=config.hidden_dropout_prob,
+            attention_dropout=config.attention_probs_dropout_prob,
+            epsilon=config.layer_norm_eps,
+            initializer_range=config.initializer_range,
+            dtype=dtype,
+            name=f"layer_{number}",
+        )
+        for number in range(config.num_hidden_layers)
+    ]
+
+
+def recompute(layer, options):
+    """Returns a layer that stores only its inputs for its gradient.
+
+    Args:
+        layer: function that returns one tensor.
+        options: `seed`, `training` and other keyword arguments of it.
+
+    Raises:
+        ValueError: there is no dropout seed, so the second computation would drop other
+            values than the first.
+    """
+    if options["seed"] is None:
+        raise ValueError(
+            "gradient_checkpointing computes each layer twice, and dropout must drop the "
+            "same values both times: give dropout_seed, int32 [2], with each batch."
+        )
+    return keras.remat(lambda *inputs: layer(*inputs, **options))
