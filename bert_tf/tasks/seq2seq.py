@@ -221,6 +221,7 @@ class Seq2Seq(Task):
             found = [
                 {self.field: text, "score": float(score)}
                 for text, score in zip(texts, scores)
+                if score > -np.inf  # Others are not possible texts.
             ]
             if not best:
                 found = [{self.field: "", "score": 0.0}]
