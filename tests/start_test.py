@@ -266,6 +266,39 @@ class TestHelp:
             ("options of cake", [("--size=4", "Centimetres.")]),
         ]
 
+    def test_many_options_of_a_few_tasks_are_shown_for_a_chosen_one(self):
+        kinds = {
+            task: dataclasses.make_dataclass(
+                "Options",
+                [(f"icing_{n}", int, option(n, f"Layer {n}.")) for n in range(6)]
+                + [(f"size_of_{task}", int, option(4, "Grams."))],
+            )
+            for task in ("cake", "pie")
+        }
+        options = {}
+        for task, kind in kinds.items():
+            for field in dataclasses.fields(kind):
+                options.setdefault(field.name, {})[task] = field
+        tasks = ["roll", "cake", "pie"]
+        row = ("--task=cake --help", "the 8 options of cake and pie.")
+        sections = flag_help.option_sections(options, tasks, "training")
+        assert sections == [("options of several tasks", [row])]
+        ((heading, rows),) = flag_help.option_sections(
+            options, tasks, "training", "pie"
+        )
+        assert heading == "options of pie"
+        assert rows[0] == ("--icing_0=0", "Layer 0.")
+        assert [flag for flag, _ in rows][-2:] == ["--icing_5=5", "--size_of_pie=4"]
+
+    def test_of_a_task_only_its_options_are_shown(self, show):
+        lines = show("--task=cake", "--help")
+        assert "OPTIONS OF CAKE" in lines and "OPTIONS OF ROLL" not in lines
+        begin = lines.index("OPTIONS OF CAKE")
+        assert [line.split("=")[0] for line in lines[begin + 1 : begin + 4]] == [
+            *("  --max_seq_length", "  --rising_minutes", "  --icing"),
+        ]
+        assert show("--task=none", "--help") == show("--help")
+
     def test_long_help_is_wrapped(self):
         long_flag = "--" + "long" * 10
         rows = [("--short=1", "word " * 30), (long_flag, "word " * 10)]

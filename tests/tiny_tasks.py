@@ -3,14 +3,22 @@
 Imports no TensorFlow.
 """
 
+import dataclasses
 import re
 
 import numpy as np
+import tiny_folder
 
+from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.fixed_shapes import stack
 from bert_tf.tasks import TASKS
 
+DECODER = ModelFolder(
+    dataclasses.replace(tiny_folder.CONFIG, max_position_embeddings=64),
+    tiny_folder.VOCAB,
+    {"do_lower_case": True},
+)
 LONG = "it was a very , very good film . the film is fine , is it ?"
 
 
@@ -66,6 +74,20 @@ RECORDS = {
         {"text": LONG, "choices": ["poor", "a film", "?"], "label": 0},
     ],
     "similarity": pairs("1", "0.5", "0", "0.3"),
+    "translation": [
+        {"text": "a good film", "target": "it was fine ."},
+        {"text": LONG, "target": LONG},
+        {"text": "?", "target": ""},
+    ],
+    "generation": [
+        {
+            "text": "is it good ?",
+            "text_pair": LONG,
+            "target": "very good",
+            "answers": ["very good", "good"],
+        },
+        {"text": "is it ?", "text_pair": "a film", "target": "", "answers": []},
+    ],
     "fill_mask": [
         {"text": "a [MASK] film"},
         {"text": "it [MASK] very [MASK] ."},
@@ -85,7 +107,10 @@ def make_task(name, tokenizer, **options):
     kind = TASKS[name]
     options = kind.make_options(options)
     if kind.scored:
-        return kind.learn(tokenizer, make_table(name), options)
+        task = kind.learn(tokenizer, make_table(name), options)
+        if kind.decodes:
+            task.decoder = DECODER
+        return task
     return kind(tokenizer, options, **{"num_layers": 1} if name == "features" else {})
 
 

@@ -56,7 +56,7 @@ def test_pretraining_is_scored(reports):
     assert np.log(2) / 2 < scores["next_sentence_loss"] < scores["masked_lm_loss"]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [n for n in TASKS if not TASKS[n].decodes])
 def test_predictions_equal_those_of_tensorflow(name, reports):
     keep = name == "fill_mask"
     tokenizer = BertTokenizer(tiny_folder.VOCAB, keep_special_tokens=keep)

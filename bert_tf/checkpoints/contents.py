@@ -27,8 +27,7 @@ class ModelFolder:
         vocab: tokens; the index of a token is its id.
         tokenizer: tokenizer_config.json; always has `do_lower_case`.
         settings: the settings of bert_tf, plain JSON.
-        decoder: `ModelFolder` of the decoder, or None for an encoder alone. Its setting
-            `shared` says whether it has the embeddings and layers of the encoder.
+        decoder: `ModelFolder` of the decoder, or None for an encoder alone.
     """
 
     config: BertConfig
@@ -36,6 +35,11 @@ class ModelFolder:
     tokenizer: dict
     settings: dict = dataclasses.field(default_factory=dict)
     decoder: "ModelFolder | None" = None
+
+    @property
+    def shared(self):
+        """Whether a decoder has the embeddings and layers of its encoder."""
+        return self.settings.get("shared", False)
 
 
 def read(path):

@@ -134,12 +134,13 @@ def write_arrays(path, arrays, folder, architecture):
     path.mkdir(parents=True, exist_ok=True)
     # transformers computes in this dtype.
     dtype = {"dtype": arrays["bert/embeddings/word_embeddings"].dtype.name}
-    decoder = folder.decoder
-    if decoder:
+    decoder = None  # The encoder of such a folder may be fine-tuned alone.
+    if any(name.startswith("decoder/") for name in arrays):
+        decoder = folder.decoder
         shared = encoder_decoder.is_shared(arrays)
         if shared:
             arrays = encoder_decoder.with_copies(arrays)
-        settings = {"shared": shared} | decoder.settings
+        settings = decoder.settings | {"shared": shared or decoder.shared}
         decoder = dataclasses.replace(
             decoder, config=_with_extra(decoder.config, dtype), settings=settings
         )

@@ -6,10 +6,12 @@ import re
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import weights
+from bert_tf.checkpoints.encoder_decoder import TOKENIZER
 from bert_tf.doctor import machine, vocabulary
 from bert_tf.doctor.findings import from_error, note, ok, problem
 from bert_tf.ground import count
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.models.seq2seq import Bert2Bert
 from bert_tf.predictor import check_length
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import kept
@@ -47,11 +49,17 @@ def check(name):
     config = folder.config
     says = f"{name}: {count(config.num_hidden_layers, 'layer')}, hidden size "
     says += f"{config.hidden_size}, {config.max_position_embeddings} positions"
+    if folder.decoder:
+        layers = folder.decoder.config.num_hidden_layers
+        says += f"; a decoder of {count(layers, 'layer')}"
+        says += ", shared with the encoder" * folder.decoder.shared
     findings.append(ok("model/folder", says))
     findings += check_weights(path, folder, tokenizer)
-    if has_head(folder):
+    if has_head(folder) and not folder.decoder:
         findings += check_labels(path, config.extra)
     findings += vocabulary.check(path, folder)
+    if folder.decoder:
+        findings += vocabulary.check(path / TOKENIZER, folder.decoder)
     return findings, folder, tokenizer
 
 
@@ -100,11 +108,16 @@ def check_weights(path, folder, tokenizer):
     copy = f"Copy model.safetensors and its config.json into {path} again."
     try:
         model = BertBackbone(folder.config)
-        if has_head(folder):
+        whole = has_head(folder) or folder.decoder
+        if folder.decoder:
+            decoder = folder.decoder
+            model = Bert2Bert(model, decoder.config, shared=decoder.shared)
+        elif whole:
             kind = find_task(task_of(folder.config, folder.settings))
             task = kind.restore(tokenizer, folder.config, folder.settings)
+            task.decoder = folder.decoder
             model = task.build(model)
-        report = folders.load_weights(path, model, new_heads=not has_head(folder))
+        report = folders.load_weights(path, model, new_heads=not whole)
     except (OSError, ValueError) as error:
         return [from_error("model/weights", error, copy)]
     loaded = {

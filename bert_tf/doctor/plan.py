@@ -58,5 +58,6 @@ def count_tokens(kind, options, table, folder, tokenizer, *, learns):
         task.inherit(folder, table)
     else:
         task = kind.restore(tokenizer, folder.config, folder.settings)
+        task.decoder = folder.decoder
         task.options = options
     return example_lengths(task, task.columns(table))[0]

@@ -157,8 +157,7 @@ class Bert2Bert(ModelWithHead):
         backbone = encoders.BertBackbone(
             folder.config, dtype=dtype, gradient_checkpointing=gradient_checkpointing
         )
-        shared = targets.settings.get("shared", False)
-        model = cls(backbone, targets.config, shared=shared)
+        model = cls(backbone, targets.config, shared=targets.shared)
         if folder.decoder:
             folders.load_weights(path, model)
         else:

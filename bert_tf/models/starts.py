@@ -109,17 +109,16 @@ def load_decoder(model, name, vocab):
     old_layers = {int(match[1]) for match in map(_LAYER.match, arrays) if match}
     chosen = spread(len(old_layers), model.decoder.config.num_hidden_layers)
     found = _rename(arrays, chosen)
+    own = weights.read_model(model)
     places = {token: place for place, token in enumerate(old_vocab)}
     # {id in the decoder: id in BERT}
     known = {n: places[token] for n, token in enumerate(vocab) if token in places}
-    own = weights.read_model(model)
-    if not model.shared:
+    if vocab != old_vocab:
         table, random = found[_TABLE], own[_TABLE]
-        found[_TABLE] = random / random.std() * table.std(axis=0) + table.mean(axis=0)
-        _copy_rows(found[_TABLE], table, known)
-    if _BIAS in found:
-        bias, found[_BIAS] = found[_BIAS], own[_BIAS].copy()
-        _copy_rows(found[_BIAS], bias, known)
+        random = random / random.std() * table.std(axis=0) + table.mean(axis=0)
+        found[_TABLE] = _with_rows(random, table, known)
+        if _BIAS in found:
+            found[_BIAS] = _with_rows(own[_BIAS], found[_BIAS], known)
     found = {path: array for path, array in found.items() if path in own}
     report = weights.assign(model, found)
     if report.misshaped:
@@ -154,6 +153,8 @@ def _rename(arrays, chosen):
     return found
 
 
-def _copy_rows(array, old, known):
-    """Copies the rows {number in `array`: number in `old`}, in place."""
+def _with_rows(array, old, known):
+    """Returns a copy of an array that has rows {number: number in `old`} of another."""
+    array = array.copy()
     array[list(known)] = old[list(known.values())]
+    return array

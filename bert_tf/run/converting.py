@@ -85,6 +85,12 @@ def convert(config):
     words = read_words(config.add_tokens) if config.add_tokens else []
     start = folders.resolve(config.input)
     folder = folders.read(start)
+    if folder.decoder and (words or config.format == "google"):
+        wrong = "add_tokens" if words else "format google"
+        raise ValueError(
+            f"{start} holds an encoder and a decoder, for which {wrong} is not possible; "
+            "drop it."
+        )
     arrays = layouts.read_arrays(start)
     architecture = _architecture(arrays, folder.config)
     # Before anything is written, because it also checks the input.

@@ -282,10 +282,7 @@ def _check(job, training, plan):
 
 
 def _build(job, training):
-    """Builds the model with the weights to start from; new heads are random.
-
-    A resumed run overwrites both with its checkpoint.
-    """
+    """Builds the model with the weights to start from; a resumed run has others."""
     none = {} if training.attention_dropout else {"attention_probs_dropout_prob": 0.0}
     config = dataclasses.replace(job.folder.config, **none)
     model = job.task.build(

@@ -65,7 +65,8 @@ def describe_cuts(task, columns, positions):
     total, sentences = len(next(iter(columns.values()))), []
     # A target is read without its last token.
     sides = (("input_ids", "example", 0), ("target_ids", "target", 1))
-    for (feature, noun, shift), limit in zip(sides, _LIMITS[: len(options.longest)]):
+    sides = sides[: 2 if "target" in columns else 1]
+    for (feature, noun, shift), limit in zip(sides, _LIMITS):
         lengths, records = example_lengths(task, columns, feature=feature)
         most, longest = getattr(options, limit), lengths.max(initial=0) - shift
         cut = int(np.sum(lengths - shift > most))

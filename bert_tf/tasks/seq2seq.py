@@ -209,7 +209,9 @@ class Seq2Seq(Task):
         ]
 
     def predict(self, outputs, columns):
-        """Returns the text, under the name `field`, and its `score`, mean log p in nats.
+        """Returns the text, under the name `field`, and its `score`.
+
+        The score is log p in nats, divided by the length penalty.
 
         Args:
             outputs: dict with `texts`, lists of K strings [N], and `scores`, [N, K].

@@ -32,13 +32,12 @@ class Translation(Seq2Seq):
     @dataclasses.dataclass(frozen=True)
     class Options(Seq2SeqOptions):
         bleu_tokenize: str = option(
-            "13a", "sacrebleu's --tokenize: 13a, zh for Chinese, …", use="both"
+            "13a", "As --tokenize of sacrebleu: 13a, or zh for Chinese.", use="both"
         )
 
-    @classmethod
-    def learn(cls, tokenizer, table, options):
-        check_tokenizer(options.bleu_tokenize)  # Not after an hour of training.
-        return super().learn(tokenizer, table, options)
+    def inherit(self, folder, table):
+        check_tokenizer(self.options.bleu_tokenize)  # Not after an hour of training.
+        super().inherit(folder, table)
 
     def counts(self, columns, outputs):
         """Returns int [N, 10], what BLEU is computed from; see `bleu_counts`."""

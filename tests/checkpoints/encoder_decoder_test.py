@@ -170,6 +170,17 @@ class TestReadAndWrite:
         ):
             folders.load_weights(tmp_path, tiny_seq2seq.model(shared=True))
 
+    def test_an_encoder_alone_is_written_without_a_decoder(self, written, tmp_path):
+        contents = folders.read(written[0])
+        folders.write(tmp_path, written[1].backbone, contents, "BertModel")
+        assert {file.name for file in tmp_path.iterdir()} == {
+            *("config.json", "model.safetensors"),
+            *("tokenizer_config.json", "vocab.txt"),
+        }
+        folder = folders.read(tmp_path)
+        assert folder.decoder is None and len(folder.vocab) == 80
+        folders.load_weights(tmp_path, BertBackbone(folder.config))
+
     def test_one_tokenizer_by_transformers_is_that_of_both(self, tmp_path, caplog):
         write(tmp_path, shared=True)
         shutil.rmtree(tmp_path / "decoder")

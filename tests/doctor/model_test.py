@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
+from bert_tf import Bert2Bert
 from bert_tf.checkpoints import formats
 from bert_tf.doctor import model
 from bert_tf.doctor.findings import note, ok, problem
@@ -65,6 +66,25 @@ def test_a_complete_folder(path):
             "do_lower_case is true, 0% of the tokens have capital letters",
         ),
     }
+
+
+@pytest.mark.parametrize("decoder", ["bert2bert", "bertshare"])
+def test_an_encoder_and_a_decoder(path, tmp_path, decoder):
+    Bert2Bert.from_pretrained(path, decoder=decoder).save_pretrained(tmp_path / "both")
+    findings, _, _ = model.check(str(tmp_path / "both"))
+    says = {finding["check"]: finding["says"] for finding in findings}
+    shared = ", shared with the encoder" if decoder == "bertshare" else ""
+    assert says["model/folder"].endswith(f"; a decoder of 1 layer{shared}")
+    # Embeddings, 16 arrays a layer, the pooler; 10 of attention to the source, the head.
+    own = 0 if shared else 5 + 16
+    assert f"in {5 + 16 + 2 + own + 10 + 5} arrays, all finite" in says["model/weights"]
+    assert [finding["check"] for finding in findings].count("model/vocabulary") == 2
+    assert {finding["level"] for finding in findings} == {"ok"}
+    change_weights(
+        tmp_path / "both",
+        lambda arrays: arrays.pop("decoder.cls.predictions.transform.dense.bias"),
+    )
+    assert "dense/bias" in check(tmp_path / "both")["weights"]["says"]
 
 
 def test_folder_and_tokenizer_are_returned(path):

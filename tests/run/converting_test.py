@@ -285,6 +285,28 @@ def test_empty_output_folder_is_filled():
     assert os.listdir("deeper/and") == ["deeper"]
 
 
+def test_an_encoder_and_a_decoder():
+    folder.write("bert", pretrainer(), PARTS, "BertForPreTraining")
+    model = bert_tf.Bert2Bert.from_pretrained("bert", decoder="bertshare")
+    model.save_pretrained("both")
+    result = convert(ConvertConfig("both", "again"))
+    assert result["architecture"] == "EncoderDecoderModel"
+    assert result["max_abs_difference"] == 0 and result["arrays"] == 2 * 21 + 2 + 10 + 5
+    batch = {
+        "input_ids": np.array([[2, 9, 3]]),
+        "target_ids": np.array([[2, 10, 11, 3]]),
+    }
+    again = bert_tf.Bert2Bert.from_pretrained("again")
+    np.testing.assert_array_equal(again(batch)["logits"], model(batch)["logits"])
+    for options, message in (
+        ({"format": "google"}, "for which format google is not possible; drop it"),
+        ({"add_tokens": "refund"}, "for which add_tokens is not possible; drop it"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            convert(ConvertConfig("both", "other", **options))
+    assert not pathlib.Path("other").exists()
+
+
 def test_a_lossy_conversion_is_not_written(monkeypatch):
     write_google("start")
     honest = dialects.to_huggingface

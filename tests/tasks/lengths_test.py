@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tiny_folder
+import tiny_tasks
 
 from bert_tf.tasks import TASKS
 from bert_tf.tasks.lengths import describe_cuts, example_lengths
@@ -28,6 +29,25 @@ def test_texts_and_pairs():
     pairs = columns | {"text_pair": texts("good", "bad")}
     assert example_lengths(task, pairs)[0].tolist() == [6, 13]
     assert task.options.max_seq_length == 8
+
+
+def test_targets_are_cut_by_another_limit():
+    task = make("translation", max_seq_length=8, max_target_length=4)
+    task.decoder = tiny_tasks.DECODER
+    columns = {
+        "text": texts("a film", "it was a very , very good film ."),
+        # With [SEP] 4 and 5 tokens.
+        "target": texts("a good film", "a good film ."),
+    }
+    assert example_lengths(task, columns, feature="target_ids")[0].tolist() == [5, 6]
+    assert describe_cuts(task, columns, 24) == (
+        "max_seq_length=8 cuts 1 of 2 examples (50.0%); --max_seq_length=11 keeps them "
+        "whole. max_target_length=4 cuts 1 of 2 targets (50.0%); --max_target_length=5 "
+        "keeps them whole."
+    )
+    assert describe_cuts(task, {"text": columns["text"]}, 10) == (
+        "max_seq_length=8 cuts 1 of 2 examples (50.0%); the model reads up to 10 tokens."
+    )
 
 
 def test_choices_words_and_questions():

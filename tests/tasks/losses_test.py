@@ -14,6 +14,7 @@ import tiny
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.multi_label import MultiLabel
 from bert_tf.tasks.regression import Regression
+from bert_tf.tasks.translation import Translation
 
 EXPECTED = json.loads(
     (pathlib.Path(__file__).parents[1] / "fixtures" / "losses.json").read_text()
@@ -49,6 +50,29 @@ def test_classification(case):
         class_weights=case["class_weights"],
     )
     assert_equal(loss_and_gradient(task, EXPECTED["classes"]), case)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_tokens_of_a_target(smoothing):
+    cases = EXPECTED["classification"]
+    (case,) = (
+        c for c in cases if c["label_smoothing"] == smoothing and not c["class_weights"]
+    )
+    task = Translation(tiny.Tokenizer(), Translation.Options(label_smoothing=smoothing))
+    logits = tf.constant(EXPECTED["logits"])
+    # A row of two examples, and padding, which counts for nothing.
+    rows = {
+        "target_labels": tf.constant([[*EXPECTED["classes"], 0]]),
+        "target_sequence_ids": tf.constant([[2, 2, 2, 1, 0]]),
+    }
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        padded = tf.concat([logits, [[9.0, 9.0, 9.0]]], axis=0)
+        losses = task.losses(rows, {"logits": padded})["translation"]
+        weights = task.weights(rows)["translation"]
+        loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
+    received = {"loss": float(loss), "gradient": tape.gradient(loss, logits).numpy()}
+    assert_equal(received, case)
 
 
 def test_multi_label():

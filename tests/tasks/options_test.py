@@ -125,6 +125,28 @@ class TestMakeOptions:
             ("token_classification", {"long_text": "head_tail"}, "windows, truncate;"),
             ("classification", {"label_smoothing": 1.0}, r"in \[0, 1\); received 1.0"),
             ("question_answering", {"doc_stride": 0}, "doc_stride must be at least 1"),
+            ("translation", {"num_beams": 0}, "num_beams must be at least 1; receiv"),
+            ("translation", {"max_target_length": 1}, "must be at least 2; received 1"),
+            ("generation", {"long_text": "windows"}, "one of truncate, head_tail; rec"),
+            ("generation", {"decoder": "gpt"}, "one of bert2bert, bertshare, bert2rn"),
+            ("generation", {"label_smoothing": 1.0}, r"in \[0, 1\); received 1.0"),
+            ("translation", {"sample_top_p": 0.0}, r"in \(0, 1\]; received 0.0"),
+            ("translation", {"sample_temperature": 0.0}, "above 0; received 0.0"),
+            (
+                "translation",
+                {"num_return_sequences": 5},
+                "num_return_sequences is 5, but a search with num_beams=4 finds no more",
+            ),
+            (
+                "translation",
+                {"min_target_length": 64},
+                "max_target_length=64 leaves 63 tokens beside",
+            ),
+            (
+                "translation",
+                {"decoder": "bertshare", "target_vocab_file": "v.txt"},
+                "bertshare has the weights .* but target_vocab_file is 'v.txt'; drop one",
+            ),
             (
                 "similarity",
                 {"pooling": "median"},

@@ -61,6 +61,8 @@ def test_padding(name, options, backbone):
         received, expected = (learn(model, task, x) for x in (padded, rows))
         for ours, theirs in zip(received, expected, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=2e-6)
+    if task.decodes:  # Predictions come from TensorFlow's rows, which are not padded.
+        return
 
     def predict(rows):
         outputs = {n: x.numpy() for n, x in task.named(model(rows)).items()}

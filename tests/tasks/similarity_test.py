@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
+from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.config import BertConfig
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
@@ -25,6 +26,10 @@ def table(labels=None):
 def make(**options):
     options = Similarity.Options(max_seq_length=9, **options)
     return Similarity(tiny.Tokenizer(), options)
+
+
+def folder_with(settings):
+    return ModelFolder(BertConfig(), [], {}, settings)
 
 
 def tensors(columns):
@@ -70,7 +75,7 @@ class TestLearning:
         self, given, folder, pooling, caplog
     ):
         task = make(pooling=given)
-        task.inherit(folder | {"normalize": False})
+        task.inherit(folder_with(folder | {"normalize": False}), None)
         assert (task.pooling, task.normalize) == (pooling, False)
         assert task.settings({})["pooling"] == pooling
         assert task.build(tiny.backbone()).pooling == pooling
@@ -81,7 +86,7 @@ class TestLearning:
     def test_a_pooling_that_is_not_computed_is_refused(self):
         settings = {"pooling": "lasttoken (1_Pooling/config.json)"}
         with pytest.raises(ValueError, match="received 'lasttoken .1_Pooling/config"):
-            make().inherit(settings)
+            make().inherit(folder_with(settings), None)
 
     @pytest.mark.parametrize(
         ("options", "message"),

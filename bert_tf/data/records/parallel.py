@@ -14,6 +14,7 @@ from bert_tf.data.records.readers import read_table, read_texts
 from bert_tf.data.records.tables import Table, complete_targets
 from bert_tf.ground import count, quote
 
+_LANGUAGES = "translation"  # The field of objects that holds {language: text}.
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", *files.BINARY)
 
 
@@ -97,10 +98,10 @@ def split_pair(path):
 
 def _lift_languages(rows):
     """Returns `Rows` whose column of {language: text} is replaced by those languages."""
-    if "translation" not in (rows.names or ()):
+    if _LANGUAGES not in (rows.names or ()):
         return rows
     objects = list(map(lift_languages, rows.objects()))
-    names = [name for name in dict.fromkeys(n for o in objects for n in o)]
+    names = list(dict.fromkeys(name for fields in objects for name in fields))
     cells = [tuple(fields.get(name) for name in names) for fields in objects]
     return dataclasses.replace(rows, names=names, cells=cells)
 
