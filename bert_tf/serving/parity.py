@@ -169,8 +169,7 @@ def check(report, precision, task_name):
         precision: key of `GATES`.
         task_name: name of the task, which may have limits of its own.
     """
-    most, least = GATES[precision]
-    least = ADAPTERS[task_name].least_agreement.get(precision, least)
+    most, least = ADAPTERS[task_name].gates.get(precision, GATES[precision])
     # Written so that a NaN fails, too.
     good = report["max_abs_difference"] <= most and report["agreement"] >= least
     if not good:

@@ -414,6 +414,15 @@ def test_a_text_with_another_token_differs(monkeypatch):
     assert report["max_abs_difference"] == 0.25
 
 
+def test_texts_have_limits_of_their_own():
+    """In narrow numbers, where one token changes all that follow it."""
+    report = {"texts": 64, "max_abs_difference": 0.3, "agreement": 0.4}
+    parity.check(report, "int8", "translation")
+    for precision, name in (("int8", "classification"), ("float16", "translation")):
+        with pytest.raises(ArithmeticError, match=f"allowed for {precision}"):
+            parity.check(report, precision, name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
