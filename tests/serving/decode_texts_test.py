@@ -244,16 +244,16 @@ def test_memory_stays_flat(exported):
             return pages * 4096 / 2**20
         translate = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
         random = np.random.default_rng(1)
-        for call in range(600):
+        for call in range(1000):
             texts = [" ".join(["film"] * n) for n in random.integers(0, 14, random.integers(1, 33))]
             translate(text=tf.constant(texts))
-            if call == 200:
+            if call == 500:  # The allocators have warmed up.
                 before = resident()
         print(resident() - before)
     """
     arguments = [sys.executable, "-c", code, str(exported["translation"])]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 20
+    assert float(done.stdout) < 15
 
 
 # The trial server and the client.
