@@ -15,6 +15,9 @@ from bert_tf import Bert2Bert, BertConfig
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.vocabulary import write_vocab
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.models.decoding import generate
+from bert_tf.models.seq2seq import as_rows
+from bert_tf.tasks.seq2seq_options import Seq2SeqOptions
 
 pytestmark = pytest.mark.slow
 VOCAB = [*tiny_folder.VOCAB, *(f"w{number}" for number in range(61))]
@@ -83,6 +86,10 @@ def test_transformers_reads_what_is_written_here(tmp_path, transformers, shared)
     config = dataclasses.replace(CONFIG, vocab_size=len(vocab), **changes)
     model = Bert2Bert(BertBackbone(CONFIG), config, shared=shared)
     tiny.fill(model, 4)
+    # transformers allows [PAD] and [CLS] within a text, which are never generated here.
+    bias = np.array(model.decoder.predictions.output_bias)
+    bias[[0, 2]] = -100
+    model.decoder.predictions.output_bias.assign(bias)
     model.backbone.folder = folders.ModelFolder(CONFIG, VOCAB, {"do_lower_case": True})
     model.decoder.folder = folders.ModelFolder(config, vocab, {"do_lower_case": False})
     model.save_pretrained(tmp_path / "saved")
@@ -102,9 +109,12 @@ def test_transformers_reads_what_is_written_here(tmp_path, transformers, shared)
         do_sample=False,
     ).numpy()
     assert len(np.unique(generated, axis=0)) > 10
-    np.testing.assert_array_equal(
-        greedy(model, sources)[:, : generated.shape[1]], generated
-    )
+    length = generated.shape[1]
+    np.testing.assert_array_equal(greedy(model, sources)[:, :length], generated)
+    options = Seq2SeqOptions(num_beams=1, max_target_length=LONGEST)
+    rows = as_rows({"input_ids": sources, "input_mask": (sources > 0).astype(int)})
+    ids = generate(model, rows, options, start_id=2, end_id=3)["ids"][:, 0].numpy()
+    np.testing.assert_array_equal(ids[:, : length - 1], generated[:, 1:])
     for folder, token in (
         (tmp_path / "saved", "w3"),
         (tmp_path / "saved/decoder", vocab[9]),

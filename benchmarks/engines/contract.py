@@ -22,6 +22,10 @@ and `memory_growth_mb`; the flags decide the rest:
         texts in file order, batch by batch, from strings to names of labels. It reports
         labels, and for each batch size texts_per_second, and p50_ms and p99_ms of a
         call.
+    --sources, a file of JSON lines, lists of token ids, --infer and --beams, numbers
+        separated by commas: the engine generates a text for each source, in order, by
+        greedy search (1) or beam search. It reports calls, a list of {beams, batch,
+        texts_per_second, tokens_per_second, texts} with the token ids of each text.
 
 A table is a file of JSON lines {"text", "text_pair", "label"}; text_pair may be
 missing. A label is the id of a class or, with --regression, a number. All engines train
@@ -64,6 +68,10 @@ def parser(description):
     add("--warmup_steps", type=int, default=5, help="Steps before timing; 1 or more.")
     add("--infer", default="", help="Batch sizes to time, such as 1,32.")
     add("--most", type=int, default=1000, help="Texts of --input_file to use.")
+    add("--sources", help="JSON lines of token ids to generate texts for.")
+    add("--beams", default="1", help="Numbers of beams to time, such as 1,4.")
+    add("--max_target_length", type=int, default=64, help="Most tokens of a text.")
+    add("--length_penalty", type=float, default=1.0, help="Of beam search.")
     add("--repeats", type=int, default=3, help="Timed repetitions.")
     return result
 
@@ -189,6 +197,47 @@ def time_inference(call, options):
             "p99_ms": 1e3 * ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)],
         }
     return {"labels": labels, "calls": calls}
+
+
+def time_generation(make, options):
+    """Times make(beams) → call; call(sources) → texts, lists of token ids.
+
+    The largest batch size is timed on all sources; the others stop after `MAX_SECONDS`.
+
+    Returns:
+        dict with `calls`, see the head of this file.
+    """
+    with open(options.sources, encoding="utf-8") as lines:
+        sources = [json.loads(line) for line in lines]
+    sizes, calls = sorted(map(int, options.infer.split(","))), []
+    for beams in map(int, options.beams.split(",")):
+        call = make(beams)
+        for size in sizes:
+            batches = [sources[n : n + size] for n in range(0, len(sources), size)]
+            for batch in batches[:4]:
+                call(batch)
+            seconds, texts = 0.0, []
+            for batch in batches:
+                if size < sizes[-1] and seconds > MAX_SECONDS:
+                    break
+                start = time.perf_counter()
+                texts += call(batch)
+                seconds += time.perf_counter() - start
+            calls.append(
+                {
+                    "beams": beams,
+                    "batch": size,
+                    "texts_per_second": len(texts) / seconds,
+                    "tokens_per_second": sum(map(len, texts)) / seconds,
+                    "texts": texts,
+                }
+            )
+    return {"calls": calls}
+
+
+def before_padding(text, padding):
+    """Returns the token ids of a text up to the first one that is padding."""
+    return text[: text.index(padding)] if padding in text else text
 
 
 class Clock:

@@ -88,10 +88,7 @@ def _decode(step, search, memory, length, start_id):
         kept = tf.where(~texts["done"])[:, 0]
         cache = step.resize(cache, tf.size(texts["done"]), kept, capacity, more)
         texts = {name: tf.gather(x, kept) for name, x in texts.items()}
-        memory = (
-            [tf.gather(x, kept, axis=1) for x in memory[0]],
-            tf.gather(memory[1], kept),
-        )
+        memory = tf.nest.map_structure(lambda x: tf.gather(x, kept), memory)
         capacity += more
         number, texts, cache = _compute(
             step, search, number, capacity, texts, cache, memory, length
@@ -122,9 +119,14 @@ def _compute(step, search, number, capacity, texts, cache, memory, length):
     enough = tf.maximum(sentences // _DROPPED, 1)
     last = tf.minimum(capacity, length)
     places = step.places(sentences, capacity)
+    shape = [2, sentences, step.heads, capacity * step.width, step.head_size]
 
-    def write(places):
-        return lambda old, new: tf.tensor_scatter_nd_update(old, places, new)
+    def write_at(places):
+        def write(old, new):
+            old = tf.tensor_scatter_nd_update(old, places, new)
+            return old, tf.reshape(old, shape)
+
+        return write
 
     def go_on(number, texts, cache):
         done = tf.reduce_sum(tf.cast(texts["done"], tf.int32))
@@ -133,7 +135,7 @@ def _compute(step, search, number, capacity, texts, cache, memory, length):
     def compute(number, texts, cache):
         bias = search.bias(texts, number, capacity)
         logits, cache = step.logits(
-            *(texts["tokens"], number, cache, bias, *memory, write(places + number))
+            *(texts["tokens"], number, cache, bias, *memory, write_at(places + number))
         )
         return number + 1, texts | search.advance(texts, logits, number), cache
 
@@ -142,6 +144,4 @@ def _compute(step, search, number, capacity, texts, cache, memory, length):
 
 def _any_size(tensor):
     """Returns the shape of a tensor for any number of sentences."""
-    shape = tensor.shape.as_list()
-    sizes = 2 if len(shape) == 5 else 1  # Keys and values of the source are [2, A, …].
-    return tf.TensorShape([None] * min(sizes, len(shape)) + shape[sizes:])
+    return tf.TensorShape([None, *tensor.shape[1:]] if tensor.shape.rank else [])

@@ -161,7 +161,7 @@ class Bert2Bert(ModelWithHead):
         if folder.decoder:
             folders.load_weights(path, model)
         else:
-            starts.load(model, path, targets.vocab, **start)
+            starts.load(model, name, targets.vocab, **start)
         backbone.folder = dataclasses.replace(folder, decoder=None)
         model.decoder.folder = targets
         return model

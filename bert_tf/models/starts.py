@@ -67,13 +67,13 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
     return folders.ModelFolder(config, vocab, tokenizer, {"shared": shared})
 
 
-def load(model, path, vocab, *, decoder="bert2bert", decoder_model=""):
+def load(model, name, vocab, *, decoder="bert2bert", decoder_model=""):
     """Loads the weights that training starts from.
 
     Args:
         model: `Bert2Bert`.
-        path: folder of a BERT, or of an encoder and a decoder: then all weights are
-            loaded, and the other arguments do not count.
+        name: folder or published name of a BERT, or of an encoder and a decoder: then
+            all weights are loaded, and the other arguments do not count.
         vocab: tokens of the decoder.
         decoder: one of `DECODERS`.
         decoder_model: folder or published name of the BERT whose layers the decoder
@@ -83,6 +83,7 @@ def load(model, path, vocab, *, decoder="bert2bert", decoder_model=""):
         ValueError: the weights do not fit the model.
     """
     one_of("decoder", decoder, DECODERS)
+    path = folders.resolve(name)
     if folders.read(path).decoder:
         folders.load_weights(path, model)
         return
@@ -90,7 +91,7 @@ def load(model, path, vocab, *, decoder="bert2bert", decoder_model=""):
     if decoder == "bert2rnd":
         _log.info("the decoder starts from random weights.")
     else:
-        load_decoder(model, decoder_model or path, vocab)
+        load_decoder(model, decoder_model or name, vocab)
 
 
 def load_decoder(model, name, vocab):

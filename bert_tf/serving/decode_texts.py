@@ -35,7 +35,7 @@ def predict_texts(task, model, columns):
     named = compute(task, model, columns)
     texts, scores = _read(task, named["ids"]), named["scores"]
     source = tf.strings.reduce_join(list(columns.values()), axis=0)
-    empty = tf.strings.regex_full_match(source, _BLANK) | (texts[:, 0] == "")
+    empty = tf.strings.regex_full_match(source, _BLANK)
     # There may be fewer possible texts than K.
     absent = empty[:, None] | (scores == float("-inf"))
     texts, scores = tf.where(absent, "", texts), tf.where(absent, 0.0, scores)

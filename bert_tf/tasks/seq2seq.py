@@ -202,10 +202,9 @@ class Seq2Seq(Task):
 
     def best_texts(self, columns, outputs):
         """Returns the best text of each record; "" for an empty source."""
-        sources = zip(*(columns[n] for n in ("text", "text_pair") if n in columns))
         return [
-            texts[0] if "".join(source).strip() else ""
-            for source, texts in zip(sources, outputs["texts"])
+            "" if empty else texts[0]
+            for empty, texts in zip(_are_empty(columns), outputs["texts"])
         ]
 
     def predict(self, outputs, columns):
@@ -217,15 +216,16 @@ class Seq2Seq(Task):
             outputs: dict with `texts`, lists of K strings [N], and `scores`, [N, K].
         """
         predictions = []
-        for best, texts, scores in zip(
-            self.best_texts(columns, outputs), outputs["texts"], outputs["scores"]
+        for empty, texts, scores in zip(
+            _are_empty(columns), outputs["texts"], outputs["scores"]
         ):
+            # There may be fewer possible texts than asked for.
             found = [
                 {self.field: text, "score": float(score)}
                 for text, score in zip(texts, scores)
-                if score > -np.inf  # Others are not possible texts.
+                if score > -np.inf
             ]
-            if not best:
+            if empty or not found:
                 found = [{self.field: "", "score": 0.0}]
             more = {"n_best": found} if self.options.num_return_sequences > 1 else {}
             predictions.append(found[0] | more)
@@ -239,6 +239,12 @@ class Seq2Seq(Task):
         """Returns `loss`, -log p of a target token in nats, and `perplexity`."""
         loss = float(np.sum(outputs["loss"]) / np.sum(outputs["tokens"]))
         return {"loss": loss, "perplexity": float(np.exp(loss))}
+
+
+def _are_empty(columns):
+    """Returns whether each record has an empty source, a list of N."""
+    sources = zip(*(columns[n] for n in ("text", "text_pair") if n in columns))
+    return [not "".join(source).strip() for source in sources]
 
 
 def _surprises(rows, logits):

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tiny
 import tiny_seq2seq
 
+from bert_tf.data.rows.packing import pack
 from bert_tf.models import lora
 from bert_tf.models.seq2seq import Bert2Bert
 from bert_tf.training import selection
@@ -61,6 +62,21 @@ class TestValues:
         assert logits.shape == (4, 5, 83 if shared else 61)
         for each, expected in zip(by_example(rows, model(rows)["logits"]), logits):
             np.testing.assert_allclose(each, expected[: len(each)], atol=2e-5)
+
+    def test_rows_of_pack_equal_a_padded_batch(self, model):
+        sources = tiny.ragged(tiny_seq2seq.SOURCES)
+        rows = pack(
+            {
+                "input_ids": sources,
+                "segment_ids": tf.zeros_like(sources),
+                "target_ids": tiny.ragged(tiny_seq2seq.TARGETS),
+            }
+        )
+        assert rows["input_ids"].shape[0] == rows["target_input_ids"].shape[0] == 1
+        rows = {name: np.array(x) for name, x in rows.items() if "target_ids" != name}
+        expected = model(tiny_seq2seq.padded())["logits"].numpy()
+        for each, padded in zip(by_example(rows, model(rows)["logits"]), expected):
+            np.testing.assert_allclose(each, padded[: len(each)], atol=2e-5)
 
     def test_a_shared_decoder_computes_with_the_encoders_layers(self):
         """NumPy, given the weights of the encoder's first and last layer as its own."""

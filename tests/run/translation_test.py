@@ -10,6 +10,7 @@ import tiny_folder
 import tiny_parallel
 
 import bert_tf
+from bert_tf import doctor
 from bert_tf.checkpoints import formats
 from bert_tf.run.comparison import CompareConfig, compare
 from bert_tf.tasks.translation import Translation
@@ -168,6 +169,14 @@ class TestTrained:
             bert_tf.Model(home / "model", task="classification")
         with pytest.raises(ValueError, match="has no decoder, which translation needs"):
             bert_tf.Model(home / "start", task="translation")
+
+    def test_the_doctor_finds_nothing_wrong(self, home):
+        config = doctor.DoctorConfig(
+            model=str(home / "model"), eval_file=f"{home}/dev.en,{home}/dev.de"
+        )
+        found = {x["check"]: x for x in doctor.examine(config)}
+        assert found["model/weights"]["level"] == "ok"
+        assert "none is truncated at 16" in found["texts/lengths"]["says"]
 
     @pytest.mark.slow
     def test_training_goes_on_with_a_trained_decoder(self, home, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +13,7 @@ import tiny_tasks
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
+from bert_tf.predictor import check_decoding
 from bert_tf.tasks import TASKS, find_task, task_of
 from bert_tf.tasks.generation import Generation
 from bert_tf.tasks.translation import Translation
@@ -154,12 +156,22 @@ class TestPredict:
         }
         assert task.as_rows(predictions) == [{"translation": "good", "score": -0.5}]
 
+    def test_texts_that_are_not_possible_are_left_out(self):
+        task = make(num_return_sequences=2)
+        columns = task.columns(table({"text": "a film ."}))
+        outputs = self.collect(task, columns, ["good [SEP]", "[PAD]"])
+        outputs["scores"][0, 1] = -np.inf
+        (prediction,) = task.predict(outputs, columns)
+        assert prediction["n_best"] == [{"translation": "good", "score": -0.5}]
+
     def test_answers_are_scored_by_the_best_truth(self):
         pytest.importorskip("rouge_score")
         task = make("generation")
         columns = task.columns(tiny_tasks.make_table("generation"))
         outputs = self.collect(task, columns, ["good [SEP]"], ["bad [SEP]"])
         assert task.predict(outputs, columns)[0] == {"answer": "good", "score": -0.5}
+        none = self.collect(task, columns, ["[SEP]"], ["[SEP]"])
+        assert task.predict(none, columns) == [{"answer": "", "score": -0.5}] * 2
         scores = task.score(columns, outputs)
         assert (scores["f1"], scores["exact_match"], scores["rouge_l"]) == (0.5,) * 3
         assert task.hits(columns, outputs).tolist() == [1, 0]
@@ -180,6 +192,13 @@ class TestPredict:
         assert scores["chrf"] == pytest.approx(100)
         counts = task.counts(columns, outputs)
         assert task.score_counts(counts.sum(axis=0)) == pytest.approx(100)
+
+
+def test_other_engines_do_not_write_texts(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="generation are written by --engine=tensorfl"):
+        check_decoding(Generation)
+    check_decoding(TASKS["question_answering"])
 
 
 class TestFolder:

@@ -39,6 +39,7 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
     # TFLite needs the number, which is 1 there.
     sources = within.shape[0] or tf.shape(within)[0]
     slices = 2 * sources * step.heads
+    sizes = [2, sources, step.heads, length, step.head_size]
     steps = tf.range(length)
 
     def go_on(number, texts, cache):
@@ -46,9 +47,10 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
 
     def compute(number, texts, cache):
         def write(old, new):
+            # TFLite has no operation that writes into a tensor.
             old = tf.reshape(old, [slices, length, step.head_size])
             written = tf.where((steps == number)[:, None], new[:, None], old)
-            return tf.reshape(written, [-1, step.head_size])
+            return tf.reshape(written, [-1, step.head_size]), tf.reshape(written, sizes)
 
         bias = search.bias(texts, number, length)
         logits, cache = step.logits(

@@ -45,12 +45,17 @@ def lay_memory(step, states, places, within):
         places, within: of `places_of_sentences`.
 
     Returns:
-        memory: for each layer keys and values, [2, B, N, S, D]; and memory_bias, float32
-        [B, 1, 1, S].
+        memory: for each layer keys [B, N, D, S] and values [B, N, S, D]; and
+        memory_bias, float32 [B, 1, 1, S].
     """
     count, length = tf.unstack(tf.shape(places))
-    projected = tf.gather(step.project(states), places)  # [B, S, L·2·H]
-    shape = [count, length, -1, 2, step.heads, step.head_size]
-    by_layer = tf.transpose(tf.reshape(projected, shape), [2, 3, 0, 4, 1, 5])
-    memory = tf.unstack(by_layer, num=step.depth)
+
+    def lay(states, order):
+        by_heads = [count, length, step.heads, step.head_size]
+        return tf.transpose(tf.reshape(tf.gather(states, places), by_heads), order)
+
+    memory = [
+        (lay(key, [0, 2, 3, 1]), lay(value, [0, 2, 1, 3]))
+        for key, value in step.project(states)
+    ]
     return memory, tf.where(within, 0.0, FORBIDDEN)[:, None, None]
