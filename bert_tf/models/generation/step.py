@@ -15,6 +15,9 @@ from bert_tf.layers.transformer import ACTIVATIONS
 tf = lazy("tensorflow")
 
 PADDING = 0  # Id of [PAD] in every vocabulary.
+BLOCK = (
+    64  # The vocabulary is padded to a multiple, so that its best are found by blocks.
+)
 
 
 class DecoderStep:
@@ -40,7 +43,9 @@ class DecoderStep:
         embeddings, head = decoder.embeddings, decoder.predictions
         self._words = tf.convert_to_tensor(embeddings.word_table)
         # A product with the table itself takes up to twice the time.
-        self._output_table = tf.transpose(self._read(embeddings.word_table))
+        table = tf.transpose(self._read(embeddings.word_table))
+        unused = -config.vocab_size % BLOCK
+        self._output_table = tf.pad(table, [[0, 0], [0, unused]])
         # All tokens of the target are of segment 0.
         self._positions = (
             _real(embeddings.position_table)[:length]
@@ -51,9 +56,9 @@ class DecoderStep:
         self._transform = self._dense(head.dense)
         self._head_norm = _norm(head.layer_norm)
         allowed = 1 - tf.reduce_sum(tf.one_hot(forbidden, config.vocab_size), axis=0)
-        self._output_bias = tf.where(
-            allowed > 0, _real(head.output_bias), float("-inf")
-        )
+        never = float("-inf")
+        bias = tf.where(allowed > 0, _real(head.output_bias), never)
+        self._output_bias = tf.pad(bias, [[0, unused]], constant_values=never)
 
     def start_cache(self):
         """Returns a cache with room for no step, see `logits`."""
@@ -108,7 +113,7 @@ class DecoderStep:
                 keys and values, [2, A, N, C·K, D].
 
         Returns:
-            float32 [A·K, V], and the cache with these tokens.
+            float32 [A·K, V], V padded with -inf to a multiple of `BLOCK`, and the cache with these tokens.
         """
         words = tf.gather(self._words, tf.reshape(tokens, [-1]))
         hidden = self._normalise(words + self._positions[step], self._embedded_norm)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_decoder
 from tiny_decoder import END, VOCAB
 
@@ -103,3 +104,11 @@ def test_texts_that_do_not_exist_score_minus_infinity(model):
     assert np.isfinite(scores[:-missing]).all()
     assert (scores[-missing:] == -np.inf).all()
     assert not outputs["ids"].numpy()[0, -missing:].any()
+
+
+def test_largest_values_are_found_by_blocks():
+    values = np.random.default_rng(2).integers(0, 300, [5, 64 * 9]).astype(np.float32)
+    found, places = beams.top_k(tf.constant(values), 6)
+    expected, order = tf.math.top_k(values, 6)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(places, order)  # Many values are equal.
