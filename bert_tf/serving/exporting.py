@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import pathlib
+import shutil
 import tempfile
 
 from bert_tf.checkpoints import folder as folders
@@ -109,7 +110,7 @@ def export(config):
     inputs = parity.read_texts(model, config.parity_file)
     with replacing_folder(output_dir) as beside:
         report = _WRITERS[config.format](beside, model, inputs, config)
-        parity.check(report, config.quantize or config.dtype)
+        parity.check(report, config.quantize or config.dtype, model.task.name)
     return report
 
 
@@ -124,7 +125,7 @@ def _write_saved_model(path, model, inputs, config):
             path,
             model.task,
             exported,
-            files=_write_files(pathlib.Path(folder), model),
+            files=_write_files(pathlib.Path(folder), model).values(),
             pairs="text_pair" in inputs,
             signatures=[name.strip() for name in config.signatures.split(",") if name],
             warm_up={name: texts[:8] for name, texts in inputs.items()},
@@ -141,6 +142,7 @@ def _write_tflite(path, model, inputs, config):
     """Writes a TFLite file, its tokenizer, labels and report; returns the report."""
     from bert_tf.serving import padded, tflite
 
+    padded.check_options(model.task, config.options)
     path.mkdir()
     files = _write_files(path, model)
     tflite.write_tflite(
@@ -149,8 +151,7 @@ def _write_tflite(path, model, inputs, config):
         model.keras_model,
         length=None if config.dynamic_length else model.task.options.max_seq_length,
         quantize=config.quantize,
-        vocabulary=files[0],
-        labels=files[1] if files[1:] else None,
+        files=files,
         text_input=config.text_input,
     )
     ids, expected = padded.expected(
@@ -166,6 +167,7 @@ def _write_onnx(path, model, inputs, config):
     """Writes an ONNX file, its tokenizer, labels and report; returns the report."""
     from bert_tf.serving import onnx, padded
 
+    padded.check_options(model.task, config.options)
     path.mkdir()
     _write_files(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
@@ -186,16 +188,24 @@ _WRITERS = {
 
 
 def _write_files(folder, model):
-    """Writes the tokenizer and, if the task has labels, labels.txt.
+    """Writes the tokenizer and, if the task has them, labels.txt and the target's tokenizer.
 
     Returns:
-        list of paths: vocab.txt and, if it was written, labels.txt.
+        {kind: path}: `vocabulary` and perhaps `labels` and `target_vocabulary`, text files.
     """
     folders.write_tokenizer(folder, model.folder)
-    files = [folder / "vocab.txt"]
+    files = {"vocabulary": folder / "vocab.txt"}
     if labels := model.task.labels:
-        files.append(folder / "labels.txt")
-        files[-1].write_text("".join(f"{x}\n" for x in labels), encoding="utf-8")
+        files["labels"] = folder / "labels.txt"
+        text = "".join(f"{label}\n" for label in labels)
+        files["labels"].write_text(text, encoding="utf-8")
+    if decoder := model.task.decoder:
+        target = folder / "decoder"
+        target.mkdir()
+        folders.write_tokenizer(target, decoder)
+        # Inside the export, where both vocabularies are in one folder.
+        files["target_vocabulary"] = folder / "target_vocab.txt"
+        shutil.copy(target / "vocab.txt", files["target_vocabulary"])
     return files
 
 

@@ -20,7 +20,7 @@ class Limits:
     max_tokens: int = setting(
         131_072,
         "Most tokens that a request makes the model compute: texts are shortened first, "
-        "tokens in several windows or choices count each time.",
+        "tokens in several windows, choices or beams count each time.",
     )
     max_record_tokens: int = setting(
         32_768,

@@ -15,8 +15,28 @@ TASK_LIBRARY = ("input_word_ids", "input_mask", "input_type_ids")
 TRANSFORMERS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def make_function(task, model):
+def check_options(task, options):
+    """Raises a ValueError if options were given that a file does not have.
+
+    Args:
+        task: `Task`.
+        options: {name: value} of the options of the task that were given.
+    """
+    for name in ADAPTERS[task.name].not_in_files:
+        if name in options:
+            raise ValueError(
+                f"a TFLite or ONNX file of {task.name} chooses the most probable token "
+                f"at each step, so {name} does not apply; received {options[name]!r}. "
+                "Drop it, or pass --format=saved_model."
+            )
+
+
+def make_function(task, model, *, in_file=True):
     """Returns function(ids, mask, segments, integers [B, S]) → {name: tensor}.
+
+    Args:
+        task, model: `Task` and its Keras model.
+        in_file: whether a file computes it, not the model in memory.
 
     Raises:
         ValueError: the task has no such form.
@@ -32,23 +52,23 @@ def make_function(task, model):
         batch = {name: tf.cast(x, tf.int32) for name, x in named.items()}
         if adapter.has_choices:
             batch["choices"] = tf.range(tf.shape(ids)[0])[:, None]
-        outputs = model(adapter.complete(task, batch), training=False)
-        return adapter.padded(task.named(outputs))
+        batch = adapter.complete(task, batch)
+        return adapter.padded(adapter.infer_padded(task, model, batch, in_file))
 
     return compute
 
 
-def trace(task, model, shape, names, dtype):
+def trace(task, model, shape, names, dtype, *, in_file=True):
     """Returns `make_function` as a `tf.function`.
 
     Args:
-        task, model: `Task` and its Keras model.
+        task, model, in_file: as of `make_function`.
         shape: B and S, None for any size.
         names: names of the inputs, such as `TASK_LIBRARY`.
         dtype: of the inputs.
     """
     specs = [tf.TensorSpec(shape, dtype, name=name) for name in names]
-    compute = make_function(task, model)
+    compute = make_function(task, model, in_file=in_file)
     return tf.function(compute, input_signature=specs, autograph=False)
 
 
@@ -82,7 +102,9 @@ def expected(model, inputs, names, dynamic_length):
         padded = {n: x.to_tensor(shape=[None, length]) for n, x in ragged.items()}
         ids = {name: x.numpy().tolist() for name, x in padded.items()}
     outputs = {}
-    compute = make_function(task, model.keras_model)
+    compute = trace(
+        *(task, model.keras_model, [None, None], names, tf.int32), in_file=False
+    )
     for row in zip(*(x.to_list() for x in ragged.values())):
         for name, x in compute(*(tf.constant([ids]) for ids in row)).items():
             outputs.setdefault(name, []).append(x.numpy()[0])

@@ -53,8 +53,7 @@ def _serve_ids(task, model):
         batch = {name: tf.reshape(x, flat) for name, x in batch.items()}
         if adapter.has_choices:
             batch["choices"] = tf.reshape(tf.range(flat[0]), shape[:2])
-        outputs = model(adapter.complete(task, batch), training=False)
-        return adapter.outputs(task, task.named(outputs))
+        return adapter.outputs(task, task.infer(model, adapter.complete(task, batch)))
 
     rank = 3 if adapter.has_choices else 2
     specs = [

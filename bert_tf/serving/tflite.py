@@ -14,9 +14,7 @@ from bert_tf.serving.tflite_metadata import attach
 _IN_METADATA = dict(zip(TASK_LIBRARY, ("ids", "mask", "segment_ids")))
 
 
-def write_tflite(
-    path, task, model, *, length, quantize, vocabulary, labels, text_input=False
-):
+def write_tflite(path, task, model, *, length, quantize, files, text_input=False):
     """Writes a TFLite file that computes one example per call.
 
     Args:
@@ -26,7 +24,7 @@ def write_tflite(
         length: S, tokens of a padded example; None for any number without padding.
         quantize: "int8" for 8-bit weights (dynamic range), "float16" for 16-bit
             weights that are converted to float32 before use, "" for float32.
-        vocabulary, labels: paths of text files to store in the file.
+        files: {kind: path} of text files to store in the file, see `attach`.
         text_input: True for a file that takes a string. The program that runs it must
             register TensorFlow Text's operations (SELECT_TFTEXT_OPS).
 
@@ -65,8 +63,7 @@ def write_tflite(
         name=path.stem,
         inputs=[_IN_METADATA[name] for name in _list_names(path, "input")],
         outputs=_list_names(path, "output"),
-        vocabulary=vocabulary,
-        labels=labels,
+        files=files,
     )
 
 

@@ -16,20 +16,20 @@ _BERT_TOKENIZER = 4  # ProcessUnitOptions.
 _FEATURES = 1  # ContentProperties.
 
 
-def attach(path, *, name, inputs, outputs, vocabulary, labels=None):
+def attach(path, *, name, inputs, outputs, files):
     """Adds metadata and files to a TFLite file.
 
     Args:
         path: `pathlib.Path` of the file, which is overwritten.
         name: name of the model.
         inputs, outputs: names of the model's tensors, in the model's order.
-        vocabulary: path of a text file with one token per line.
-        labels: path of a text file with the labels of the first output, one per line;
-            None if it has none.
+        files: {kind: path} of text files: `vocabulary`, one token per line; perhaps
+            `labels`, those of the first output, one per line; perhaps
+            `target_vocabulary`, the tokens whose ids the outputs hold.
     """
     model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
     buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(_build(name, inputs, outputs, vocabulary, labels))
+    buffer.data = list(_build(name, inputs, outputs, files))
     entry.name, entry.buffer = _NAME, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
@@ -37,19 +37,24 @@ def attach(path, *, name, inputs, outputs, vocabulary, labels=None):
     builder.Finish(model.Pack(builder), b"TFL3")
     path.write_bytes(builder.Output())
     with zipfile.ZipFile(path, "a") as archive:
-        for file in filter(None, (vocabulary, labels)):
+        for file in files.values():
             archive.write(file, file.name)
 
 
-def _build(name, inputs, outputs, vocabulary, labels):
+def _build(name, inputs, outputs, files):
     """Returns the bytes of a ModelMetadata table."""
     builder = flatbuffers.Builder(1024)
-    tokenizer = _table(builder, [[_file(builder, vocabulary, _VOCABULARY)]])
+    tokenizer = _table(builder, [[_file(builder, files["vocabulary"], _VOCABULARY)]])
     unit = _table(builder, [("byte", _BERT_TOKENIZER), tokenizer])
-    files = [_file(builder, labels, _LABELS)] if labels else []
+    of_outputs = {"labels": _LABELS, "target_vocabulary": _VOCABULARY}
+    described = [
+        _file(builder, files[kind], number)
+        for kind, number in of_outputs.items()
+        if kind in files
+    ]
     tensors = [
         [_tensor(builder, tensor, []) for tensor in inputs],
-        [_tensor(builder, x, [] if n else files) for n, x in enumerate(outputs)],
+        [_tensor(builder, x, [] if n else described) for n, x in enumerate(outputs)],
     ]
     # Slots: name, description, inputs, outputs, files, input process units.
     graph = _table(builder, [None, None, *tensors, None, [unit]])

@@ -23,7 +23,7 @@ class Work:
 
     Attributes:
         characters: of all its texts.
-        tokens: upper bound of the tokens that the model reads.
+        tokens: upper bound of the tokens that the model reads and writes.
         masks: [MASK] tokens; 0 if the task does not fill them.
         choices: examples side by side; 1 if the task has none.
     """
@@ -52,6 +52,7 @@ def measure(task, limits, inputs):
     characters, lengths = zip(*(_count(task, field) for field in fields))
     first, second = (*lengths, np.zeros([1, 1], np.int64))[:2]
     tokens = count_tokens(task.options, first, second)
+    tokens = tokens + ADAPTERS[task.name].count_tokens(task.options)
     masks = np.zeros_like(choices)
     if task.keeps_special_tokens:
         masks = np.array([text.count(MASK) for text in inputs["text"]])

@@ -33,10 +33,23 @@ FILES = {
     "multiple_choice": json.dumps(
         {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
     ),
+    "translation": (
+        "source\ttarget\nit was good .\tes war gut.\nbad film .\tFilm, schlecht.\n"
+        "a fine film\tein guter Film\n"
+    ),
+    "generation": json.dumps(
+        {
+            "question": "is it ?",
+            "context": "the film is good .",
+            "answers": ["good", "very good"],
+        }
+    ),
 }
 OPTIONS = {
     "multi_label": {"label_separator": "|"},
     "question_answering": {"doc_stride": 3},
+    "translation": {"max_target_length": 9, "num_beams": 2},
+    "generation": {"max_target_length": 7, "num_beams": 3},
 }
 
 

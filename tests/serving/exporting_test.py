@@ -144,12 +144,12 @@ def test_modules_of_the_current_folder_are_not_run(folders, tmp_path, monkeypatc
 def test_gate(report, good):
     report = report | {"texts": 64}
     if good:
-        parity.check(report, "float32")
+        parity.check(report, "float32", "classification")
     else:
         with pytest.raises(
             ArithmeticError, match="does not predict what the model does"
         ):
-            parity.check(report, "float32")
+            parity.check(report, "float32", "classification")
 
 
 def test_an_existing_folder_is_not_touched(folders, tmp_path):

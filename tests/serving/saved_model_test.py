@@ -40,9 +40,9 @@ INPUTS = {
 
 @pytest.fixture(scope="module")
 def exported(folders, tmp_path_factory):
-    """{name: folder of a SavedModel}, for all tasks."""
+    """{name: folder of a SavedModel}, for the tasks of `INPUTS`."""
     home, paths = tmp_path_factory.mktemp("served"), {}
-    for name in folders:
+    for name in INPUTS:
         model, paths[name] = load(folders, name), home / name
         extra = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
         custom_ops = write_saved_model(

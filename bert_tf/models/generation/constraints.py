@@ -66,6 +66,6 @@ def _forbid(logits, tokens):
     """Sets the logits of tokens, int32 [M, F], to -inf."""
     rows = tf.zeros_like(tokens) + tf.range(tf.shape(tokens)[0])[:, None]
     indices = tf.stack([rows, tokens], -1)
-    return tf.tensor_scatter_nd_min(
-        logits, indices, tf.fill(tf.shape(tokens), float("-inf"))
-    )
+    # TFLite has no tensor_scatter_nd_min.
+    counts = tf.scatter_nd(indices, tf.ones_like(tokens), tf.shape(logits))
+    return tf.where(counts > 0, float("-inf"), logits)

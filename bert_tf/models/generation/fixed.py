@@ -1,12 +1,10 @@
-"""Greedy generation of one text with sizes that are known when the graph is made.
+"""Generates texts with a cache whose size is known beforehand, for TFLite and ONNX files.
 
-TFLite converts it to built-in operations, with the loop.
-
-Shapes: S source tokens, T most tokens of a text, N heads, D head size.
+Shapes: B sources, S their tokens with padding, T most tokens of a text.
 """
 
 from bert_tf.ground import lazy
-from bert_tf.layers.attention import FORBIDDEN
+from bert_tf.models.backbone import as_rows
 from bert_tf.models.generation.sampling import Greedy
 from bert_tf.models.generation.source import lay_memory
 from bert_tf.models.generation.step import PADDING, DecoderStep
@@ -15,57 +13,62 @@ tf = lazy("tensorflow")
 
 
 def greedy_fixed(model, batch, options, *, start_id, end_id):
-    """Generates the text of one source by greedy search.
+    """Generates the texts that `decoding.generate` finds with one beam.
+
+    The cache has room for T steps from the start, and no sentence leaves the work. The
+    loop ends with the last text. TFLite and ONNX have all operations of it.
 
     Args:
         model: `Bert2Bert`.
-        batch: dict of int32 [1, S] `input_ids`, `input_mask` (1 for tokens, 0 for the
-            padding behind them) and `segment_ids`.
+        batch: dict of int32 [B, S] `input_ids, input_mask, segment_ids`.
         options, start_id, end_id: as of `decoding.generate`.
 
     Returns:
-        dict with `ids`, int32 [1, 1, T], and `scores`, float32 [1, 1], as of `generate`.
+        dict with `ids`, int32 [B, 1, T], and `scores`, float32 [B, 1], as of
+        `decoding.generate`.
     """
     length = options.max_target_length
     search = Greedy(options, end_id)
     step = DecoderStep(
         model.decoder, width=1, length=length, forbidden=[PADDING, start_id]
     )
-    mask = batch["input_mask"]
-    size = mask.shape[1]
-    rows = {
-        "input_ids": batch["input_ids"],
-        "segment_ids": batch["segment_ids"],
-        "position_ids": tf.range(size)[None],
-        "sequence_ids": mask,
-        "first_token": tf.constant([0]),
-    }
-    memory = lay_memory(step, model.encode(rows), tf.range(size)[None], mask > 0)
-    shape = [2 * step.heads, length, step.head_size]
-    texts = search.start(1) | {
-        "tokens": tf.constant([[start_id]]),
-        "done": tf.constant([False]),
-    }
-    cache = [tf.zeros([shape[0] * length, step.head_size], step.dtype)] * step.depth
+    rows = as_rows(batch)
+    within = rows["sequence_ids"] > 0
+    places = tf.reshape(tf.range(tf.size(within)), tf.shape(within))
+    memory = lay_memory(step, model.encode(rows), places, within)
+    # TFLite needs the number, which is 1 there.
+    sources = within.shape[0] or tf.shape(within)[0]
+    slices = 2 * sources * step.heads
+    sizes = [2, sources, step.heads, length, step.head_size]
+    steps = tf.range(length)
 
-    def unfinished(number, texts, cache):
-        return (number < length) & ~texts["done"][0]
+    def go_on(number, texts, cache):
+        return (number < length) & ~tf.reduce_all(texts["ended"])
 
     def compute(number, texts, cache):
-        here = tf.range(length)[:, None] == number  # [T, 1]
-
         def write(old, new):
             # TFLite has no operation that writes into a tensor.
-            old = tf.where(here, new[:, None], tf.reshape(old, shape))
-            states = tf.reshape(old, [2, 1, step.heads, length, step.head_size])
-            return tf.reshape(old, [-1, step.head_size]), states
+            old = tf.reshape(old, [slices, length, step.head_size])
+            written = tf.where((steps == number)[:, None], new[:, None], old)
+            return tf.reshape(written, [-1, step.head_size]), tf.reshape(written, sizes)
 
-        bias = tf.where(tf.range(length) <= number, 0.0, FORBIDDEN)[None, None, None]
+        bias = search.bias(texts, number, length)
         logits, cache = step.logits(
-            *(texts["tokens"], number, cache, bias, *memory, write)
+            texts["tokens"], number, cache, bias, *memory, write
         )
-        return number + 1, texts | search.advance(texts, logits, number), cache
+        changed = search.advance(texts, logits, number)
+        return number + 1, {name: changed[name] for name in texts}, cache
 
-    _, texts, _ = tf.while_loop(unfinished, compute, (tf.constant(0), texts, cache))
-    ids, scores = search.results(texts)
-    return {"ids": ids, "scores": scores}
+    texts = search.start(sources) | {"tokens": tf.fill([sources, 1], start_id)}
+    empty = tf.zeros([slices * length, step.head_size], step.dtype)
+    state = (tf.constant(0), texts, [empty] * step.depth)
+    shapes = tf.nest.map_structure(lambda tensor: tensor.shape, state)
+    if within.shape[0] is None:
+        shapes = tf.nest.map_structure(_any_count, shapes)
+    _, texts, _ = tf.while_loop(go_on, compute, state, shape_invariants=shapes)
+    return dict(zip(("ids", "scores"), search.results(texts)))
+
+
+def _any_count(shape):
+    """Returns the shape for any number of sources."""
+    return tf.TensorShape([None, *shape[1:]] if shape.rank else [])

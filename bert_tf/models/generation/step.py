@@ -48,8 +48,8 @@ class DecoderStep:
         self._output_table = tf.pad(table, [[0, 0], [0, unused]])
         # All tokens of the target are of segment 0.
         self._positions = (
-            tf.convert_to_tensor(embeddings.position_table)[:length]
-            + tf.convert_to_tensor(embeddings.segment_table)[0]
+            _real(embeddings.position_table)[:length]
+            + _real(embeddings.segment_table)[0]
         )
         self._embedded_norm = _norm(embeddings.layer_norm)
         self._layers = [self._read_layer(layer) for layer in decoder.decoder_layers]
@@ -57,7 +57,7 @@ class DecoderStep:
         self._head_norm = _norm(head.layer_norm)
         allowed = 1 - tf.reduce_sum(tf.one_hot(forbidden, config.vocab_size), axis=0)
         never = float("-inf")
-        bias = tf.where(allowed > 0, tf.convert_to_tensor(head.output_bias), never)
+        bias = tf.where(allowed > 0, _real(head.output_bias), never)
         self._output_bias = tf.pad(bias, [[0, unused]], constant_values=never)
 
     def start_cache(self):
@@ -206,7 +206,12 @@ class DecoderStep:
 
 
 def _norm(layer):
-    return tf.convert_to_tensor(layer.gamma), tf.convert_to_tensor(layer.beta)
+    return _real(layer.gamma), _real(layer.beta)
+
+
+def _real(weight):
+    """Returns a weight in float32, whatever the dtype that it is stored in."""
+    return tf.cast(tf.convert_to_tensor(weight), tf.float32)
 
 
 def _product(values, kernel, bias):
