@@ -1,6 +1,6 @@
 """Writes a folder with an encoder and a decoder of random weights, and random sources.
 
-Texts of this model vary, and end after about as many tokens as there are in a sentence. The
+Some texts of this model end soon, others at the most tokens; a trained one tells more. The
 encoder has the size of MiniLM-L6, the decoder 6 layers and 10,000 tokens.
 """
 
@@ -18,7 +18,7 @@ from bert_tf.models.seq2seq import Bert2Bert
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CLS, SEP = 2, 3
-END = 3.0  # Added to the logits of [SEP]; decides how long texts are.
+END = 5.1  # Added to the logits of [SEP]; decides how many texts are short.
 ENCODER = BertConfig(
     vocab_size=30522,
     hidden_size=384,

@@ -520,7 +520,7 @@ BAD = {
     ),
     "unknown task": (
         {"task": "ner"},
-        "multiple_choice, similarity; received 'ner'.",
+        "multiple_choice, similarity, translation, generation; received 'ner'.",
     ),
     "no training file given": (
         {"train_file": ""},

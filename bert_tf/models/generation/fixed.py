@@ -30,7 +30,11 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
     length = options.max_target_length
     search = Greedy(options, end_id)
     step = DecoderStep(
-        model.decoder, width=1, length=length, forbidden=[PADDING, start_id]
+        model.decoder,
+        width=1,
+        length=length,
+        forbidden=[PADDING, start_id],
+        never=FORBIDDEN,  # LiteRT's exp of -inf is NaN.
     )
     rows = as_rows(batch)
     within = rows["sequence_ids"] > 0

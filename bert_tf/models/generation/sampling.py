@@ -56,12 +56,10 @@ class Greedy:
         """
         ids, ended = texts["ids"], texts["ended"]
         logits = self.constraints.apply(logits, ids, number)
-        tokens = self.choose(texts, logits, number)  # [A·K]
-        highest = tf.reduce_max(logits, -1, keepdims=True)
-        chosen = tf.gather(logits - highest, tokens, batch_dims=1)
-        log_probability = chosen - tf.math.log(
-            tf.reduce_sum(tf.exp(logits - highest), -1)
-        )
+        highest = tf.reduce_max(logits, -1)
+        tokens, chosen = self.choose(texts, logits, highest, number)  # [A·K]
+        rest = tf.reduce_sum(tf.exp(logits - highest[:, None]), -1)
+        log_probability = chosen - (highest + tf.math.log(rest))
         shape = [-1, self.width]
         tokens = tf.where(ended, 0, tf.reshape(tokens, shape))
         added = tf.where(ended, 0.0, tf.reshape(log_probability, shape))
@@ -74,9 +72,13 @@ class Greedy:
             "done": tf.reduce_all(ended, 1),
         }
 
-    def choose(self, texts, logits, number):
-        """Returns a token for each text, int32 [A·K], of its logits [A·K, V]."""
-        return tf.argmax(logits, -1, output_type=tf.int32)
+    def choose(self, texts, logits, highest, number):
+        """Returns a token for each text, int32 [A·K], and its logit.
+
+        Args:
+            logits, highest: float32 [A·K, V] and the largest of each row, [A·K].
+        """
+        return tf.argmax(logits, -1, output_type=tf.int32), highest
 
     def results(self, texts):
         """Returns the texts, int32 [A, K, T], best first, and their scores [A, K]."""
@@ -121,7 +123,7 @@ class Sampling(Greedy):
     def start(self, sentences):
         return super().start(sentences) | {"key": tf.stack(self.key, 1)}
 
-    def choose(self, texts, logits, number):
+    def choose(self, texts, logits, highest, number):
         key = texts["key"]
         texts_of_sentence = _words(tf.range(self.width)[None])
         counter = (
@@ -131,12 +133,13 @@ class Sampling(Greedy):
         words, _ = threefry((key[:, :1], key[:, 1:]), counter)  # [A, K]
         # 23 bits: the largest number is well below 1 in float32.
         uniform = tf.cast(tf.bitwise.right_shift(words, _words(9)), tf.float32) * 2**-23
-        return draw(
+        tokens = draw(
             logits / self.options.sample_temperature,
             tf.reshape(uniform, [-1]),
             top_k=self.options.sample_top_k,
             top_p=self.options.sample_top_p,
         )
+        return tokens, tf.gather(logits, tokens, batch_dims=1)
 
 
 def draw(logits, uniform, *, top_k, top_p):

@@ -27,10 +27,11 @@ class DecoderStep:
         decoder: `BertDecoder`.
         width: K.
         length: most tokens of a text.
-        forbidden: ids of tokens that are never generated; their logits are -inf.
+        forbidden: ids of tokens that are never generated.
+        never: their logits.
     """
 
-    def __init__(self, decoder, *, width, length, forbidden):
+    def __init__(self, decoder, *, width, length, forbidden, never=float("-inf")):
         config = decoder.config
         self.width = width
         self.heads = config.num_attention_heads
@@ -56,7 +57,6 @@ class DecoderStep:
         self._transform = self._dense(head.dense)
         self._head_norm = _norm(head.layer_norm)
         allowed = 1 - tf.reduce_sum(tf.one_hot(forbidden, config.vocab_size), axis=0)
-        never = float("-inf")
         bias = tf.where(allowed > 0, _real(head.output_bias), never)
         self._output_bias = tf.pad(bias, [[0, unused]], constant_values=never)
 
@@ -113,7 +113,7 @@ class DecoderStep:
                 keys and values, [2, A, N, C·K, D].
 
         Returns:
-            float32 [A·K, V], V padded with -inf to a multiple of `BLOCK`, and the cache with these tokens.
+            float32 [A·K, V], V padded with `never` to a multiple of `BLOCK`, and the cache with these tokens.
         """
         words = tf.gather(self._words, tf.reshape(tokens, [-1]))
         hidden = self._normalise(words + self._positions[step], self._embedded_norm)
