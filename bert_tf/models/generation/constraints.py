@@ -24,15 +24,17 @@ class Constraints:
     Args:
         options: see `decoding.generate`.
         end_id: id of the token that ends a text.
+        never: logit of a token that is forbidden.
     """
 
-    def __init__(self, options, end_id):
+    def __init__(self, options, end_id, never=float("-inf")):
         self._end_id = end_id
+        self._never = never
         self._least = options.min_target_length
         self._size = options.no_repeat_ngram_size
 
     def apply(self, logits, ids, number):
-        """Returns the logits, float32 [A·K, V], with -inf for forbidden tokens.
+        """Returns the logits, float32 [A·K, V], with `never` for forbidden tokens.
 
         Args:
             ids: int32 [A, K, T], the texts so far; 0 from `number` on.
@@ -40,9 +42,9 @@ class Constraints:
         """
         if self._least > 0:
             end = tf.range(tf.shape(logits)[1]) == self._end_id
-            logits = tf.where((number < self._least) & end, float("-inf"), logits)
+            logits = tf.where((number < self._least) & end, self._never, logits)
         if 0 < self._size <= ids.shape[-1]:
-            logits = _forbid(logits, self._repeated(ids, number))
+            logits = self._forbid(logits, self._repeated(ids, number))
         return logits
 
     def _repeated(self, ids, number):
@@ -61,11 +63,10 @@ class Constraints:
             repeated &= ids[:, place : place + windows] == last
         return tf.where(repeated, ids[:, before:], 0)
 
-
-def _forbid(logits, tokens):
-    """Sets the logits of tokens, int32 [M, F], to -inf."""
-    rows = tf.zeros_like(tokens) + tf.range(tf.shape(tokens)[0])[:, None]
-    indices = tf.stack([rows, tokens], -1)
-    # TFLite has no tensor_scatter_nd_min.
-    counts = tf.scatter_nd(indices, tf.ones_like(tokens), tf.shape(logits))
-    return tf.where(counts > 0, float("-inf"), logits)
+    def _forbid(self, logits, tokens):
+        """Returns the logits without those of tokens, int32 [M, F]."""
+        rows = tf.zeros_like(tokens) + tf.range(tf.shape(tokens)[0])[:, None]
+        indices = tf.stack([rows, tokens], -1)
+        # TFLite has no tensor_scatter_nd_min.
+        counts = tf.scatter_nd(indices, tf.ones_like(tokens), tf.shape(logits))
+        return tf.where(counts > 0, self._never, logits)

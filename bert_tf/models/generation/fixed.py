@@ -4,6 +4,7 @@ Shapes: B sources, S their tokens with padding, T most tokens of a text.
 """
 
 from bert_tf.ground import lazy
+from bert_tf.layers.attention import FORBIDDEN
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.generation.sampling import Greedy
 from bert_tf.models.generation.source import lay_memory
@@ -28,13 +29,14 @@ def greedy_fixed(model, batch, options, *, start_id, end_id):
         `decoding.generate`.
     """
     length = options.max_target_length
-    search = Greedy(options, end_id)
+    # Not -inf, of which LiteRT's exp is NaN.
+    search = Greedy(options, end_id, never=FORBIDDEN)
     step = DecoderStep(
         model.decoder,
         width=1,
         length=length,
         forbidden=[PADDING, start_id],
-        never=FORBIDDEN,  # LiteRT's exp of -inf is NaN.
+        never=FORBIDDEN,
     )
     rows = as_rows(batch)
     within = rows["sequence_ids"] > 0

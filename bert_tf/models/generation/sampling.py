@@ -19,14 +19,15 @@ class Greedy:
         options: see `decoding.generate`.
         end_id: id of the token that ends a text.
         width: K.
+        never: logit of a token that is forbidden.
     """
 
-    def __init__(self, options, end_id, width=1):
+    def __init__(self, options, end_id, width=1, never=float("-inf")):
         self.width = width
         self.length = options.max_target_length
         self.length_penalty = options.length_penalty
         self.end_id = end_id
-        self.constraints = Constraints(options, end_id)
+        self.constraints = Constraints(options, end_id, never)
 
     def start(self, sentences):
         """Returns the texts before the first step, dict of tensors [A, …]."""
