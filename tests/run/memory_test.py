@@ -286,8 +286,8 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("given", "says"),
         [
-            ({"output_file": "a.xls"}, r"must end in .jsonl, .csv, .* or .npz"),
-            ({"output_file": "a.npz", "echo": True}, "arrays hold no texts and ids"),
+            ({"output_file": "a.xls"}, r"must end in .jsonl, .csv, .* or .txt"),
+            ({"output_file": "a.npz", "echo": True}, "a.npz holds predictions alone"),
             ({"bad_rows": "skip"}, "no longer stand on the lines of their texts"),
             ({"text_pair": ("a", "b")}, "given 2 times for 1 text"),
             ({"text_column": "a"}, "text_column is for input_file; received 'a'"),
