@@ -89,6 +89,8 @@ def load_weights(path, model, *, new_heads=False):
             hint = "They have no such trained head: fine-tune them first; to predict "
             hint += "masked words, pretrain them."
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
+    if encoder_decoder.is_shared(report.loaded):
+        encoder_decoder.check_copies(path, arrays)
     arrays = {path: arrays[path] for path in report.loaded}
     if integers := weights.find_integers(arrays):
         file = layouts.find_file(path, integers[0])
@@ -103,8 +105,6 @@ def load_weights(path, model, *, new_heads=False):
             "all outputs would be NaN. Use an earlier copy, or train again with a lower "
             "--learning_rate."
         )
-    if encoder_decoder.is_shared(report.loaded):
-        encoder_decoder.check_copies(path, arrays)
     weights.assign(model, arrays)
     if report.new:
         _log.warning(

@@ -207,7 +207,8 @@ def test_options_of_the_folder_and_of_the_export(folders, tmp_path):
         folders["translation"], max_target_length=3, min_target_length=2
     ).predict(TEXTS)
     assert texts == [prediction["translation"] for prediction in expected]
-    assert 0 < max(len(text.split()) for text in texts) <= 2
+    # Two tokens and the end, or three where the length is used up.
+    assert 0 < max(len(text.split()) for text in texts) <= 3
     assets = {file.name for file in (tmp_path / "1" / "assets").iterdir()}
     assert assets == {"vocab.txt", "target_vocab.txt"}
     target = pathlib.Path(folders["translation"], "decoder", "vocab.txt").read_bytes()
