@@ -150,7 +150,7 @@ def write_arrays(path, arrays, folder, architecture):
     named = dialects.to_huggingface(arrays)
     formats.write_safetensors(path / "model.safetensors", named)
     write_tokenizer(path, folder)
-    config = _with_extra(folder.config, dtype | {"architectures": [architecture]})
+    config = _with_extra(folder.config, {"architectures": [architecture]} | dtype)
     folder = dataclasses.replace(folder, config=config, decoder=decoder)
     _write_config(path / "config.json", folder)
 
