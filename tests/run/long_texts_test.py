@@ -124,8 +124,8 @@ class TestFeatures:
             bert_tf.predict(config, ["good"])
 
     def test_another_ending_is_an_error(self):
-        with pytest.raises(ValueError, match="must end in .*npz; received"):
-            bert_tf.PredictConfig(model="start", output_file="a.txt")
+        with pytest.raises(ValueError, match="must end in .*txt; received"):
+            bert_tf.PredictConfig(model="start", output_file="a.doc")
 
     def test_predictions_go_to_a_file(self, windows):
         config = bert_tf.PredictConfig(model="windows", output_file="a.jsonl")
