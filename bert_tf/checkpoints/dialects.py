@@ -25,9 +25,8 @@ _RULES = (
 # Constants that old versions of transformers saved with the weights.
 _BUFFERS = ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids")
 
-_DECODER = (
-    "decoder."  # Scope of a decoder, which is a BERT with a head, beside encoder.
-)
+# Scope of a decoder, which is a BERT with a head, beside an encoder.
+_DECODER = "decoder."
 
 # Heads of Google's run_classifier.py and run_squad.py, with transposed kernels.
 _GOOGLE_HEADS = {

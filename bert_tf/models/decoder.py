@@ -11,9 +11,13 @@ from bert_tf.checkpoints.encoder_decoder import spread
 from bert_tf.layers.attention import causal_bias, cross_bias
 from bert_tf.layers.decoder import DecoderLayer
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.heads import MaskedLMHead
 from bert_tf.models import saving
-from bert_tf.models.parts import make_embeddings, make_layers, recompute
+from bert_tf.models.parts import (
+    make_embeddings,
+    make_layers,
+    make_token_head,
+    recompute,
+)
 
 # Parts of the encoder have lower numbers for their dropout.
 _SEED = 16384
@@ -58,14 +62,7 @@ class BertDecoder(keras.Model):
             DecoderLayer(layer, name=f"layer_{number}")
             for number, layer in enumerate(inner)
         ]
-        self.predictions = MaskedLMHead(
-            config.vocab_size,
-            config.hidden_size,
-            activation=config.hidden_act,
-            epsilon=config.layer_norm_eps,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
-        )
+        self.predictions = make_token_head(config, self.dtype_policy)
         # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
 

@@ -20,7 +20,7 @@ _ROOM = 16  # Steps that the cache gets room for at a time.
 _DROPPED = 4  # A stretch ends when one in so many sentences is done.
 
 
-def generate(model, rows, options, *, start_id, end_id):
+def generate(model, rows, options, *, start_id, end_id, states=None):
     """Generates one or more texts for each source.
 
     A text never holds padding or the start token. It ends with the end token, or at
@@ -36,6 +36,7 @@ def generate(model, rows, options, *, start_id, end_id):
             `sample_top_k`, `sample_top_p`, `sample_temperature` and `sample_seed` (see
             `Sampling`). `num_beams` does not count where `do_sample` is true.
         start_id, end_id: ids of the tokens that begin and end a text.
+        states: what `model.encode(rows)` returns; None to compute it.
 
     Returns:
         dict with `ids`, int32 [B, R, T], without the start token, 0 after the end token,
@@ -68,7 +69,8 @@ def generate(model, rows, options, *, start_id, end_id):
         length=length,
         forbidden=[PADDING, start_id],
     )
-    memory = lay_memory(step, model.encode(rows), places, within)
+    states = model.encode(rows) if states is None else states
+    memory = lay_memory(step, states, places, within)
     return _decode(step, search, memory, length, start_id)
 
 

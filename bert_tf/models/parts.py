@@ -1,8 +1,9 @@
-"""What the encoder and the decoder are both made of."""
+"""What several models are made of, from a `BertConfig`."""
 
 import keras
 
 from bert_tf.layers.embeddings import Embeddings
+from bert_tf.layers.heads import MaskedLMHead
 from bert_tf.layers.transformer import EncoderLayer
 
 
@@ -38,6 +39,18 @@ def make_layers(config, dtype):
         )
         for number in range(config.num_hidden_layers)
     ]
+
+
+def make_token_head(config, dtype):
+    """Returns the `MaskedLMHead` of a `BertConfig`, which a decoder has, too."""
+    return MaskedLMHead(
+        config.vocab_size,
+        config.hidden_size,
+        activation=config.hidden_act,
+        epsilon=config.layer_norm_eps,
+        initializer_range=config.initializer_range,
+        dtype=dtype,
+    )
 
 
 def recompute(layer, options):

@@ -7,8 +7,9 @@ all examples, V vocabulary size, H hidden size, K predictions for a masked token
 import keras
 from keras import ops
 
-from bert_tf.layers.heads import MaskedLMHead, NextSentenceHead
+from bert_tf.layers.heads import NextSentenceHead
 from bert_tf.models.backbone import as_rows
+from bert_tf.models.parts import make_token_head
 from bert_tf.models.with_head import ModelWithHead
 
 
@@ -46,14 +47,7 @@ class BertPretrainer(ModelWithHead):
     def __init__(self, backbone, *, name="pretraining"):
         super().__init__(backbone, name=name)
         config = backbone.config
-        self.predictions = MaskedLMHead(
-            config.vocab_size,
-            config.hidden_size,
-            activation=config.hidden_act,
-            epsilon=config.layer_norm_eps,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
-        )
+        self.predictions = make_token_head(config, self.dtype_policy)
         self.seq_relationship = NextSentenceHead(
             config.hidden_size,
             initializer_range=config.initializer_range,

@@ -163,7 +163,7 @@ class Seq2Seq(Task):
         If rows have targets, also `loss`, float32 [B], -log p of the target in nats, and
         `tokens`, float32 [B], of the target.
         """
-        outputs = {}
+        states, outputs = model.encode(rows, training=False), {}
         if keras.backend.backend() == "tensorflow":
             outputs = decoding.generate(
                 model,
@@ -171,11 +171,12 @@ class Seq2Seq(Task):
                 self.options,
                 start_id=self.target_tokenizer.cls_id,
                 end_id=self.target_tokenizer.sep_id,
+                states=states,
             )
         if "target_labels" not in rows:
             return outputs
         (weights,) = self.weights(rows).values()
-        surprises = _surprises(rows, model(rows, training=False)["logits"])
+        surprises = _surprises(rows, model.decoder(rows, states, training=False))
         numbers = ops.reshape(rows["target_sequence_ids"], (-1,))
         examples = ops.shape(rows["target_first_token"])[0]
         for name, values in (("loss", surprises * weights), ("tokens", weights)):

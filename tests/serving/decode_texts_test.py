@@ -1,11 +1,11 @@
 """Exports of models that write texts: text in, text out, in the C++ loader and on LiteRT."""
 
-import json
 import pathlib
 import subprocess
 import sys
 import zipfile
 
+import cpp_loader
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -78,16 +78,7 @@ def through_c(exported):
         }
         for (name, kind), values in inputs.items()
     ]
-    loader = pathlib.Path(__file__).with_name("c_loader.py")
-    done = subprocess.run(
-        [sys.executable, str(loader)],
-        input=json.dumps(jobs),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(inputs, json.loads(done.stdout), strict=True))
+    return dict(zip(inputs, cpp_loader.run(jobs), strict=True))
 
 
 def token_ids():

@@ -1,10 +1,6 @@
 """A SavedModel predicts what the model predicts, in the C++ loader."""
 
-import json
-import pathlib
-import subprocess
-import sys
-
+import cpp_loader
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,18 +80,9 @@ def through_c(exported):
             "inputs": {"text": TEXTS, "text_pair": PAIRS},
         },
     ]
-    loader = pathlib.Path(__file__).with_name("c_loader.py")
-    done = subprocess.run(
-        [sys.executable, str(loader)],
-        input=json.dumps(jobs),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
     names = [(name, s) for name in INPUTS for s in ("serving_default", "token_ids")]
     names += [("classification", "empty"), ("similarity", "pairs")]
-    return dict(zip(names, json.loads(done.stdout), strict=True))
+    return dict(zip(names, cpp_loader.run(jobs), strict=True))
 
 
 def load(folders, name):
