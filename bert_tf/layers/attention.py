@@ -76,9 +76,9 @@ class Attention(keras.layers.Layer):
             them. While a text is generated, each step adds those of one token.
         at: int32 [Q], flat indices into T of the tokens to compute outputs for; None
             for all tokens. It is for self-attention alone.
-        attend: function(query, key, value) → context, float [R, S, N, D], that computes
-            the attention of all tokens (see `attention_kernels`); None for plain products.
-            It is not used with `at` or `cache`.
+        attend: function(query, key, value, rate, seed) → context, float [R, S, N, D],
+            that computes the attention of all tokens (see `attention_kernels`); None for
+            plain products. It is not used with `at` or `cache`.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -125,7 +125,9 @@ class Attention(keras.layers.Layer):
                 self._by_heads(projection, memory, rows, key_length)
                 for projection in (self.key, self.value)
             )
-            return ops.reshape(attend(query, key, value), (-1, self.hidden_size)), None
+            rate, seed = self.dropout.active(**options)
+            context = attend(query, key, value, rate, seed)
+            return ops.reshape(context, (-1, self.hidden_size)), None
         query = ops.transpose(query, (0, 2, 1, 3))  # [R, N, SQ, D]
         key, value = cache or self.project(memory, rows, key_length)
         # The query has fewer numbers to scale than the scores.

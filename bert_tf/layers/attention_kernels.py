@@ -1,17 +1,23 @@
-"""Attention of all tokens by one kernel of JAX, which never stores the scores.
+"""Attention of all tokens that never stores the scores of a batch.
 
-A kernel computes what `Attention` computes, for every token that is not padding. It
-drops no attention probabilities and returns none. Besides `training/jax/`, only this file
-imports JAX, and only where a kernel is used.
+A kernel computes what `Attention` computes, for every token that is not padding, and
+returns no attention probabilities. On TensorFlow there is `attention_by_example`. Those of
+JAX drop no probabilities. Besides `training/jax/`, only this file imports JAX, and only
+where a kernel of it is used.
 
 Shapes: R rows, S tokens a row, N heads, D head size.
 """
 
 import keras
 
-from bert_tf.ground import one_of
+from bert_tf.ground import lazy, one_of
+from bert_tf.layers import attention_by_example
+
+tf = lazy("tensorflow")
 
 DEVICES = {"splash": "tpu", "cudnn": "gpu"}  # Kernel: what JAX calls its device.
+KERNELS = ("ops", "by_example", *DEVICES)
+_LONG = 192  # Tokens of the examples from which on "by_example" is faster.
 _LANES = 128  # Values that a TPU computes side by side.
 
 
@@ -19,12 +25,18 @@ def check(kernel, dropout):
     """Refuses a kernel that the engine or the device does not have.
 
     Args:
-        kernel: "ops" (no kernel, never refused), "splash" or "cudnn".
+        kernel: one of `KERNELS`; "ops" is no kernel, and never refused.
         dropout: fraction of attention probabilities that training drops.
     """
-    if one_of("attention", kernel, ("ops", *DEVICES)) == "ops":
-        return
+    one_of("attention", kernel, KERNELS)
     engine = keras.backend.backend()
+    if kernel == "by_example" and engine != "tensorflow":
+        raise ValueError(
+            f"attention=by_example needs the engine tensorflow; received {engine}. Pass "
+            "--attention=ops."
+        )
+    if kernel not in DEVICES:
+        return
     if engine != "jax":
         raise ValueError(
             f"attention={kernel} is a kernel of JAX, and the engine is {engine}; pass "
@@ -47,22 +59,34 @@ def check(kernel, dropout):
         )
 
 
-def make(kernel, sequence_ids, *, interpret=False):
+def choose(longest):
+    """Returns the kernel of this engine for examples of up to `longest` tokens."""
+    if longest < _LONG or keras.backend.backend() != "tensorflow":
+        return "ops"
+    # A GPU waits for the start of each small operation.
+    return "ops" if tf.config.list_physical_devices("GPU") else "by_example"
+
+
+def make(kernel, sequence_ids, count=None, *, interpret=False):
     """Returns the attention within the examples of packed rows.
 
-    Padding attends to padding, so every token attends to one at least: a softmax over
-    nothing would be NaN, and spoil the gradients of all.
+    For JAX, padding attends to padding, so every token attends to one at least: a softmax
+    over nothing would be NaN, and spoil the gradients of all.
 
     Args:
-        kernel: "ops", "splash" or "cudnn".
+        kernel: one of `KERNELS`.
         sequence_ids: int32 [R, S], see `attention_bias`.
+        count: number of examples in the rows; only "by_example" needs it.
         interpret: True to compute splash step by step on a processor, for tests.
 
     Returns:
-        function(query, key, value) → context, all float [R, S, N, D]; None for "ops".
+        function(query, key, value, rate, seed) → context, see `Attention`; None for "ops".
+        Kernels of JAX take no rate and no seed.
     """
     if kernel == "ops":
         return None
+    if kernel == "by_example":
+        return attention_by_example.make(sequence_ids, count)
     if kernel == "splash":
         return _splash(sequence_ids, interpret)
     return _cudnn(sequence_ids)
@@ -85,7 +109,7 @@ def _splash(sequence_ids, interpret):
     sizes = {f"block_{name}": block for name in (*names, "q_dq", "kv_dq")}
     segments = splash_attention.SegmentIds(q=sequence_ids, kv=sequence_ids)
 
-    def attend(query, key, value):
+    def attend(query, key, value, rate=0.0, seed=None):
         heads, head_size = query.shape[2:]
         mask = splash_attention.FullMask((length, length))
         of_row = splash_attention.make_splash_mha(
@@ -108,7 +132,7 @@ def _cudnn(sequence_ids):
 
     mask = sequence_ids[:, None, :, None] == sequence_ids[:, None, None, :]
 
-    def attend(query, key, value):
+    def attend(query, key, value, rate=0.0, seed=None):
         if query.dtype not in ("bfloat16", "float16"):
             raise ValueError(
                 f"attention=cudnn computes in bfloat16 or float16, not in {query.dtype}; "

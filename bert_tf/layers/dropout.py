@@ -49,12 +49,17 @@ class Dropout(keras.layers.Layer):
         self.built = True
 
     def call(self, values, seed=None, training=None):
-        if not training or not self.rate:
+        rate, seed = self.active(seed, training)
+        if not rate:
             return values
-        if seed is None:
-            seed = self.generator.next()
         # A product, unlike a selection, has a gradient of one multiplication.
-        return values * dropout_mask(ops.shape(values), self.rate, seed, values.dtype)
+        return values * dropout_mask(ops.shape(values), rate, seed, values.dtype)
+
+    def active(self, seed=None, training=None):
+        """Returns the fraction to drop in a call, 0 outside training, and its seed."""
+        if not training or not self.rate:
+            return 0.0, seed
+        return self.rate, self.generator.next() if seed is None else seed
 
     def get_config(self):
         return super().get_config() | {"rate": self.rate}

@@ -6,9 +6,9 @@ Shapes: B examples, M masked tokens, V vocabulary size, H hidden size.
 import keras
 from keras import ops
 
+from bert_tf.layers.activations import ACTIVATIONS
 from bert_tf.layers.dense import dense
 from bert_tf.layers.normalization import LayerNorm
-from bert_tf.layers.transformer import ACTIVATIONS
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")

@@ -63,8 +63,17 @@ def dropout_mask(shape, rate, seed, dtype):
         tensor of the given shape and dtype: 0 with probability `rate`, otherwise
         1 / (1 - rate).
     """
+    return _reshaped(lambda size: _draw(size, rate, seed, dtype), shape)
+
+
+def kept_mask(shape, rate, seed):
+    """Returns where `dropout_mask` of the same arguments is not 0, bool."""
+    return _reshaped(lambda size: _draw_kept(size, rate, seed), shape)
+
+
+def _reshaped(draw, shape):
     count = math.prod(shape)
-    return ops.reshape(_draw(_padded_size(count), rate, seed, dtype)[:count], shape)
+    return ops.reshape(draw(_padded_size(count))[:count], shape)
 
 
 def _padded_size(count):
@@ -87,8 +96,16 @@ def _compiled(function):
 @_compiled
 def _draw(size, rate, seed, dtype):
     """Returns a mask with one axis; `size` is even."""
+    return ops.where(_keep(size, rate, seed), ops.cast(1.0 / (1.0 - rate), dtype), 0.0)
+
+
+@_compiled
+def _draw_kept(size, rate, seed):
+    return _keep(size, rate, seed)
+
+
+def _keep(size, rate, seed):
     counter = ops.cast(ops.arange(size // 2, dtype="int32"), "uint32")
     key = ops.cast(seed, "uint32")
     words = threefry((key[0], key[1]), (counter, ops.zeros_like(counter)))
-    dropped = ops.concatenate(words) < _word(round(rate * 2**32))
-    return ops.where(dropped, 0.0, ops.cast(1.0 / (1.0 - rate), dtype))
+    return ops.concatenate(words) >= _word(round(rate * 2**32))

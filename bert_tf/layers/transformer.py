@@ -6,26 +6,11 @@ Shapes: R rows, S tokens a row, T = R·S, H hidden size, I intermediate size.
 import keras
 from keras import ops
 
+from bert_tf.layers.activations import activate
 from bert_tf.layers.attention import Attention
 from bert_tf.layers.dense import dense
 from bert_tf.layers.dropout import Dropout, fold_in
 from bert_tf.layers.normalization import LayerNorm
-
-
-def gelu(x):
-    """Returns the exact Gaussian error linear unit (Hendrycks and Gimpel, 2016).
-
-    The formula uses erf, which TensorFlow, TFLite and ONNX converters all recognise;
-    `keras.activations.gelu` uses erfc, which some of them do not.
-    """
-    return 0.5 * x * (1.0 + ops.erf(x * 0.5**0.5))
-
-
-ACTIVATIONS = {
-    "gelu": gelu,
-    "gelu_new": lambda x: keras.activations.gelu(x, approximate=True),
-    "relu": keras.activations.relu,
-}
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -194,7 +179,7 @@ class EncoderLayer(keras.layers.Layer):
 
     def feed_forward(self, attended, seed=None, training=None):
         """Computes the second half of the layer, float [T, H] → [T, H]."""
-        expanded = ACTIVATIONS[self.activation](self.intermediate(attended))  # [T, I]
+        expanded = activate(self.activation, self.intermediate(attended), training)
         return self.feed_forward_output(
             expanded, attended, seed=fold_in(seed, 3), training=training
         )

@@ -63,8 +63,9 @@ class BertBackbone(keras.Model):
             deep nets with sublinear memory cost"). This takes a third more time and a
             fraction of the memory. Training then needs `dropout_seed`, so that both
             computations drop the same values.
-        attention: "ops", or a kernel of JAX, if `attention_probs_dropout_prob` is 0:
-            "splash" on a TPU, "cudnn" on a GPU in half precision.
+        attention: "ops"; "by_example", which saves memory and time where examples are
+            long, on TensorFlow; or a kernel of JAX, if `attention_probs_dropout_prob` is
+            0: "splash" on a TPU, "cudnn" on a GPU in half precision.
 
     Call arguments:
         batch: dict of packed rows (`input_ids, segment_ids, position_ids, sequence_ids`,
@@ -182,7 +183,9 @@ class BertBackbone(keras.Model):
         }
         hidden = self.embeddings(**flat, seed=fold_in(seed, 0), training=training)
         kernel = "ops" if probabilities else self.attention
-        attend = attention_kernels.make(kernel, rows["sequence_ids"])
+        attend = attention_kernels.make(
+            kernel, rows["sequence_ids"], ops.shape(rows["first_token"])[0]
+        )
         options = {"training": training, "attend": attend}
         states, by_layer = [hidden], []
         for number, layer in enumerate(self.encoder_layers, start=1):

@@ -146,7 +146,7 @@ def _pretrain(config, training, flags, strategy):
     if config.eval_data_dir:
         held_out = held_out_store(config.eval_data_dir, store)
     task = Pretraining.learn(None, store, options)
-    check_length(task.longest, folder.config)
+    check_length(task.options.longest[0], folder.config)
     job = session.Job(
         task=task,
         folder=folder,

@@ -15,6 +15,7 @@ import keras
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import changed
+from bert_tf.layers import attention_kernels
 from bert_tf.models import lora
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.predictor import check_decoding
@@ -290,7 +291,8 @@ def _build(job, training):
             config,
             dtype=training.dtype_policy,
             gradient_checkpointing=training.gradient_checkpointing,
-            attention=training.attention,
+            attention=training.attention
+            or attention_kernels.choose(job.task.options.longest[0]),
         )
     )
     if job.weights:

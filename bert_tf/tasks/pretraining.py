@@ -72,6 +72,10 @@ class Pretraining(Task):
             at_least(self, "max_eval_steps", 0)
             self.parse_phases()
 
+        @property
+        def longest(self):
+            return (max(length for length, _ in self.parse_phases()),)
+
         def parse_phases(self):
             """Returns [(max_seq_length, updates)]; updates are None without `phases`."""
             if not self.phases:
@@ -109,11 +113,6 @@ class Pretraining(Task):
         """Takes the vocabulary from a `Store`; `tokenizer` is not used."""
         return cls(store.vocab, options)
 
-    @property
-    def longest(self):
-        """Length of the longest examples, in tokens."""
-        return max(length for length, _ in self.phases)
-
     def columns(self, store):
         """Returns the `Store`: its examples are drawn when they are needed."""
         return store
@@ -129,7 +128,7 @@ class Pretraining(Task):
             columns["second"] if self.options.nsp else None,
             cls_id=self.cls_id,
             sep_id=self.sep_id,
-            max_seq_length=max_seq_length or self.longest,
+            max_seq_length=max_seq_length or self.options.longest[0],
         )
         shown, masked = self.masking(example["input_ids"], columns["mask_seed"])
         return example | {

@@ -51,7 +51,9 @@ class TrainConfig:
     bf16: bool = setting(False, "Compute in bfloat16 with float32 weights.")
     fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
     attention: str = setting(
-        "ops", "ops, or a kernel of the engine jax: splash (TPU), cudnn (GPU, bf16)."
+        "",
+        "ops; by_example, for long texts; of engine jax splash (TPU), cudnn (GPU, bf16). "
+        "Empty: by length and engine.",
     )
     attention_dropout: bool = setting(True, "Dropout of attention; kernels have none.")
     distribution: str = setting(
@@ -168,7 +170,9 @@ class TrainConfig:
         ):
             at_least(self, name, 0)
         one_of("eval_strategy", self.eval_strategy, ("epoch", "steps", "no"))
-        one_of("attention", self.attention, ("ops", "splash", "cudnn"))
+        one_of(
+            "attention", self.attention, ("", "ops", "by_example", "splash", "cudnn")
+        )
         one_of("engine", self.engine, ("", *ENGINES))
         one_of("optim", self.optim, ("adamw", "lamb"))
         schedules = ("linear", "polynomial", "cosine", "constant")

@@ -1,35 +1,8 @@
-"""Activations and Output; tests/models/backbone_test.py covers the encoder layer."""
+"""The end of both halves of a layer; tests/models/backbone_test.py covers the layer."""
 
 import numpy as np
-import pytest
-import reference
 
-from bert_tf.config import ACTIVATIONS as NAMES
-from bert_tf.layers.transformer import ACTIVATIONS, Output
-
-
-@pytest.mark.parametrize(
-    ("name", "at_1", "at_minus_2"),
-    [
-        # x·Φ(x), and its approximation by tanh.
-        ("gelu", 0.841344746, -0.045500264),
-        ("gelu_new", 0.841191991, -0.045402306),
-        ("relu", 1.0, 0.0),
-    ],
-)
-def test_activations(name, at_1, at_minus_2):
-    values = ACTIVATIONS[name](np.array([1.0, -2.0, 0.0], np.float32))
-    np.testing.assert_allclose(values, [at_1, at_minus_2, 0.0], atol=1e-6)
-    places = np.linspace(-6, 6, 101)
-    np.testing.assert_allclose(
-        ACTIVATIONS[name](places.astype(np.float32)),
-        reference.ACTIVATIONS[name](places),
-        atol=2e-6,
-    )
-
-
-def test_every_activation_of_the_configuration_exists():
-    assert set(ACTIVATIONS) == set(NAMES)
+from bert_tf.layers.transformer import Output
 
 
 def test_output_adds_the_residual_before_layer_norm():

@@ -61,7 +61,7 @@ class TestOptions:
     def test_phases(self):
         options = Pretraining.Options(phases="24:5, 48:2")
         assert options.parse_phases() == [(24, 5), (48, 2)]
-        assert Pretraining(VOCAB, options).longest == 48
+        assert Pretraining(VOCAB, options).options.longest == (48,)
         assert Pretraining.Options(max_seq_length=9).parse_phases() == [(9, None)]
 
     @pytest.mark.parametrize(

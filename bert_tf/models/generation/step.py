@@ -10,7 +10,7 @@ N·D, V vocabulary size.
 """
 
 from bert_tf.ground import lazy
-from bert_tf.layers.transformer import ACTIVATIONS
+from bert_tf.layers.activations import ACTIVATIONS
 
 tf = lazy("tensorflow")
 
