@@ -13,6 +13,7 @@ from bert_tf.training import engine
 
 keras = lazy("keras")
 backbone = lazy("bert_tf.models.backbone")
+parts = lazy("bert_tf.models.parts")
 tokenization = lazy("bert_tf.tokenization")
 
 _log = logging.getLogger(__name__)
@@ -90,7 +91,9 @@ class Model:
 
     def build(self, dtype):
         """Returns the task's model with the folder's weights, in a Keras dtype policy."""
-        model = self.task.build(backbone.BertBackbone(self.folder.config, dtype=dtype))
+        with parts.without_initial_weights():
+            encoder = backbone.BertBackbone(self.folder.config, dtype=dtype)
+            model = self.task.build(encoder)
         folders.load_weights(self._path, model)
         return model
 

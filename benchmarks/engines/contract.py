@@ -235,9 +235,15 @@ def time_generation(make, options):
     return {"calls": calls}
 
 
-def before_padding(text, padding):
-    """Returns the token ids of a text up to the first one that is padding."""
-    return text[: text.index(padding)] if padding in text else text
+def before_padding(text, padding, end=None):
+    """Returns the token ids of a text up to the first one that is padding.
+
+    Args:
+        end: id of the token that ends a text, which is kept; texts in a batch of beams may
+            be padded with it.
+    """
+    text = text[: text.index(padding)] if padding in text else text
+    return text[: text.index(end) + 1] if end in text else text
 
 
 class Clock:

@@ -48,7 +48,8 @@ def infer(options):
             autograph=False,
         )
         def compute(ids):
-            rows = pack({"input_ids": ids, "segment_ids": tf.zeros_like(ids)})
+            example = {"input_ids": ids, "segment_ids": tf.zeros_like(ids)}
+            rows = pack(example, trim_one=True)
             return generate(model, rows, settings, **special_ids)["ids"][:, 0]
 
         def call(sources):

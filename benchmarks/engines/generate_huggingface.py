@@ -36,8 +36,10 @@ def infer(options):
                 texts = model.generate(
                     ids, attention_mask=mask, generation_config=settings
                 )
+            end = model.config.eos_token_id
             return [
-                contract.before_padding(text[1:], padding) for text in texts.tolist()
+                contract.before_padding(text[1:], padding, end)
+                for text in texts.tolist()
             ]
 
         return call

@@ -12,7 +12,7 @@ from absl import app
 from absl import logging as absl_logging
 
 import bert_tf
-from bert_tf.commands import flags
+from bert_tf.commands import flags, lean
 from bert_tf.ground import did_you_mean, quote
 
 VERBS = (
@@ -35,6 +35,7 @@ def start(verb, arguments):
     Returns:
         exit status, if the command does not end the process itself.
     """
+    lean.hide_packages_from_keras()
     if not _open_streams():
         return _refuse(
             "standard output is closed, but results are printed there; send it to a "

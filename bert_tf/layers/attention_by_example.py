@@ -16,6 +16,14 @@ from bert_tf.layers.random_masks import kept_mask
 
 tf = lazy("tensorflow")
 
+_LONG = 192  # Tokens; of shorter examples, starting operations takes too much time.
+
+
+def suits(longest):
+    """Returns whether this is to be preferred for examples of up to `longest` tokens."""
+    # A GPU waits for the start of each small operation.
+    return longest >= _LONG and not tf.config.list_physical_devices("GPU")
+
 
 def make(sequence_ids, count):
     """Returns the attention within the examples of packed rows.

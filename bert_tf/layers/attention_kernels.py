@@ -10,14 +10,11 @@ Shapes: R rows, S tokens a row, N heads, D head size.
 
 import keras
 
-from bert_tf.ground import lazy, one_of
+from bert_tf.ground import one_of
 from bert_tf.layers import attention_by_example
-
-tf = lazy("tensorflow")
 
 DEVICES = {"splash": "tpu", "cudnn": "gpu"}  # Kernel: what JAX calls its device.
 KERNELS = ("ops", "by_example", *DEVICES)
-_LONG = 192  # Tokens of the examples from which on "by_example" is faster.
 _LANES = 128  # Values that a TPU computes side by side.
 
 
@@ -61,10 +58,9 @@ def check(kernel, dropout):
 
 def choose(longest):
     """Returns the kernel of this engine for examples of up to `longest` tokens."""
-    if longest < _LONG or keras.backend.backend() != "tensorflow":
-        return "ops"
-    # A GPU waits for the start of each small operation.
-    return "ops" if tf.config.list_physical_devices("GPU") else "by_example"
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    suits = on_tensorflow and attention_by_example.suits(longest)
+    return "by_example" if suits else "ops"
 
 
 def make(kernel, sequence_ids, count=None, *, interpret=False):

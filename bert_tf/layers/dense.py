@@ -2,6 +2,8 @@
 
 import keras
 
+from bert_tf.layers.initial import initial
+
 
 def dense(units, initializer_range, **options):
     """Returns a `keras.layers.Dense` whose kernel starts as a truncated normal.
@@ -11,5 +13,5 @@ def dense(units, initializer_range, **options):
         initializer_range: standard deviation of the initial kernel.
         options: other arguments of `keras.layers.Dense`.
     """
-    initializer = keras.initializers.TruncatedNormal(stddev=initializer_range)
+    initializer = initial(initializer_range)
     return keras.layers.Dense(units, kernel_initializer=initializer, **options)

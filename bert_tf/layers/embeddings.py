@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from bert_tf.layers.dropout import Dropout
+from bert_tf.layers.initial import initial
 from bert_tf.layers.normalization import LayerNorm
 
 
@@ -59,9 +60,7 @@ class Embeddings(keras.layers.Layer):
         self.word_table, self.position_table, self.segment_table = (
             self.add_weight(
                 shape=(size, self.hidden_size),
-                initializer=keras.initializers.TruncatedNormal(
-                    stddev=self.initializer_range
-                ),
+                initializer=initial(self.initializer_range),
                 autocast=False,
                 name=name,
             )

@@ -8,6 +8,7 @@ from keras import ops
 
 from bert_tf.layers.activations import ACTIVATIONS
 from bert_tf.layers.dense import dense
+from bert_tf.layers.initial import initial
 from bert_tf.layers.normalization import LayerNorm
 
 
@@ -142,9 +143,7 @@ class NextSentenceHead(keras.layers.Layer):
         # Published checkpoints store [2, H], the transpose of a dense kernel.
         self.output_weights = self.add_weight(
             shape=(2, self.hidden_size),
-            initializer=keras.initializers.TruncatedNormal(
-                stddev=self.initializer_range
-            ),
+            initializer=initial(self.initializer_range),
             name="output_weights",
         )
         self.output_bias = self.add_weight(

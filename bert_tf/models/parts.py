@@ -2,9 +2,25 @@
 
 import keras
 
+from bert_tf.layers import attention_kernels, initial
 from bert_tf.layers.embeddings import Embeddings
 from bert_tf.layers.heads import MaskedLMHead
 from bert_tf.layers.transformer import EncoderLayer
+
+
+def choose_attention(chosen, options):
+    """Returns how attention is computed, see `BertBackbone`.
+
+    Args:
+        chosen: "" for what suits the length of the examples and the engine.
+        options: `Options` of the task.
+    """
+    return chosen or attention_kernels.choose(options.longest[0])
+
+
+def without_initial_weights():
+    """Makes new weights 0 in a block, for models whose weights all come from a file."""
+    return initial.left_out()
 
 
 def make_embeddings(config, dtype):

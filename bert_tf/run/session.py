@@ -15,8 +15,7 @@ import keras
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import changed
-from bert_tf.layers import attention_kernels
-from bert_tf.models import lora
+from bert_tf.models import lora, parts
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.predictor import check_decoding
 from bert_tf.run.outputs import Outputs
@@ -291,8 +290,7 @@ def _build(job, training):
             config,
             dtype=training.dtype_policy,
             gradient_checkpointing=training.gradient_checkpointing,
-            attention=training.attention
-            or attention_kernels.choose(job.task.options.longest[0]),
+            attention=parts.choose_attention(training.attention, job.task.options),
         )
     )
     if job.weights:

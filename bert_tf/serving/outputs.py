@@ -19,7 +19,7 @@ _ABSENT = -1
 
 def run(task, model, example):
     """Returns the outputs of a model by name, for framed examples."""
-    return task.infer(model, pack(example))
+    return task.infer(model, pack(example, trim_one=True))
 
 
 def compute(task, model, columns):

@@ -24,7 +24,7 @@ ROW_LENGTH_OF_EQUAL_COST = 2048
 MARGINS = (94, 100, 106, 112)
 
 
-def pack(example, *, row_length=None, target_row_length=None):
+def pack(example, *, row_length=None, target_row_length=None, trim_one=False):
     """Packs a batch of examples into rows.
 
     An example with a target has a place in the same row on both sides, so that it can
@@ -36,6 +36,8 @@ def pack(example, *, row_length=None, target_row_length=None):
             labels, are returned unchanged.
         row_length: S; None takes the one of `row_lengths` that makes the batch cheapest.
         target_row_length: the same of targets.
+        trim_one: whether an example without company gets a row of its own length, as a
+            request to a server should; training keeps to few row lengths.
 
     Returns:
         dict with int32 [R, S] `input_ids`, `segment_ids`, `position_ids` (from 0 in each
@@ -56,6 +58,9 @@ def pack(example, *, row_length=None, target_row_length=None):
     lengths = [next(iter(side.values())).row_lengths() for side in sides]
     lengths = xp.cast(xp.stack(lengths, axis=1), xp.int32)  # [B, D]
     choices = _choose_lengths(lengths, [row_length, target_row_length])  # [K, D]
+    if trim_one:
+        is_one = xp.shape(lengths)[0] == 1
+        choices = xp.where(is_one, xp.reduce_max(lengths, axis=0), choices)
     row, start = first_fit(lengths, choices)  # [K, B], [K, B, D]
     needed = xp.reduce_max(xp.pad(row + 1, [[0, 0], [1, 0]], constant_values=1), axis=1)
     cheapest = xp.argmin(_cost(xp.cast(needed, xp.int64), xp.cast(choices, xp.int64)))

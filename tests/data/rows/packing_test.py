@@ -65,6 +65,13 @@ class TestPack:
         assert rows["input_ids"].shape == shape
         assert np.count_nonzero(rows["input_ids"] == 9) == sum(lengths)
 
+    @pytest.mark.parametrize(
+        ("lengths", "shape"), [([5], (1, 5)), ([5, 1], (1, 32)), ([], (1, 32))]
+    )
+    def test_one_example_may_have_a_row_of_its_length(self, lengths, shape):
+        example = examples_of([[9] * length for length in lengths])
+        assert pack(example, trim_one=True)["input_ids"].shape == shape
+
     def test_no_examples_are_an_empty_row(self):
         rows = pack(examples_of([]))
         assert rows["input_ids"].shape == (1, 32)
