@@ -2,9 +2,9 @@
 
     python benchmarks/serve.py --model=FOLDER --input_files=dev.tsv
 
-First, 32 clients send requests of one text to a server that gathers requests and to one
-that does not; each client sends the next request when it has the response. Then 20,000
-requests follow, of which one in a hundred is malformed. The script reports wrong
+First, 1, 8 and 32 clients send requests of one text to a server that gathers requests and
+to one that does not; each client sends the next request when it has the response. Then
+20,000 requests follow, of which one in a hundred is malformed. The script reports wrong
 responses and the server's memory. The clients run on the same machine.
 """
 
@@ -32,9 +32,10 @@ MALFORMED = [
     b"{}",
 ]
 PATH = "/v1/models/model:predict"
+_MOST_CLIENTS = 32  # Of the long run.
 
 flags.DEFINE_list("input_files", None, "File of texts to send.", required=True)
-flags.DEFINE_integer("clients", 32, "Number of concurrent clients.", lower_bound=1)
+flags.DEFINE_list("clients", ["1", "8", "32"], "Numbers of concurrent clients.")
 flags.DEFINE_float("seconds", 30, "Seconds per measured rate.")
 flags.DEFINE_integer("requests", 20_000, "Requests of the long run; 0: no long run.")
 FLAGS = flags.FLAGS
@@ -87,7 +88,7 @@ def make_body(text):
     return json.dumps({"instances": [text]}).encode()
 
 
-def measure_rate(server, texts):
+def measure_rate(server, texts, clients):
     """Returns requests per second, and p50 and p99 of a request in milliseconds."""
     stop, seconds = time.perf_counter() + FLAGS.seconds, []
     numbers = itertools.count()
@@ -101,8 +102,8 @@ def measure_rate(server, texts):
             own_seconds.append(time.perf_counter() - start)
         seconds.extend(own_seconds)
 
-    with concurrent.futures.ThreadPoolExecutor(FLAGS.clients) as pool:
-        list(pool.map(client, range(FLAGS.clients)))
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        list(pool.map(client, range(clients)))
     seconds.sort()
     p99 = seconds[int(0.99 * len(seconds))]
     return len(seconds) / FLAGS.seconds, 1e3 * statistics.median(seconds), 1e3 * p99
@@ -138,8 +139,8 @@ def run_long(server, texts):
                 return
             yield number
 
-    with concurrent.futures.ThreadPoolExecutor(FLAGS.clients) as pool:
-        list(pool.map(client, range(FLAGS.clients)))
+    with concurrent.futures.ThreadPoolExecutor(_MOST_CLIENTS) as pool:
+        list(pool.map(client, range(_MOST_CLIENTS)))
     return wrong, memory
 
 
@@ -158,12 +159,14 @@ def main(_):
         record["text"]
         for record in read_table(FLAGS.input_files[0], with_labels=False).records
     ]
-    print(launch.row(["server", "requests/s", "p50, ms", "p99, ms"]))
-    print(launch.row(["---"] * 4))
+    print(launch.row(["server", "clients", "requests/s", "p50, ms", "p99, ms"]))
+    print(launch.row(["---"] * 5))
     for name, options in (("alone", ["--nogather"]), ("gathered", [])):
         server = Server(*options)
-        rate, p50, p99 = measure_rate(server, texts)
-        print(launch.row([name, f"{rate:.1f}", f"{p50:.0f}", f"{p99:.0f}"]), flush=True)
+        for clients in FLAGS.clients:
+            rate, p50, p99 = measure_rate(server, texts, int(clients))
+            cells = [name, clients, f"{rate:.1f}", f"{p50:.1f}", f"{p99:.1f}"]
+            print(launch.row(cells), flush=True)
         if name == "gathered" and FLAGS.requests:
             wrong, memory = run_long(server, texts)
             print(

@@ -73,7 +73,8 @@ def load(model, name, vocab, *, decoder="bert2bert", decoder_model=""):
     Args:
         model: `Bert2Bert`.
         name: folder or published name of a BERT, or of an encoder and a decoder: then
-            all weights are loaded, and the other arguments do not count.
+            all weights are loaded, and the other arguments do not count. None for an
+            encoder of random weights; the decoder then has a start if it is named.
         vocab: tokens of the decoder.
         decoder: one of `DECODERS`.
         decoder_model: folder or published name of the BERT whose layers the decoder
@@ -83,15 +84,17 @@ def load(model, name, vocab, *, decoder="bert2bert", decoder_model=""):
         ValueError: the weights do not fit the model.
     """
     one_of("decoder", decoder, DECODERS)
-    path = folders.resolve(name)
-    if folders.read(path).decoder:
+    path = folders.resolve(name) if name else None
+    if path and folders.read(path).decoder:
         folders.load_weights(path, model)
         return
-    folders.load_weights(path, model.backbone)
-    if decoder == "bert2rnd":
-        _log.info("the decoder starts from random weights.")
+    if path:
+        folders.load_weights(path, model.backbone)
+    start = decoder_model or name
+    if start and decoder != "bert2rnd":
+        load_decoder(model, start, vocab)
     else:
-        load_decoder(model, decoder_model or name, vocab)
+        _log.info("the decoder starts from random weights.")
 
 
 def load_decoder(model, name, vocab):

@@ -67,7 +67,9 @@ class FinetuneConfig(TakesOptions, TableOptions):
         "Model folder, minilm, or a published name such as bert-base-uncased.",
         section="model",
     )
-    from_scratch: bool = setting(False, "Start from random weights.")
+    from_scratch: bool = setting(
+        False, "Start from random weights, except those of a decoder_model."
+    )
     task: str = setting("classification", "Task; its options are below.")
     output_dir: str = setting(
         "",

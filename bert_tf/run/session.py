@@ -293,8 +293,7 @@ def _build(job, training):
             attention=parts.choose_attention(training.attention, job.task.options),
         )
     )
-    if job.weights:
-        job.task.load_start(model, job.weights)
+    job.task.load_start(model, job.weights)
     if training.lora_rank:
         lora.add_adapters(model, training.lora_rank, training.lora_alpha)
     return model

@@ -230,8 +230,14 @@ class Task:
         raise NotImplementedError
 
     def load_start(self, model, path):
-        """Loads the weights of a model folder, which training starts from."""
-        starts.load_encoder(model, path)
+        """Loads the weights that training starts from.
+
+        Args:
+            model: Keras model of the task, with random weights.
+            path: model folder; None to start from random weights.
+        """
+        if path:
+            starts.load_encoder(model, path)
 
     def infer(self, model, rows):
         """Returns {name: tensor [B, …]}, what a model computes for rows, in the graph."""

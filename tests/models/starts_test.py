@@ -109,6 +109,26 @@ class TestBert2Bert:
         )
         np.testing.assert_array_equal(own[BIAS], 0)  # The encoder has no head.
 
+    @pytest.mark.parametrize("named", [True, False])
+    def test_a_random_encoder_may_have_a_decoder_that_starts_from_a_bert(
+        self, named, caplog
+    ):
+        caplog.set_level(logging.INFO, "bert_tf")
+        model = Bert2Bert.from_pretrained("bert")
+        tiny.fill(model, 5)
+        before = weights.read_model(model)
+        starts.load(
+            model, None, tiny_folder.VOCAB, decoder_model="bert" if named else ""
+        )
+        own, bert = weights.read_model(model), layouts.read_arrays("bert")
+        for path, array in own.items():
+            if path.startswith("bert/") or "crossattention" in path or not named:
+                np.testing.assert_array_equal(array, before[path], err_msg=path)
+        table = bert["bert/embeddings/word_embeddings"] if named else before[TABLE]
+        np.testing.assert_array_equal(own[TABLE], table)
+        said = "from bert: its layers" if named else "from random weights."
+        assert f"the decoder starts {said}" in caplog.text
+
 
 class TestOtherDecoders:
     def test_bertshare_has_the_layers_of_the_encoder(self, caplog):
