@@ -17,11 +17,21 @@ def gelu(x):
 
 @ops.custom_gradient
 def gelu_in_training(x):
-    """Returns `gelu`, and keeps one tensor for its gradient instead of four."""
-    doubled = 1.0 + ops.erf(x * 0.5**0.5)
-    density = ops.exp(-0.5 * ops.square(x)) * (2 * math.pi) ** -0.5
-    slope = 0.5 * doubled + x * density
-    return 0.5 * x * doubled, lambda *upstream: upstream[-1] * slope
+    """Returns `gelu`, and keeps only `x` for its gradient instead of four tensors.
+
+    The gradient consists of the operations of TensorFlow's own, so that it has the same
+    bits.
+    """
+
+    def gradient(*upstream):
+        (upstream,) = upstream
+        scaled = x * 0.5**0.5
+        of_factor = upstream * (1.0 + ops.erf(scaled)) * 0.5
+        of_erf = upstream * (0.5 * x) * (2 / math.pi**0.5)
+        of_erf = of_erf * ops.exp(-ops.square(scaled))
+        return of_factor + of_erf * 0.5**0.5
+
+    return gelu(x), gradient
 
 
 ACTIVATIONS = {

@@ -68,7 +68,7 @@ class FinetuneConfig(TakesOptions, TableOptions):
         section="model",
     )
     from_scratch: bool = setting(
-        False, "Start from random weights, except those of a decoder_model."
+        False, "Start from random weights (not decoder_model's)."
     )
     task: str = setting("classification", "Task; its options are below.")
     output_dir: str = setting(

@@ -52,8 +52,7 @@ class TrainConfig:
     fp16: bool = setting(False, "Compute in float16 with a scaled loss (older GPUs).")
     attention: str = setting(
         "",
-        "ops; by_example, for long texts; of engine jax splash (TPU), cudnn (GPU, bf16). "
-        "Empty: by length and engine.",
+        "ops, by_example, splash (TPU) or cudnn (GPU). Empty: chosen.",
     )
     attention_dropout: bool = setting(True, "Dropout of attention; kernels have none.")
     distribution: str = setting(

@@ -12,7 +12,11 @@ from bert_tf.training.config import TrainConfig
 
 def build(**settings):
     job = types.SimpleNamespace(
-        task=types.SimpleNamespace(build=lambda backbone: backbone),
+        task=types.SimpleNamespace(
+            build=lambda backbone: backbone,
+            load_start=lambda model, path: None,
+            options=types.SimpleNamespace(longest=(128,)),
+        ),
         folder=ModelFolder(tiny_folder.CONFIG, tiny_folder.VOCAB, {}),
         weights=None,
     )
