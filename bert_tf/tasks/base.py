@@ -230,12 +230,7 @@ class Task:
         raise NotImplementedError
 
     def load_start(self, model, path):
-        """Loads the weights that training starts from.
-
-        Args:
-            model: Keras model of the task, with random weights.
-            path: model folder; None to start from random weights.
-        """
+        """Loads the weights of a model folder, which training starts from; None: random."""
         if path:
             starts.load_encoder(model, path)
 
