@@ -175,7 +175,10 @@ class DecoderStep:
 
     def _by_heads(self, states):
         """Returns [A, N, K, D] of [A·K, N·D]."""
-        return self._swap(states, self.width, self.heads)
+        shape = [-1, self.width, self.heads, self.head_size]
+        if self.width == 1:  # The same order of numbers.
+            return tf.reshape(states, [-1, self.heads, 1, self.head_size])
+        return tf.transpose(tf.reshape(states, shape), [0, 2, 1, 3])
 
     def _query(self, hidden, weights):
         return self._by_heads(_product(hidden, *weights) * self.head_size**-0.5)
@@ -184,19 +187,9 @@ class DecoderStep:
         """Returns [A·K, H] of scores [A, N, K, M] and values [A, N, M, D]."""
         probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
         context = tf.matmul(tf.cast(probabilities, self.dtype), value)
-        context = self._swap(context, self.heads, self.width)
+        if self.width > 1:
+            context = tf.transpose(context, [0, 2, 1, 3])
         return tf.reshape(context, [-1, self.hidden_size])
-
-    def _swap(self, states, first, second):
-        """Returns [A, second, first, D] of numbers in the order [A, first, second, D]."""
-        shape = [-1, second, first, self.head_size]
-        if 1 in (first, second):  # The same order of numbers.
-            return tf.reshape(states, shape)
-        # oneDNN takes ten times as long to transpose so few numbers.
-        slices = tf.reshape(states, [-1, self.head_size])
-        places = tf.reshape(tf.range(tf.shape(slices)[0]), [-1, first, second])
-        places = tf.reshape(tf.transpose(places, [0, 2, 1]), [-1])
-        return tf.reshape(tf.gather(slices, places), shape)
 
     def _output(self, values, residual, weights):
         kernel, bias, *norm = weights
