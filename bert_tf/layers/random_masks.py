@@ -99,13 +99,11 @@ def _draw(size, rate, seed, dtype):
     return ops.where(_keep(size, rate, seed), ops.cast(1.0 / (1.0 - rate), dtype), 0.0)
 
 
-@_compiled
-def _draw_kept(size, rate, seed):
-    return _keep(size, rate, seed)
-
-
 def _keep(size, rate, seed):
     counter = ops.cast(ops.arange(size // 2, dtype="int32"), "uint32")
     key = ops.cast(seed, "uint32")
     words = threefry((key[0], key[1]), (counter, ops.zeros_like(counter)))
     return ops.concatenate(words) >= _word(round(rate * 2**32))
+
+
+_draw_kept = _compiled(_keep)

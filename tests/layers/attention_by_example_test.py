@@ -49,10 +49,7 @@ def make_layer(dropout=0.0, dtype="float32"):
         HIDDEN, HEADS, dropout=dropout, initializer_range=0.5, dtype=dtype
     )
     layer.build(None)
-    random = np.random.default_rng(2)
-    for weight in layer.trainable_variables:
-        weight.assign(random.normal(0.0, 0.4, weight.shape))
-    return layer
+    return tiny.fill(layer, 2)
 
 
 @pytest.fixture(scope="module")

@@ -169,6 +169,7 @@ def test_what_a_kernel_cannot_do_is_refused(said):
 def test_another_engine_is_refused():
     with pytest.raises(ValueError, match="is tensorflow; pass --engine=jax, or --atte"):
         BertBackbone(tiny.CONFIG, attention="splash")
-    with pytest.raises(ValueError, match="x"):
+    choices = "one of ops, by_example, splash, cudnn; received 'flash'"
+    with pytest.raises(ValueError, match=choices):
         BertBackbone(tiny.CONFIG, attention="flash")
     assert attention_kernels.make("ops", None) is None

@@ -759,7 +759,10 @@ class TestConfig:
             ("layerwise_lr_decay", 0.0, r"in \(0, 1\]; received 0.0"),
             ("layerwise_lr_decay", 1.1, r"in \(0, 1\]; received 1.1"),
             ("freeze", "head", "as in embeddings,3; received 'head'"),
-            ("attention", "flash", "by_example, splash, cudnn; received 'flash'"),
+            (
+                *("attention", "flash"),
+                "one of ops, by_example, splash, cudnn; received 'flash'",
+            ),
         ],
     )
     def test_a_value_out_of_range(self, name, value, message):
