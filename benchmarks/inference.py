@@ -1,5 +1,7 @@
 """Compares the speed of exported models, from strings to labels, over all engines.
 
+Of a folder of sentence-transformers, the speed of embedding texts.
+
     python benchmarks/inference.py --model=FOLDER --huggingface_python=PATH \
         --input_files=dev.tsv,ag_news.csv --results=EXPORTS
 
@@ -8,7 +10,8 @@ into EXPORTS, unless an export is already there. Each engine runs in its own pro
 one at a time, on the texts in file order. Engines take turns; the table shows medians.
 "padded" and TFLite without "any length" compute --max_seq_length tokens for every text;
 the others pad to the longest text of a batch. PATH is a Python executable that has
-torch, transformers, onnx and onnxruntime. The Python of bert_tf also needs
+torch, transformers, onnx, onnxruntime, openvino and nncf; for embeddings
+sentence-transformers[onnx] and fastembed. The Python of bert_tf also needs
 ai-edge-litert and keras_hub.
 """
 
@@ -18,6 +21,7 @@ import subprocess
 import tempfile
 
 import launch
+import numpy as np
 from absl import app, flags
 
 from bert_tf.data.records.readers import read_table
@@ -33,6 +37,7 @@ HEADER = [
     "labels that differ",
 ]
 BASELINE = "huggingface fp32"
+EMBEDDING_BASELINE = "sentence-transformers fp32"
 
 flags.DEFINE_list("input_files", None, "Files of texts to predict.", required=True)
 flags.DEFINE_string("results", None, "Folder for the exports.", required=True)
@@ -44,20 +49,43 @@ flags.DEFINE_integer("max_seq_length", 128, "Largest number of tokens per text."
 FLAGS = flags.FLAGS
 
 
-def list_engines(model, exports):
-    """Returns {name: (Python executable, module, arguments)}."""
-    ours, theirs = FLAGS.bert_tf_python, FLAGS.huggingface_python
-    saved, lite = "infer_saved_model", "infer_tflite"
-    huggingface, onnx = "infer_huggingface", "infer_onnxruntime"
+def list_own_engines(exports):
+    """Returns {name: (Python executable, module, arguments)} of bert_tf."""
+    python, saved, lite = FLAGS.bert_tf_python, "infer_saved_model", "infer_tflite"
+    chosen = {
+        "bert_tf fp32": (saved, "float32"),
+        "bert_tf bf16": (saved, "bfloat16"),
+        "bert_tf tflite int8": (lite, "int8"),
+        "bert_tf tflite int8, any length": (lite, "int8_any_length"),
+    }
     return {
-        "bert_tf fp32": (ours, saved, [f"--model={exports / 'float32'}"]),
-        "bert_tf bf16": (ours, saved, [f"--model={exports / 'bfloat16'}"]),
-        "bert_tf tflite int8": (ours, lite, [f"--model={exports / 'int8'}"]),
-        "bert_tf tflite int8, any length": (
-            ours,
-            lite,
-            [f"--model={exports / 'int8_any_length'}"],
+        name: (python, module, [f"--model={exports / folder}"])
+        for name, (module, folder) in chosen.items()
+    }
+
+
+def list_embedders(model):
+    """Returns {name: (Python executable, module, arguments)} of the peers that embed."""
+    python, module = FLAGS.huggingface_python, "infer_sentence_transformers"
+    folder = f"--model={model}"
+    return {
+        EMBEDDING_BASELINE: (python, module, [folder]),
+        "sentence-transformers onnx": (python, module, [folder, "--onnx"]),
+        "sentence-transformers onnx int8": (
+            python,
+            module,
+            [folder, "--onnx", "--int8"],
         ),
+        "fastembed": (python, "infer_fastembed", [folder]),
+    }
+
+
+def list_classifiers(model):
+    """Returns {name: (Python executable, module, arguments)} of the peers that classify."""
+    theirs = FLAGS.huggingface_python
+    huggingface, onnx = "infer_huggingface", "infer_onnxruntime"
+    openvino = "infer_openvino"
+    return {
         BASELINE: (theirs, huggingface, [f"--model={model}"]),
         "huggingface bf16": (theirs, huggingface, [f"--model={model}", "--bf16"]),
         "huggingface pipeline": (
@@ -70,6 +98,8 @@ def list_engines(model, exports):
             "infer_keras_hub",
             [f"--model={model}"],
         ),
+        "openvino fp32": (theirs, openvino, [f"--model={model}"]),
+        "openvino int8": (theirs, openvino, [f"--model={model}", "--int8"]),
         "onnxruntime fp32": (theirs, onnx, [f"--model={model}"]),
         "onnxruntime int8": (theirs, onnx, [f"--model={model}", "--int8"]),
         "onnxruntime int8, padded": (
@@ -98,7 +128,16 @@ def export(model, exports):
         subprocess.run(command, cwd=launch.ROOT, check=True)
 
 
-def rows(name, reports):
+def compare(ours, theirs):
+    """Returns how far labels, or embeddings, of two engines differ, for a table."""
+    pairs = list(zip(ours, theirs, strict=True))
+    if isinstance(theirs[0], str):
+        return str(sum(x != y for x, y in pairs))
+    least = min(np.dot(x, y) / np.linalg.norm(x) / np.linalg.norm(y) for x, y in pairs)
+    return f"{least:.5f}"
+
+
+def rows(name, reports, baseline):
     """Yields a Markdown table row for each engine and batch size."""
     labels = {engine: runs[0]["labels"] for engine, runs in reports.items()}
 
@@ -108,14 +147,13 @@ def rows(name, reports):
     for size in FLAGS.batch_sizes:
         for engine in reports:
             rate = median(engine, size, "texts_per_second")
-            base = median(BASELINE, size, "texts_per_second")
-            pairs = zip(labels[engine], labels[BASELINE], strict=True)
+            base = median(baseline, size, "texts_per_second")
             yield launch.row(
                 [
                     *(name, engine, size, f"{rate:.1f}", f"{rate / base:.2f}"),
                     f"{median(engine, size, 'p50_ms'):.1f}",
                     f"{median(engine, size, 'p99_ms'):.1f}",
-                    str(sum(ours != theirs for ours, theirs in pairs)),
+                    compare(labels[engine], labels[baseline]),
                 ]
             )
 
@@ -126,9 +164,13 @@ def main(_):
         pathlib.Path(FLAGS.results).resolve(),
     )
     export(model, exports)
-    chosen = list_engines(model, exports)
+    embeds = (model / "modules.json").exists()
+    baseline = EMBEDDING_BASELINE if embeds else BASELINE
+    header = [*HEADER[:-1], "least cosine"] if embeds else HEADER
+    peers = list_embedders(model) if embeds else list_classifiers(model)
+    chosen = list_own_engines(exports) | peers
     if FLAGS.engines:
-        chosen = {name: chosen[name] for name in [*FLAGS.engines, BASELINE]}
+        chosen = {name: chosen[name] for name in [*FLAGS.engines, baseline]}
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for number, path in enumerate(FLAGS.input_files):
@@ -148,8 +190,8 @@ def main(_):
                             f"--max_seq_length={FLAGS.max_seq_length}",
                         )
                     )
-            lines += rows(pathlib.Path(path).name, reports)
-    print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *lines, sep="\n")
+            lines += rows(pathlib.Path(path).name, reports, baseline)
+    print(launch.row(header), launch.row(["---"] * len(header)), *lines, sep="\n")
 
 
 if __name__ == "__main__":

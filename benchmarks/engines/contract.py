@@ -19,9 +19,9 @@ and `memory_growth_mb`; the flags decide the rest:
         seconds (of each repetition) and start_seconds (from the start of the process to
         the end of the first prediction).
     --input_file and --infer, batch sizes separated by commas: the engine predicts the
-        texts in file order, batch by batch, from strings to names of labels. It reports
-        labels, and for each batch size texts_per_second, and p50_ms and p99_ms of a
-        call.
+        texts in file order, batch by batch, from strings to names of labels, or to
+        embeddings. It reports them as labels, and for each batch size texts_per_second,
+        and p50_ms and p99_ms of a call.
     --sources, a file of JSON lines, lists of token ids, --infer and --beams, numbers
         separated by commas: the engine generates a text for each source, in order, by
         greedy search (1) or beam search. It reports calls, a list of {beams, batch,

@@ -8,43 +8,13 @@ import pathlib
 import tempfile
 
 import onnxruntime
-import torch
 import transformers
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.engines import contract
+from benchmarks.engines.torch_to_onnx import INPUTS, write_onnx
 
 PACKAGES = ("onnxruntime", "transformers")
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-
-
-class _Logits(torch.nn.Module):
-    """Returns only the logits of a model, from positional inputs."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, *inputs):
-        return self.model(**dict(zip(INPUTS, inputs))).logits
-
-
-def write_onnx(folder, path):
-    """Exports a model folder to an ONNX file; returns {label id: name}."""
-    model = transformers.BertForSequenceClassification.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
-    axes = {0: "batch", 1: "length"}
-    torch.onnx.export(
-        _Logits(model),
-        tuple(torch.ones(2, 9, dtype=torch.int64) for _ in INPUTS),
-        str(path),
-        input_names=list(INPUTS),
-        output_names=["logits"],
-        dynamic_axes={**dict.fromkeys(INPUTS, axes), "logits": {0: "batch"}},
-        dynamo=False,
-    )
-    return model.config.id2label
 
 
 def infer(options):

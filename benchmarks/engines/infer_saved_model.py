@@ -1,6 +1,6 @@
 """Predicts with a SavedModel of scripts/export.py, in TensorFlow's session loader.
 
-Servers use the same loader. The model maps strings to labels. See contract.py for
+Servers use the same loader. The model maps strings to labels, or to embeddings. See contract.py for
 inputs and outputs.
 """
 
@@ -18,11 +18,15 @@ def infer(options):
     with session.graph.as_default():
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], options.model)
     signature = loaded.signature_def["serving_default"]
-    text, label = signature.inputs["text"].name, signature.outputs["label"].name
-    call = session.make_callable(label, feed_list=[text])
-    return contract.time_inference(
-        lambda texts: [label.decode() for label in call(texts)], options
-    )
+    embeds = "embedding" in signature.outputs
+    output = signature.outputs["embedding" if embeds else "label"]
+    call = session.make_callable(output.name, feed_list=[signature.inputs["text"].name])
+
+    def name(texts):
+        outputs = call(texts)
+        return outputs.tolist() if embeds else [label.decode() for label in outputs]
+
+    return contract.time_inference(name, options)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ PACKAGES = ("ai-edge-litert", "tokenizers")
 
 def infer(options):
     folder = pathlib.Path(options.model)
-    labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+    path = folder / "labels.txt"
+    labels = path.read_text("utf-8").splitlines() if path.exists() else []
     lower_case = json.loads((folder / "tokenizer_config.json").read_text())[
         "do_lower_case"
     ]
@@ -40,7 +41,10 @@ def infer(options):
                 input_mask=np.array([encoding.attention_mask], np.int32),
                 input_type_ids=np.array([encoding.type_ids], np.int32),
             )
-            predictions.append(labels[int(outputs["probability"].argmax())])
+            if labels:
+                predictions.append(labels[int(outputs["probability"].argmax())])
+            else:
+                predictions.append(outputs["embedding"][0].tolist())
         return predictions
 
     return contract.time_inference(call, options)
