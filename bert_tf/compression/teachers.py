@@ -20,6 +20,7 @@ parts = lazy("bert_tf.models.parts")
 
 # Keys of tokenizer_config.json that change which tokens a text has.
 _TOKENIZER = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+_NO_HEAD = "BertModel"  # The architecture of tasks whose outputs are states.
 _HEAD = ("classifier/kernel", "classifier/bias")
 
 
@@ -113,10 +114,20 @@ def _read(name, task):
             f"{kind.name}, the task of {name}, cannot be learnt from a teacher; fine-tune "
             "a model for another task first."
         )
+    shapes = layouts.read_shapes(path)
+    if shapes and kind.architecture != _NO_HEAD and all(map(_is_encoder, shapes)):
+        raise ValueError(
+            f"the teacher {name} has no trained head, so it predicts nothing; fine-tune it "
+            "first, with bert-tf finetune."
+        )
     restored = kind.restore(make_tokenizer(folder), folder.config, folder.settings)
     if kind.decodes:
         restored.decoder = folder.decoder
     return Teacher(name, path, folder, restored)
+
+
+def _is_encoder(path):
+    return path.startswith("bert/")
 
 
 def check_labels(teacher, labels, where):

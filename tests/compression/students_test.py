@@ -23,7 +23,12 @@ class TestChoose:
 
     @pytest.mark.parametrize(
         "name, sizes",
-        [("mini", (4, 256, 4)), ("3x128", (3, 128, 2)), ("2x20", (2, 20, 1)), ("2x100", (2, 100, 1))],
+        [
+            ("mini", (4, 256, 4)),
+            ("3x128", (3, 128, 2)),
+            ("2x20", (2, 20, 1)),
+            ("2x100", (2, 100, 1)),
+        ],
     )
     def test_a_size_reads_what_the_teacher_reads(self, name, sizes):
         config = students.choose(name, "", TEACHER).folder.config
