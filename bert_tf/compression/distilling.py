@@ -3,6 +3,7 @@
 import dataclasses
 
 from bert_tf.compression import students, teachers
+from bert_tf.compression.augmentation import augment
 from bert_tf.compression.distillation import Distillation, Weighing
 from bert_tf.compression.transfer import add_texts, read_texts
 from bert_tf.docstrings import list_settings
@@ -32,6 +33,13 @@ class DistillConfig(TrainingData):
     transfer_file: str = setting(
         "", "Further texts without labels; only the teacher's loss counts for them."
     )
+    augment: int = setting(
+        0, "Copies of each text with other words, without labels. 0: none."
+    )
+    augment_model: str = setting(
+        "", "Masked LM that chooses these words, such as bert-base-uncased."
+    )
+    augment_seed: int = setting(1, "Seed of the words that are replaced.")
     teacher: str = setting(
         "",
         "Trained model folder; several, separated by commas, are averaged.",
@@ -78,7 +86,7 @@ class DistillConfig(TrainingData):
         self.check_data()
         at_least(self, "seeds", 1)
         above_zero(self, "temperature")
-        for name in ("hidden_weight", "attention_weight"):
+        for name in ("hidden_weight", "attention_weight", "augment", "augment_seed"):
             at_least(self, name, 0)
         if not 0 <= self.alpha <= 1:
             raise ValueError(f"alpha must be from 0 to 1; received {self.alpha}.")
@@ -88,10 +96,16 @@ class DistillConfig(TrainingData):
                 f"layer_map={self.layer_map} says which layers are compared, but "
                 "hidden_weight and attention_weight are 0; raise one, or drop layer_map."
             )
-        if self.transfer_file and not self.weighing.needs_teachers:
+        if bool(self.augment) != bool(self.augment_model):
             raise ValueError(
-                "transfer_file has no labels, so alpha=0 learns nothing from it; raise "
-                "alpha, or drop transfer_file."
+                "augment, the number of copies, and augment_model, a masked LM, belong "
+                f"together; received {self.augment} and {self.augment_model!r}."
+            )
+        unlabelled = "transfer_file" if self.transfer_file else "augment"
+        if getattr(self, unlabelled) and not self.weighing.needs_teachers:
+            raise ValueError(
+                f"the texts of {unlabelled} have no labels, so alpha=0 learns nothing from "
+                f"them; raise alpha, or drop {unlabelled}."
             )
         if self.task:
             at_least(self.task_options, "max_seq_length", 8)
@@ -166,13 +180,24 @@ def _begin(config):
                 decoder = dataclasses.replace(student.folder, decoder=task.decoder)
                 teachers.check_vocabulary(teacher, decoder, config.student)
         task = Distillation(task, trained, config.weighing, student.kept)
-        if not config.transfer_file:
+        texts = _read_unlabelled(config, task, table)
+        if not texts:
             return task, task.columns(table)
-        texts = read_texts(config, task, table)
-        start.figures["transfer_examples"] = len(texts.records)
-        records = map(repr, texts.records)
-        start.fingerprint = journal.digest([start.fingerprint, *records])
+        start.figures["transfer_examples"] = len(texts)
+        start.fingerprint = journal.digest([start.fingerprint, *map(repr, texts)])
         return task, add_texts(task, table, texts)
 
     start.prepare = prepare
     return start
+
+
+def _read_unlabelled(config, task, table):
+    """Returns the records of the transfer file, and altered copies of all texts."""
+    texts = []
+    if config.transfer_file:
+        texts = read_texts(config, task, table).records
+    if config.augment:
+        every = dataclasses.replace(table, records=[*table.records, *texts])
+        model, copies = config.augment_model, config.augment
+        texts = [*texts, *augment(every, model, copies, config.augment_seed)]
+    return texts

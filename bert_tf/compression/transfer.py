@@ -52,14 +52,15 @@ def add_texts(task, table, texts):
 
     Args:
         task: `Task`.
-        table, texts: `Table` of either.
+        table: `Table` of the labelled records.
+        texts: list of the other records.
 
     Returns:
         as `Task.columns`, and `labelled`, float32 [N]: 0 for a text without a label.
     """
-    blind = [task.label_blindly(record) for record in texts.records]
+    blind = [task.label_blindly(record) for record in texts]
     records = [*table.records, *blind]
-    lines = [*table.lines, *texts.lines]
+    lines = [*table.lines, *range(1, len(blind) + 1)]
     both = dataclasses.replace(table, records=records, lines=lines)
     labelled = np.arange(len(records)) < len(table.records)
     return task.columns(both) | {"labelled": labelled.astype(np.float32)}
