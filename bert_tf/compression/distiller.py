@@ -22,7 +22,8 @@ class Distiller(keras.Model):
             compare: 0 is the embeddings, 1 the output of the first layer.
         hidden: whether hidden states are compared. Where the teacher's are wider or
             narrower, a projection without bias is learnt.
-        attention: whether attention is compared.
+        attention: whether attention is compared; the mean of all heads if the teacher has
+            more or fewer of them.
 
     Call arguments:
         batch: packed rows.
@@ -91,10 +92,12 @@ class Distiller(keras.Model):
                     for mine, theirs in pairs
                 ]
             if self.attention:
+                heads = {m.backbone.config.num_attention_heads for m in (self, teacher)}
+                view = _mean_head if len(heads) > 1 else lambda x: x
                 outputs["attention"] += [
-                    tuple(
-                        values["attention_probabilities"][place - 1]
-                        for values, place in ((own, mine), (others, theirs))
+                    (
+                        view(own["attention_probabilities"][mine - 1]),
+                        view(others["attention_probabilities"][theirs - 1]),
                     )
                     for mine, theirs in pairs
                     if mine and theirs
@@ -121,6 +124,11 @@ class Distiller(keras.Model):
             yield values
         finally:
             del backbone.compute
+
+
+def _mean_head(probabilities):
+    """Returns the mean over heads, [R, 1, S, S], of [R, heads, S, S]."""
+    return ops.mean(probabilities, axis=1, keepdims=True)
 
 
 def _flat(states, width):

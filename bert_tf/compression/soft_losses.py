@@ -70,19 +70,16 @@ def compare_attention(pairs):
 
     It is KL(teacher ‖ student) over the tokens attended to, as in MiniLM (Wang et al.,
     2020), the mean over heads and pairs. TinyBERT compares scores before the softmax; in
-    packed rows most of these are masks. If the numbers of heads differ, the mean of all
-    heads is compared.
+    packed rows most of these are masks.
 
     Args:
         pairs: list of (student's, teacher's) probabilities, [R, M, S, S].
     """
     losses = []
     for own, wanted in pairs:
-        own, wanted = _float(own), _float(wanted)
-        if own.shape[1] != wanted.shape[1]:
-            own, wanted = (ops.mean(x, axis=1, keepdims=True) for x in (own, wanted))
-        logs = ops.log(ops.maximum(own, _LEAST))
-        losses.append(ops.reshape(ops.mean(diverge(wanted, logs), axis=1), (-1,)))
+        logs = ops.log(ops.maximum(_float(own), _LEAST))
+        by_head = diverge(_float(wanted), logs)
+        losses.append(ops.reshape(ops.mean(by_head, axis=1), (-1,)))
     return _mean(losses)
 
 

@@ -187,6 +187,21 @@ class TestLosses:
             task.build(backbone)
 
 
+def test_the_mean_head_is_compared_if_their_numbers_differ():
+    big = teacher(num_attention_heads=11)
+    task, model = distil([big], alpha=0.0, attention=1.0, layer_map="1:2")
+    rows = make_rows(task)
+    losses = task.losses(rows, model(rows, training=True))["attention"]
+    own, wanted = (
+        x.backbone.compute(rows, probabilities=True)["attention_probabilities"][place]
+        for x, place in ((model.student, 0), (big.model, 1))
+    )
+    own, wanted = (np.maximum(x.numpy().mean(axis=1), 1e-30) for x in (own, wanted))
+    real = (rows["sequence_ids"].numpy() > 0).reshape(-1)
+    expected = divergence(wanted, own).reshape(-1)
+    np.testing.assert_allclose(losses.numpy()[real], expected[real], rtol=1e-3)
+
+
 def test_a_student_of_kept_layers_computes_what_they_compute():
     """Layers 0 and 2 of three, embeddings, pooler and head."""
     big = teacher(hidden_size=21, intermediate_size=29)

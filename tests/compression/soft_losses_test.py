@@ -111,11 +111,8 @@ def test_hidden_states():
     np.testing.assert_allclose(soft_losses.compare_states(pairs), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("heads", [(2, 2), (2, 3)])
-def test_attention(heads):
-    own, wanted = (special.softmax(logits(2, n, 5, 5), axis=-1) for n in heads)
+def test_attention():
+    own, wanted = (special.softmax(logits(2, 3, 5, 5), axis=-1) for _ in range(2))
     received = soft_losses.compare_attention([(own, wanted)])
-    if heads[0] != heads[1]:
-        own, wanted = (x.mean(axis=1, keepdims=True) for x in (own, wanted))
     expected = divergence(wanted, own).mean(axis=1).reshape(-1)
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
