@@ -213,8 +213,15 @@ class TestBadInput:
             ({"layer_map": "1:1"}, "layer_map=1:1 says which.*hidden_weight and"),
             (
                 {"alpha": 0.0, "transfer_file": "train.tsv"},
-                "alpha=0 learns nothing from it; raise alpha",
+                "transfer_file have no labels, so alpha=0 learns nothing from them; ra",
             ),
+            (
+                {"alpha": 0.0, "augment": 2, "augment_model": "bert"},
+                "of augment have no labels, so alpha=0 learns nothing from them; raise",
+            ),
+            ({"augment": 2}, "belong together; received 2 and ''"),
+            ({"augment_model": "bert"}, "belong together; received 0 and 'bert'"),
+            ({"augment": -1}, "augment must be at least 0; received -1"),
             ({"teacher": ""}, "teacher is missing: pass --teacher="),
             ({"student": ""}, "student is missing: pass --student="),
             (
@@ -308,8 +315,3 @@ class TestBadInput:
             ValueError, match="teacher teacher: max_seq_length is 30, but"
         ):
             distill(max_seq_length=30)
-
-    def test_pairs_beside_single_texts(self):
-        pathlib.Path("pairs.tsv").write_text("text\ttext_pair\nit is\tfine\n")
-        with pytest.raises(ValueError, match="both must have the same|pairs.tsv"):
-            distill(transfer_file="pairs.tsv")
