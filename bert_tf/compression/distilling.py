@@ -37,7 +37,7 @@ class DistillConfig(TrainingData):
         0, "Copies of each text with other words, without labels. 0: none."
     )
     augment_model: str = setting(
-        "", "Masked LM that chooses these words, such as bert-base-uncased."
+        "", "Model that predicts masked words, which chooses these."
     )
     augment_seed: int = setting(1, "Seed of the words that are replaced.")
     teacher: str = setting(
