@@ -11,7 +11,8 @@ from bert_tf.ground import above_zero, at_least, require, setting
 from bert_tf.run import finetuning
 from bert_tf.run.training_data import TrainingData
 from bert_tf.tasks import find_task
-from bert_tf.training import journal
+from bert_tf.training import engine, journal
+from bert_tf.training.config import TrainConfig
 
 
 @list_settings
@@ -149,6 +150,8 @@ def distill(config, training=None, *, train_data=None, eval_data=None):
         >>> 0 <= bert_tf.distill(config, training)["eval_accuracy"] <= 1
         True
     """
+    training = training or TrainConfig()
+    engine.select(training.engine)  # Before a teacher is read, which imports Keras.
     if not config.task:
         first = teachers.read(config.teacher)[0]
         config = dataclasses.replace(config, task=first.task.name)
