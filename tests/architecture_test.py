@@ -228,7 +228,7 @@ HEAVY = (
     *("layers/", "models/", "serving/", "training/tensorflow/", "training/jax/"),
     *("run/session.py", "run/outputs.py"),
     *("tokenization/tokenizer.py", "tokenization/on_host.py"),
-    *("doctor/devices.py", "doctor/model.py"),
+    *("doctor/devices.py", "doctor/model.py", "compression/distiller.py"),
 )
 
 

@@ -13,7 +13,7 @@ pipeline_tag: {pipeline}
 
 # {title}
 
-This model is a BERT for {task}, fine-tuned from {start} on {examples:,} examples
+This model is a BERT for {task}, {learnt} from {start} on {examples:,} examples
 with bert_tf. Both bert_tf and transformers can load it.
 
 ## Scores
@@ -94,7 +94,7 @@ def write_model_card(
 
     Args:
         path: file to write.
-        verb: "finetune" or "pretrain", the command that trained the model.
+        verb: "finetune", "distill" or "pretrain", the command that trained the model.
         title: name of the model's folder.
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
@@ -103,7 +103,7 @@ def write_model_card(
         pictures: {file beside the card: text for those who do not see it}.
         ids: {id: label} of labels that pictures show by their ids.
         has_labels: whether the model can predict only the labels of its training data.
-        facts: `examples`, the number of training examples; for "finetune" also `task`,
+        facts: `examples`, the number of training examples; for a task also `task`,
             `pipeline`, the pipeline tag of Hugging Face, such as "text-classification",
             and `record`, an example of what the task predicts for, in Python.
     """
@@ -116,11 +116,12 @@ def write_model_card(
         shown += "\n\nThe picture shows these labels by their ids:\n\n"
         shown += _table("id", "label", rows)
     limits = "\nIt can predict only the labels that occur in its training data."
-    text = {"finetune": _FINETUNED, "pretrain": _PRETRAINED}[verb].format(
+    text = {"pretrain": _PRETRAINED}.get(verb, _FINETUNED).format(
         title=_escape(title),
         folder=json.dumps(title, ensure_ascii=False),
         argument=shlex.quote(title),
         start=_code(start) if start else "random weights",
+        learnt="distilled" if verb == "distill" else "fine-tuned",
         scores=_table(
             "evaluation",
             "value",
@@ -155,7 +156,7 @@ def _command(verb, settings, in_memory):
     fence = _longer_than_any(command, 3)
     if in_memory:
         return (
-            "`bert_tf.finetune` trained the model on records from memory, with these "
+            f"`bert_tf.{verb}` trained the model on records from memory, with these "
             f"settings; flags.txt also has the defaults:\n\n{fence}\n{command}\n{fence}"
         )
     return (

@@ -4,21 +4,24 @@ import dataclasses
 import functools
 import logging
 import pathlib
+from collections.abc import Callable
 
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import sentence_transformers
-from bert_tf.data.records.containers import take_rows
-from bert_tf.data.records.options import TableOptions, reader_arguments
-from bert_tf.data.records.sources import read_tables
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import at_least, count, lazy, quote, require, setting
+from bert_tf.ground import at_least, lazy, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run import seeds
-from bert_tf.run.needs import check_source
+from bert_tf.run.training_data import (
+    TrainingData,
+    describe_data,
+    digest_data,
+    read_data,
+    take_data,
+)
 from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
-from bert_tf.tasks.options import TakesOptions
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import engine, journal
 from bert_tf.training.config import TrainConfig
@@ -30,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class FinetuneConfig(TakesOptions, TableOptions):
+class FinetuneConfig(TrainingData):
     """What to fine-tune, on which data, and where to write it.
 
     Options of the task are given by keyword, too: `FinetuneConfig(task="classification",
@@ -45,23 +48,6 @@ class FinetuneConfig(TakesOptions, TableOptions):
         0.1
     """
 
-    train_file: str = setting(
-        "",
-        "TSV, CSV, JSONL, Excel or Parquet; for translation also a.en,b.de.",
-        section="data",
-    )
-    eval_file: str = setting(
-        "", "Evaluation file, in the same formats. Empty: no evaluation."
-    )
-    eval_fraction: float = setting(
-        0.0, "Fraction of train_file to hold out for evaluation. 0: none."
-    )
-    tfds: str = setting("", "A TensorFlow Dataset instead of files, such as glue/sst2.")
-    tfds_data_dir: str = setting("", "Folder of prepared datasets. Empty: TFDS's own.")
-    tfds_train_split: str = setting("train", "Split to train on, such as train[:90%].")
-    tfds_eval_split: str = setting(
-        "validation", "Split to evaluate on. Empty: no evaluation."
-    )
     model: str = setting(
         "",
         "Model folder, minilm, or a published name such as bert-base-uncased.",
@@ -83,21 +69,7 @@ class FinetuneConfig(TakesOptions, TableOptions):
     def __post_init__(self):
         self.check_files()
         require(self, "model", "output_dir")
-        if self.tfds and (self.train_file or self.eval_file):
-            raise ValueError(
-                f"the data come either from tfds ({quote(self.tfds)}) or from files, not from "
-                "both; drop one."
-            )
-        if self.eval_fraction:
-            if not 0 < self.eval_fraction < 1:
-                raise ValueError(
-                    f"eval_fraction must be in (0, 1); received {self.eval_fraction}."
-                )
-            if self.eval_file or self.tfds:
-                raise ValueError(
-                    "eval_fraction holds out a part of train_file; drop eval_file, or, "
-                    "with tfds, pass tfds_train_split=train[:90%]."
-                )
+        self.check_data()
         at_least(self, "seeds", 1)
         at_least(self.task_options, "max_seq_length", 8)
 
@@ -139,22 +111,65 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
         >>> 0 <= bert_tf.finetune(config, training)["eval_accuracy"] <= 1
         True
     """
+    return run(config, training, train_data, eval_data, begin=_begin)
+
+
+@dataclasses.dataclass
+class Start:
+    """What a verb trains, and where the training starts.
+
+    Attributes:
+        verb: name of the command.
+        folder: `ModelFolder` of the model to train.
+        weights: folder of its weights; None for others.
+        name: of the initial model, for the model card; "" for random weights.
+        prepare: function(task, table) → the task that trains, and its training columns;
+            None for the task itself.
+        fingerprint: digest of what the training reads beside the records; "" for nothing.
+        figures: {name: number} for metrics.json.
+    """
+
+    verb: str
+    folder: folders.ModelFolder
+    weights: pathlib.Path | None
+    name: str
+    prepare: Callable | None = None
+    fingerprint: str = ""
+    figures: dict = dataclasses.field(default_factory=dict)
+
+
+def _begin(config):
+    path = folders.resolve(config.model)
+    scratch, folder = config.from_scratch, folders.read(path)
+    name, path = ("", None) if scratch else (config.model, path)
+    return Start("finetune", folder, path, name)
+
+
+def run(config, training=None, train_data=None, eval_data=None, *, begin):
+    """Trains a task on labelled records; `finetune` says more.
+
+    Args:
+        config: `FinetuneConfig`, or another `TrainingData` with `task`, `output_dir` and
+            `seeds`.
+        training, train_data, eval_data: as of `finetune`.
+        begin: function(config) → `Start`, called before anything is written.
+    """
     training = training or TrainConfig()
-    data = _take_data(config, train_data, eval_data)
+    data = take_data(config, train_data, eval_data)
     engine.select(training.engine)
     flags = session.collect_flags(config, training)
     tables = None
     if data:  # Read now, because their digest is one of the flags.
-        tables = _read(config, **data)
-        flags |= _describe_data(data, tables)
+        tables = read_data(config, **data)
+        flags |= describe_data(data, tables)
 
     def work(strategy):
         if config.seeds == 1:
-            return _finetune(config, training, flags, strategy, tables)
+            return _run(config, training, flags, strategy, begin, tables)
         metric = f"eval_{find_task(config.task).metric_of(flags)}"
         writes = engine.part("workers").Workers(strategy).chief
         return seeds.run(
-            functools.partial(finetune, **data),
+            functools.partial(run, begin=begin, **data),
             config,
             training,
             flags=flags,
@@ -165,79 +180,33 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
     return session.unless_finished(config.output_dir, flags, training, work)
 
 
-def _take_data(config, train_data, eval_data):
-    """Returns {"train_data": `Rows`, …} of the records in memory, checked."""
-    check_source(config, "train", train_data)
-    check_source(config, "eval", eval_data)
-    if train_data is None and not config.tfds:
-        require(config, "train_file")
-    if eval_data is not None and config.eval_fraction:
-        raise ValueError(
-            "eval_fraction holds out a part of the training data; drop it, or eval_data."
-        )
-    data = {"train_data": train_data, "eval_data": eval_data}
-    data = {name: x for name, x in data.items() if x is not None}
-    if data and config.tfds:
-        raise ValueError(
-            f"the data come either from tfds ({quote(config.tfds)}) or from {next(iter(data))}, "
-            "not from both; drop one."
-        )
-    return {name: take_rows(x, name) for name, x in data.items()}
-
-
-def _read(config, train_data=None, eval_data=None):
-    """Returns the training table, and the evaluation table or None; logs what they are."""
-    kind = find_task(config.task)
-    tables = read_tables(
-        config,
-        train_data,
-        eval_data,
-        read=kind.read,
-        **reader_arguments(config),
-        **kind.read_options(dataclasses.asdict(config.task_options)),
-    )
-    for table in filter(None, tables):
-        _log.info("%s", table.description)
-    return tables
-
-
-def _describe_data(data, tables):
-    """Returns {"train_data": what records in memory are, …} for flags.txt."""
-    tables = dict(zip(("train_data", "eval_data"), tables))
-    return {
-        name: f"{count(len(tables[name].records), 'record')} from memory "
-        f"({rows.form}), SHA-256 {_digest([tables[name]])[:16]}"
-        for name, rows in data.items()
-    }
-
-
-def _digest(tables):
-    """Returns the fingerprint of the records of tables."""
-    return journal.digest(
-        repr(record) for table in filter(None, tables) for record in table.records
-    )
-
-
-def _finetune(config, training, flags, strategy, tables=None):
-    """Makes one run, as `finetune`."""
+def _run(config, training, flags, strategy, begin, tables=None):
+    """Makes one run, as `run`."""
     output_dir, options = pathlib.Path(config.output_dir), config.task_options
     kind = find_task(config.task)
     # Everything that a user may have got wrong comes before anything is written.
-    start = folders.resolve(config.model)
-    folder = folders.read(start)
+    start = begin(config)
+    folder = start.folder
     check_length(options.max_seq_length, folder.config)
-    train_table, eval_table = tables = tables or _read(config)
+    train_table, eval_table = tables = tables or read_data(config)
     task = kind.learn(make_tokenizer(folder), train_table, options)
     task.inherit(folder, train_table)
+    columns = task.columns(train_table)
+    evaluation = eval_table and task.columns(eval_table)
+    cuts = describe_cuts(task, columns, folder.config.max_position_embeddings)
+    if start.prepare:
+        task, columns = start.prepare(task, train_table)
+    fingerprint = digest_data(tables)
+    if start.fingerprint:
+        fingerprint = journal.digest([fingerprint, start.fingerprint])
     job = session.Job(
         task=task,
         folder=folder,
-        weights=None if config.from_scratch else start,
-        train=task.columns(train_table),
-        evaluation=eval_table and task.columns(eval_table),
-        fingerprint=_digest(tables),
+        weights=start.weights,
+        train=columns,
+        evaluation=evaluation,
+        fingerprint=fingerprint,
     )
-    cuts = describe_cuts(task, job.train, folder.config.max_position_embeddings)
     if cuts:
         _log.info("%s", cuts)
     trained = session.train(job, training, output_dir, flags, strategy)
@@ -245,18 +214,19 @@ def _finetune(config, training, flags, strategy, tables=None):
         **trained.scores,
         **trained.figures,
         "train_examples": len(train_table.records),
+        **start.figures,
         **session.count_skipped(train=train_table, eval=eval_table),
     }
     if engine.part("workers").Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
-        _write(config, training, task, folder, settings, trained, metrics, flags)
+        _write(config, training, task, start, settings, trained, metrics, flags)
     return metrics
 
 
-def _write(config, training, task, folder, settings, trained, metrics, flags):
+def _write(config, training, task, start, settings, trained, metrics, flags):
     """Writes the model folder: weights, what predictions need, pictures, card, metrics."""
-    output_dir = pathlib.Path(config.output_dir)
+    output_dir, folder = pathlib.Path(config.output_dir), start.folder
     extra = folder.config.extra | task.describe()
     learnt = dataclasses.replace(folder.config, extra=extra)
     folders.write(
@@ -281,7 +251,8 @@ def _write(config, training, task, folder, settings, trained, metrics, flags):
         metrics,
         labels=task.labels,
         metric=task.metric,
-        start="" if config.from_scratch else config.model,
+        verb=start.verb,
+        start=start.name,
         task=task.name,
         pipeline=task.pipeline,
         record=task.card_record,

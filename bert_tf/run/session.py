@@ -227,7 +227,7 @@ def train(job, training, output_dir, flags, strategy):
         # Any reader of BERT computes the adapters' outputs from the merged weights.
         model = lora.merge_adapters(model, task.build(BertBackbone(job.folder.config)))
     return Trained(
-        model,
+        task.trained(model),
         lines,
         scores,
         journal.training_figures(lines),

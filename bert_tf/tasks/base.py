@@ -12,12 +12,13 @@ from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.labels import micro_f1, restore_labels
 from bert_tf.tasks.options import Options, kept, make_options, names_of
 from bert_tf.tasks.rows import choose_stream
+from bert_tf.tasks.teaching import Teaching
 from bert_tf.tasks.texts import frame_texts
 
 starts = lazy("bert_tf.models.starts")
 
 
-class Task:
+class Task(Teaching):
     """A task with the defaults of one that classifies whole texts; others override.
 
     Shapes: N records, W examples of them all, B examples of a batch.

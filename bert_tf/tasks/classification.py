@@ -39,6 +39,7 @@ class Classification(Task):
     problem_type = "single_label_classification"
     metric = "accuracy"
     has_labels = True
+    soft = "softmax"
 
     @dataclasses.dataclass(frozen=True)
     class Options(TextOptions):
@@ -104,6 +105,9 @@ class Classification(Task):
     def weights(self, rows):
         own = ops.take(self.class_weights, rows["label"])
         return {"classification": own * example_weights(rows)}
+
+    def soft_weights(self, rows):
+        return {"classification": example_weights(rows)}
 
     def losses(self, rows, outputs):
         """Cross-entropy, as torch.nn.CrossEntropyLoss(weight, label_smoothing) has it.

@@ -33,6 +33,7 @@ class MultiLabel(Task):
     problem_type = "multi_label_classification"
     metric = "micro_f1"
     has_labels = True
+    soft = "sigmoid"
 
     @dataclasses.dataclass(frozen=True)
     class Options(TextOptions):
@@ -109,6 +110,9 @@ class MultiLabel(Task):
                 truth, outputs["logits"], from_logits=True
             )
         }
+
+    def label_blindly(self, record):
+        return record | {"label": []}
 
     def predict(self, outputs, columns):
         """Returns `labels` and `scores`, {label: probability}, of each record.

@@ -28,6 +28,7 @@ class Regression(Task):
     label_type = float
     problem_type = "regression"
     metric = "pearson"  # GLUE ranks STS-B by it; unlike mse, higher is better.
+    soft = "square"
     Options = TextOptions
 
     @classmethod
@@ -73,6 +74,9 @@ class Regression(Task):
 
     def losses(self, rows, outputs):
         return {"regression": ops.square(outputs["logits"][:, 0] - rows["label"])}
+
+    def label_blindly(self, record):
+        return record | {"label": "0"}
 
     def predict(self, outputs, columns):
         """Returns {"score": number} of each record.

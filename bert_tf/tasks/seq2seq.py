@@ -40,6 +40,7 @@ class Seq2Seq(Task):
     """
 
     architecture = "EncoderDecoderModel"
+    soft = "softmax"
     decodes = True
     zeros = SEARCH
     field = ""
@@ -156,6 +157,13 @@ class Seq2Seq(Task):
             own = ops.take_along_axis(logits, labels, axis=-1)[:, 0]
             losses += smoothing * (own - ops.mean(logits, axis=-1))
         return {self.name: losses}
+
+    def label_blindly(self, record):
+        raise ValueError(
+            f"a text without its target teaches nothing in {self.name}, because the "
+            "decoder reads the target; let the teacher write targets with bert-tf predict "
+            "--output_file, and add them to train_file."
+        )
 
     def infer(self, model, rows):
         """Returns `ids`, int32 [B, K, L], and `scores`, float32 [B, K], of written texts.

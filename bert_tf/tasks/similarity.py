@@ -60,6 +60,7 @@ class Similarity(Task):
     name = "similarity"
     architecture = "BertModel"
     pipeline = "sentence-similarity"
+    soft = "square"
     has_arrays = True
     read = staticmethod(read_pairs_or_texts)
     read_lines = staticmethod(read_lines)
@@ -181,10 +182,7 @@ class Similarity(Task):
         return {self.name: example_weights(rows)}
 
     def losses(self, rows, outputs):
-        embeddings = outputs["embeddings"]
-        first, second = (
-            embedding.unit_length(embeddings[:, side]) for side in range(2)
-        )
+        first, second = _unit_sides(outputs)
         if self.options.similarity_loss == "cosine":
             cosines = ops.sum(first * second, axis=-1)
             return {self.name: ops.square(cosines - rows["label"])}
@@ -193,6 +191,14 @@ class Similarity(Task):
             logits = ops.where(rows["weight"] > 0, logits, -1e9)
         own = ops.diagonal(logits)
         return {self.name: ops.logsumexp(logits, axis=-1) - own}
+
+    def soft_outputs(self, rows, outputs):
+        """Cosines, since a teacher's embeddings may be wider than its student's."""
+        first, second = _unit_sides(outputs)
+        return {self.name: [ops.sum(first * second, axis=-1, keepdims=True)]}
+
+    def label_blindly(self, record):
+        return record | {"label": "0"}
 
     def predict(self, outputs, columns):
         """Returns `embedding`, [H] numbers, of each text; of pairs `similarity`, the cosine.
@@ -233,6 +239,12 @@ class Similarity(Task):
         ranks = _ranks(*np.moveaxis(unit_length(embeddings), 1, 0))
         recalls = {f"recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALLS}
         return {"mrr": float(np.mean(1 / ranks)), **recalls}
+
+
+def _unit_sides(outputs):
+    """Returns the embeddings of the first and of the second texts, of length 1, [B, H]."""
+    embeddings = outputs["embeddings"]
+    return [embedding.unit_length(embeddings[:, side]) for side in range(2)]
 
 
 def unit_length(embeddings):

@@ -40,6 +40,7 @@ class TokenClassification(Task):
     pipeline = "token-classification"
     metric = "f1"
     has_labels = True
+    soft = "softmax"
     example_inputs = ("pieces", "places", "label")
     cuts_records = True
     Options = WindowOptions
@@ -124,6 +125,12 @@ class TokenClassification(Task):
             rows["label"], outputs["logits"], from_logits=True
         )
         return {self.name: ops.reshape(losses, (-1,))}
+
+    def soft_outputs(self, rows, outputs):
+        return {self.name: [ops.reshape(outputs["logits"], (-1, len(self.labels)))]}
+
+    def label_blindly(self, record):
+        return record | {"tags": [self.labels[0]] * len(record["words"])}
 
     def collect(self, columns, examples, outputs):
         """Joins the windows of each text.
