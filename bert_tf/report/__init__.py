@@ -23,7 +23,9 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 
-def write(folder, lines, metrics, *, labels, metric, settings, **facts):
+def write(
+    folder, lines, metrics, *, labels, metric, settings, verb="finetune", **facts
+):
     """Writes the pictures and the model card of a fine-tuned model.
 
     Args:
@@ -32,7 +34,7 @@ def write(folder, lines, metrics, *, labels, metric, settings, **facts):
         metrics: {name: value}; `eval_confusion_matrix` is drawn if it is there.
         labels: names of the labels in the order of their ids; None without labels.
         metric: as in `draw_loss_curve`.
-        settings, facts: as in `write_model_card`.
+        settings, verb, facts: as in `write_model_card`.
     """
     if not any(name.startswith("eval_") for line in lines for name in line):
         lines = [
@@ -48,7 +50,7 @@ def write(folder, lines, metrics, *, labels, metric, settings, **facts):
         draw_loss_curve(folder / "loss.png", lines, metric)
     _write_card(
         folder,
-        "finetune",
+        verb,
         metrics,
         settings=settings,
         pictures=pictures,
@@ -58,19 +60,17 @@ def write(folder, lines, metrics, *, labels, metric, settings, **facts):
     )
 
 
-def write_pretrained(folder, lines, metrics, *, baselines, settings, start, phases=()):
+def write_pretrained(folder, lines, metrics, *, baselines, phases=(), **facts):
     """Writes the curves and the model card of a pretrained model.
 
     Args:
-        folder, lines, metrics, settings, start: as in `write`.
+        folder, lines, metrics, facts: as in `write`.
         baselines, phases: as in `draw_pretraining_curves`.
     """
     pictures = {}
     with _forgiving("loss.png", pictures, "Losses over the updates, and baselines"):
         draw_pretraining_curves(folder / "loss.png", lines, baselines, phases)
-    _write_card(
-        folder, "pretrain", metrics, settings=settings, start=start, pictures=pictures
-    )
+    _write_card(folder, "pretrain", metrics, pictures=pictures, **facts)
 
 
 @contextlib.contextmanager

@@ -5,9 +5,7 @@ import functools
 import logging
 import pathlib
 
-from bert_tf import report
 from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import sentence_transformers
 from bert_tf.data.records.containers import take_rows
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.data.records.sources import read_tables
@@ -16,6 +14,7 @@ from bert_tf.ground import at_least, count, lazy, quote, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run import seeds
 from bert_tf.run.needs import check_source
+from bert_tf.run.writing import write_model, write_report
 from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tasks.options import TakesOptions
@@ -218,15 +217,25 @@ def _digest(tables):
     )
 
 
-def _finetune(config, training, flags, strategy, tables=None):
-    """Makes one run, as `finetune`."""
-    output_dir, options = pathlib.Path(config.output_dir), config.task_options
-    kind = find_task(config.task)
-    # Everything that a user may have got wrong comes before anything is written.
-    start = folders.resolve(config.model)
+def prepare(config, tables=None):
+    """Reads and checks what a run needs; nothing is written.
+
+    Args:
+        config: `FinetuneConfig`.
+        tables: `Table` of the training and of the evaluation data, or None; None to read
+            the files.
+
+    Returns:
+        `session.Job`, and the two tables.
+
+    Raises:
+        ValueError, FileNotFoundError: bad input.
+    """
+    start, options = folders.resolve(config.model), config.task_options
     folder = folders.read(start)
     check_length(options.max_seq_length, folder.config)
     train_table, eval_table = tables = tables or _read(config)
+    kind = find_task(config.task)
     task = kind.learn(make_tokenizer(folder), train_table, options)
     task.inherit(folder, train_table)
     job = session.Job(
@@ -240,6 +249,15 @@ def _finetune(config, training, flags, strategy, tables=None):
     cuts = describe_cuts(task, job.train, folder.config.max_position_embeddings)
     if cuts:
         _log.info("%s", cuts)
+    return job, tables
+
+
+def _finetune(config, training, flags, strategy, tables=None):
+    """Makes one run, as `finetune`."""
+    output_dir = pathlib.Path(config.output_dir)
+    # Everything that a user may have got wrong comes before anything is written.
+    job, (train_table, eval_table) = prepare(config, tables)
+    task, folder = job.task, job.folder
     trained = session.train(job, training, output_dir, flags, strategy)
     metrics = {
         **trained.scores,
@@ -250,42 +268,15 @@ def _finetune(config, training, flags, strategy, tables=None):
     if engine.part("workers").Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
-        _write(config, training, task, folder, settings, trained, metrics, flags)
-    return metrics
-
-
-def _write(config, training, task, folder, settings, trained, metrics, flags):
-    """Writes the model folder: weights, what predictions need, pictures, card, metrics."""
-    output_dir = pathlib.Path(config.output_dir)
-    extra = folder.config.extra | task.describe()
-    learnt = dataclasses.replace(folder.config, extra=extra)
-    folders.write(
-        output_dir,
-        trained.model,
-        dataclasses.replace(
-            folder, config=learnt, settings=settings, decoder=task.decoder
-        ),
-        architecture=task.architecture,
-    )
-    if "pooling" in settings:  # Embeddings: sentence-transformers has files of its own.
-        sentence_transformers.write(
-            output_dir,
-            pooling=settings["pooling"],
-            normalize=settings["normalize"],
-            max_seq_length=settings["max_seq_length"],
-            hidden_size=learnt.hidden_size,
+        write_model(output_dir, trained.model, task, folder, settings)
+        write_report(
+            config,
+            training,
+            task,
+            trained.lines,
+            metrics,
+            flags=flags,
+            plain=folder.config.is_plain,
         )
-    report.write(
-        output_dir,
-        trained.lines,
-        metrics,
-        labels=task.labels,
-        metric=task.metric,
-        start="" if config.from_scratch else config.model,
-        task=task.name,
-        pipeline=task.pipeline,
-        record=task.card_record,
-        in_memory={name: flags[name] for name in journal.IN_MEMORY if name in flags},
-        settings=session.changed_flags(config, training),
-    )
-    session.finish(output_dir, metrics)
+        session.finish(output_dir, metrics)
+    return metrics
