@@ -23,6 +23,7 @@ _PUBLIC = {
     "Model": "predictor",
     "PredictConfig": "run.prediction",
     "PretrainConfig": "run.pretraining",
+    "PruneConfig": "compression.plan",
     "SpanPredictor": "models.finetuning",
     "TokenClassifier": "models.finetuning",
     "TokenStates": "models.features",
@@ -33,6 +34,7 @@ _PUBLIC = {
     "finetune": "run.finetuning",
     "predict": "run.prediction",
     "pretrain": "run.pretraining",
+    "prune": "compression.stages",
 }
 __all__ = list(_PUBLIC)
 

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import tiny_folder
+import tiny_tasks
 
+from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.compression.importance import importance
-from bert_tf.models.backbone import as_rows
+from bert_tf.models.backbone import BertBackbone, as_rows
 from bert_tf.models.finetuning import Classifier
+from bert_tf.tasks import TASKS
+from bert_tf.tokenization import make_tokenizer
 
 TEXTS = [[2, 7, 11, 5, 3], [2, 13, 3], [2, 41, 17, 3]]
 LABELS = [1, 4, 0]
@@ -145,3 +150,20 @@ def test_the_model_is_left_as_it_was(model):
     assert len(model.backbone.encoder_layers) == 2
     assert isinstance(model, Classifier)
     assert model.backbone.encoder_layers[0].name == "layer_0"
+
+
+PRUNABLE = sorted(n for n, task in TASKS.items() if task.scored and not task.decodes)
+
+
+@pytest.mark.parametrize("name", PRUNABLE)
+def test_every_task_without_a_decoder_ranks(name):
+    folder = ModelFolder(tiny_folder.CONFIG, tiny_folder.VOCAB, {"do_lower_case": True})
+    task = tiny_tasks.make_task(name, make_tokenizer(folder), max_seq_length=16)
+    examples = task.examples(task.columns(tiny_tasks.make_table(name)))
+    rows = task.training_rows(examples, batch_size=2, micro_batches=1, seed=1)
+    model = tiny.fill(task.build(BertBackbone(folder.config)), 3)
+    ((heads,), (units,)) = importance(model, task, rows, 2)
+    assert (heads.shape, units.shape) == ((2,), (14,))
+    for scores in (heads, units):
+        assert (scores > 0).all()
+        assert np.linalg.norm(scores) == pytest.approx(1)
