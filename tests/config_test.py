@@ -205,7 +205,7 @@ class TestLayersThatDiffer:
             ({"num_hidden_layers": 3}, r"each of the 3 layers .* received \[3, 1\]"),
             (
                 {"layer_intermediate_size": 8},
-                "layer_intermediate_size must be .* ved 8",
+                "layer_intermediate_size must be .* received 8",
             ),
             (
                 {"layer_num_attention_heads": [3, 0]},

@@ -6,18 +6,15 @@ gate is the sum of gradient × activation over the head's values and the example
 estimates how the loss would change without the head. Units of the feed-forward networks have
 gates after the activation, as in Molchanov et al., 2017 (arXiv:1611.06440).
 
-Shapes: R rows, S tokens a row, T = R·S, G gates' examples, N heads, D head size, I units,
-L layers.
+Shapes: R rows, S tokens a row, T = R·S, N heads, I units.
 """
-
-import contextlib
 
 import numpy as np
 
 from bert_tf.ground import lazy, progress
 
 tf = lazy("tensorflow")
-activations = lazy("bert_tf.layers.activations")
+models = lazy("bert_tf.models.gates")
 
 
 def importance(model, task, rows, batches):
@@ -70,7 +67,7 @@ def _make_differentiate(model, task, shapes):
         # Weights need no gradients.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(gates)
-            with _gated(model.backbone, groups, gates):
+            with models.gated(model.backbone, groups, *gates):
                 outputs = task.named(model(rows, training=False))
             weights, losses = task.weights(rows), task.losses(rows, outputs)
             loss = tf.add_n(
@@ -94,44 +91,3 @@ def _number_examples(sequence_ids):
     most = tf.reduce_max(sequence_ids) + 1
     rows = tf.range(tf.shape(sequence_ids)[0])[:, None]
     return tf.reshape(rows * most + sequence_ids, [-1]), tf.size(rows) * most
-
-
-@contextlib.contextmanager
-def _gated(backbone, groups, gates):
-    """Puts gates into the layers of a backbone while a graph is traced."""
-    layers = list(backbone.encoder_layers)
-    backbone.encoder_layers = [
-        _GatedLayer(layer, groups, *own) for layer, *own in zip(layers, *gates)
-    ]
-    try:
-        yield
-    finally:
-        backbone.encoder_layers = layers
-
-
-class _GatedLayer:
-    """Computes an `EncoderLayer`, with a gate for each head and unit of each example.
-
-    Args:
-        layer: built `EncoderLayer`.
-        groups: int32 [T], the example of each token.
-        head_gates, unit_gates: float32 [G, N] and [G, I].
-    """
-
-    def __init__(self, layer, groups, head_gates, unit_gates):
-        self._layer = layer
-        self._head_gates = tf.gather(head_gates, groups)
-        self._unit_gates = tf.gather(unit_gates, groups)
-
-    def __call__(self, hidden, bias, at=None, **options):
-        """Computes all tokens, also where only a few are needed: all have gates."""
-        layer = self._layer
-        own = layer.self_attention
-        context, probabilities = own(hidden, bias, training=False)
-        by_heads = tf.reshape(context, [-1, own.num_heads, own.head_size])
-        gated = tf.reshape(by_heads * self._head_gates[:, :, None], [-1, own.width])
-        attended = layer.attention_output(gated, hidden, training=False)
-        expanded = activations.activate(layer.activation, layer.intermediate(attended))
-        gated = expanded * self._unit_gates
-        states = layer.feed_forward_output(gated, attended, training=False)
-        return (states if at is None else tf.gather(states, at)), probabilities

@@ -35,6 +35,7 @@ TABLE = "text\tlabel\n" + "".join(
     for first in ("the film is", "it was", "a very", "film :", "is it")
     for words, label in (("good .", "pos"), ("bad ,", "neg"), ("poor film", "neg"))
 )
+WHOLE = {"prune_heads": 0.5, "prune_intermediate": 0.4, "prune_steps": 1}
 TEXTS = ["it was good .", "a very bad film ,"]
 FILES = tiny_folder.FINETUNED_FILES
 
@@ -48,6 +49,17 @@ def prune(training=TRAINING, **changes):
     return bert_tf.prune(config(**changes), training)
 
 
+def stand_in(job, training, output_dir, *_, seed=None):
+    """Ends a run where it starts, because updates would take seconds; a seed fills all."""
+    model = job.task.build(bert_tf.BertBackbone(job.folder.config))
+    job.task.load_start(model, job.weights)
+    if seed:
+        tiny.fill(model, seed)
+    journal.Log(output_dir, 0).write(1, {"loss": 1.0})
+    lines = [{"step": 1, "loss": 1.0}]
+    return session.Trained(model, lines, {}, {"train_steps": 1}, 5)
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with `train.tsv`, the trained `model`, and `pruned`, made from it."""
@@ -55,18 +67,13 @@ def home(tmp_path_factory):
         patch.chdir(tmp_path_factory.mktemp("home"))
         tiny_folder.write("start", CONFIG)
         pathlib.Path("train.tsv").write_text(TABLE)
-        bert_tf.finetune(
-            bert_tf.FinetuneConfig(
-                model="start",
-                train_file="train.tsv",
-                output_dir="model",
-                max_seq_length=16,
-            ),
-            dataclasses.replace(TRAINING, max_steps=60),
-        )
-        metrics = prune(
-            output_dir="pruned", prune_heads=0.5, prune_intermediate=0.4, prune_steps=2
-        )
+        with pytest.MonkeyPatch.context() as untrained:
+            untrained.setattr(session, "train", lambda *run: stand_in(*run, seed=3))
+            start = {"model": "start", "output_dir": "model", "max_seq_length": 16}
+            bert_tf.finetune(
+                bert_tf.FinetuneConfig(train_file="train.tsv", **start), TRAINING
+            )
+        metrics = prune(output_dir="pruned", **WHOLE)
         pathlib.Path("printed.json").write_text(json.dumps(metrics))
         yield pathlib.Path.cwd()
 
@@ -82,15 +89,6 @@ def work_beside(home, tmp_path, monkeypatch):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Lets fine-tuning end at its start: updates would take seconds."""
-
-    def stand_in(job, training, output_dir, *_):
-        model = job.task.build(bert_tf.BertBackbone(job.folder.config))
-        job.task.load_start(model, job.weights)
-        lines = [{"step": 1, "loss": 1.0}]
-        journal.Log(output_dir, 0).write(1, lines[0])
-        return session.Trained(model, lines, {}, {"train_steps": 1}, 5)
-
     monkeypatch.setattr(session, "train", stand_in)
 
 
@@ -154,9 +152,7 @@ class TestPrune:
 
     def test_a_finished_run_is_not_made_again(self, monkeypatch):
         monkeypatch.setattr(stages, "finetune", None)
-        again = prune(
-            output_dir="pruned", prune_heads=0.5, prune_intermediate=0.4, prune_steps=2
-        )
+        again = prune(output_dir="pruned", **WHOLE)
         assert again == json.loads(pathlib.Path("pruned/metrics.json").read_text())
 
     def test_a_pruned_model_is_pruned_further(self, untrained):
@@ -207,7 +203,7 @@ class TestResume:
 
     def test_other_flags_are_refused(self):
         with pytest.raises(ValueError, match="prune_heads was '0.5', is '0.2'"):
-            prune(output_dir="pruned", prune_heads=0.2, prune_steps=2)
+            prune(output_dir="pruned", **WHOLE | {"prune_heads": 0.2})
 
 
 class TestBadInput:
