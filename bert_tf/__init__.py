@@ -24,6 +24,7 @@ _PUBLIC = {
     "Model": "predictor",
     "PredictConfig": "run.prediction",
     "PretrainConfig": "run.pretraining",
+    "PruneConfig": "compression.plan",
     "SpanPredictor": "models.finetuning",
     "TokenClassifier": "models.finetuning",
     "TokenStates": "models.features",
@@ -35,6 +36,7 @@ _PUBLIC = {
     "finetune": "run.finetuning",
     "predict": "run.prediction",
     "pretrain": "run.pretraining",
+    "prune": "compression.stages",
 }
 __all__ = list(_PUBLIC)
 

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 
+from bert_tf import layer_sizes
 from bert_tf.ground import one_of, setting, show
 from bert_tf.json_files import read_json
 
@@ -52,7 +53,9 @@ _ARITHMETIC = {
 class BertConfig:
     """Sizes and constants of a BERT; the defaults are those of bert-base-uncased.
 
-    Keys of config.json that are no fields stand in `extra`, unchanged.
+    Keys of config.json that are no fields stand in `extra`, unchanged. Layers of a pruned
+    BERT differ: `layer_num_attention_heads` and `layer_intermediate_size` then have an
+    entry for each, and `num_attention_heads` and `intermediate_size` are the sizes before.
 
     Raises:
         ValueError: a value is out of range; the message names the key and the value.
@@ -87,11 +90,18 @@ class BertConfig:
     classifier_dropout: float | None = setting(
         None, "dropout rate before a task head; None: hidden_dropout_prob"
     )
+    layer_num_attention_heads: tuple | None = setting(
+        None, "attention heads of each layer; None: num_attention_heads in all"
+    )
+    layer_intermediate_size: tuple | None = setting(
+        None, "values inside each feed-forward network; None: intermediate_size in all"
+    )
     extra: dict = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            _check(field.name, field.type, getattr(self, field.name))
+            if field.name not in layer_sizes.KEYS:
+                _check(field.name, field.type, getattr(self, field.name))
         one_of("hidden_act", self.hidden_act, ACTIVATIONS)
         if self.hidden_size % self.num_attention_heads:
             head_size = max(1, self.hidden_size // self.num_attention_heads)
@@ -100,7 +110,27 @@ class BertConfig:
                 f"{self.hidden_size} and {self.num_attention_heads}. "
                 f"Try hidden_size={head_size * self.num_attention_heads}."
             )
+        for key, entries in layer_sizes.check(self).items():
+            object.__setattr__(self, key, entries)  # Lists of JSON become tuples.
         _check_extra(self.extra)
+
+    @property
+    def is_plain(self):
+        """Whether all layers have the same sizes, so that plain BERT's keys say them."""
+        return self.layer_num_attention_heads is None
+
+    @property
+    def attention_head_size(self):
+        """The values of an attention head; pruning removes whole heads."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def layer_shapes(self):
+        """The number of heads and the intermediate size of each layer, (int, int)."""
+        if self.is_plain:
+            shape = (self.num_attention_heads, self.intermediate_size)
+            return [shape] * self.num_hidden_layers
+        return list(zip(self.layer_num_attention_heads, self.layer_intermediate_size))
 
     @property
     def head_dropout_prob(self):
@@ -126,6 +156,21 @@ class BertConfig:
         }
         return cls(**values | overrides)
 
+    def with_layers(self, shapes):
+        """Returns the configuration of the same encoder with other layers.
+
+        It is plain where plain BERT's keys can say it: all heads are kept, and the
+        intermediate sizes are equal.
+
+        Args:
+            shapes: (heads, intermediate size) of each layer; see `layer_shapes`.
+        """
+        heads, widths = zip(*shapes)
+        by_layer = dict(zip(layer_sizes.KEYS, (heads, widths)))
+        if {*heads} == {self.num_attention_heads} and len({*widths}) == 1:
+            by_layer = {**dict.fromkeys(by_layer), "intermediate_size": widths[0]}
+        return dataclasses.replace(self, num_hidden_layers=len(heads), **by_layer)
+
     @classmethod
     def from_dict(cls, values):
         """Returns the configuration that a config.json holds.
@@ -134,6 +179,7 @@ class BertConfig:
             values: the JSON object; keys that are no fields go to `extra`.
         """
         _check("configuration", dict, values)
+        given, values = values, layer_sizes.read(values)
         _check_arithmetic(values)
         names = {field.name for field in dataclasses.fields(cls)} - {"extra"}
         known = {key: value for key, value in values.items() if key in names}
@@ -141,13 +187,14 @@ class BertConfig:
             known["hidden_act"] = "gelu_new"
         skipped = names | {"model_type"}  # `to_dict` adds model_type.
         extra = {key: value for key, value in values.items() if key not in skipped}
-        return cls(**known, extra=extra)
+        config = cls(**known, extra=extra)
+        if not config.is_plain:
+            layer_sizes.check_head_size(given, config)
+        return config
 
     def to_dict(self):
         """Returns the JSON object for config.json, the inverse of `from_dict`."""
-        values = dataclasses.asdict(self)
-        extra = values.pop("extra")
-        return {"model_type": "bert", **values, **extra}
+        return layer_sizes.write(dataclasses.asdict(self), self)
 
 
 def read_config(path):

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "disk": set(),
     "docstrings": set(),
     "json_files": set(),
-    "config": set(),
+    "layer_sizes": set(),
+    "config": {"layer_sizes"},
     "report": set(),
     "intervals": set(),
     "training": {"data"},  # JAX's engine lays rows into few shapes.

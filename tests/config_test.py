@@ -148,3 +148,108 @@ def test_missing_file(tmp_path):
         read_config(tmp_path)
     with pytest.raises(FileNotFoundError, match="no configuration file .*absent.json"):
         read_config(tmp_path / "absent.json")
+
+
+class TestLayersThatDiffer:
+    """Pruned models: entries for each layer, and a model_type that others refuse."""
+
+    CONFIG = BertConfig(
+        num_hidden_layers=2,
+        hidden_size=21,
+        num_attention_heads=3,
+        intermediate_size=29,
+        layer_num_attention_heads=[3, 1],
+        layer_intermediate_size=[8, 29],
+    )
+
+    def test_file_round_trip(self, tmp_path):
+        write_config(tmp_path / "config.json", self.CONFIG)
+        assert read_config(tmp_path) == self.CONFIG
+        assert hash(read_config(tmp_path)) == hash(self.CONFIG)
+        written = json.loads((tmp_path / "config.json").read_text())
+        assert written["model_type"] == "bert_tf"
+        assert written["attention_head_size"] == 7
+        assert written["layer_num_attention_heads"] == [3, 1]
+        assert written["layer_intermediate_size"] == [8, 29]
+        assert BertConfig.from_dict(written).extra == {}
+
+    def test_shapes(self):
+        assert self.CONFIG.layer_shapes == [(3, 8), (1, 29)]
+        assert BertConfig.from_size("tiny").layer_shapes == [(2, 512)] * 2
+        assert BertConfig.from_size("tiny").is_plain
+        assert not self.CONFIG.is_plain
+
+    def test_plain_keys_where_they_can_say_it(self):
+        plain = self.CONFIG.with_layers([(3, 8)] * 4)
+        assert plain == BertConfig(
+            num_hidden_layers=4,
+            hidden_size=21,
+            num_attention_heads=3,
+            intermediate_size=8,
+        )
+        assert plain.to_dict()["model_type"] == "bert"
+        assert not {"layer_intermediate_size", "attention_head_size"} & {
+            *plain.to_dict()
+        }
+        # As many heads in all layers, but fewer than hidden_size / head size.
+        assert not self.CONFIG.with_layers([(2, 8)] * 4).is_plain
+        assert not self.CONFIG.with_layers([(3, 8), (3, 9)]).is_plain
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"layer_num_attention_heads": [3, 1, 2]},
+                r"layer_num_attention_heads must be a list .* 2 layers .* \[3, 1, 2\]",
+            ),
+            ({"num_hidden_layers": 3}, r"each of the 3 layers .* received \[3, 1\]"),
+            (
+                {"layer_intermediate_size": 8},
+                "layer_intermediate_size must be .* received 8",
+            ),
+            (
+                {"layer_num_attention_heads": [3, 0]},
+                r"heads\[1\] must be .* 1 to 3, .* 0",
+            ),
+            (
+                {"layer_num_attention_heads": [4, 1]},
+                r"heads\[0\] must be .* 1 to 3, .* 4",
+            ),
+            ({"layer_num_attention_heads": [3, True]}, r"heads\[1\] .* received True"),
+            (
+                {"layer_intermediate_size": [8, 30]},
+                r"size\[1\] must be .* 1 to 29, .* 30",
+            ),
+            ({"layer_intermediate_size": [8, 8.0]}, r"size\[1\] .* received 8.0"),
+            (
+                {"layer_intermediate_size": None},
+                "'bert_tf' needs layer_intermediate_size",
+            ),
+            ({"model_type": "bert"}, "needs model_type 'bert_tf'; received 'bert'"),
+            (
+                {"attention_head_size": 6},
+                r"attention_head_size must be 7, .* received 6",
+            ),
+        ],
+    )
+    def test_bad_entries(self, changes, message):
+        with pytest.raises(ValueError, match=message):
+            BertConfig.from_dict(self.CONFIG.to_dict() | changes)
+
+    def test_one_kind_of_entries_alone(self):
+        with pytest.raises(
+            ValueError, match="layer_intermediate_size .* received None"
+        ):
+            BertConfig(num_hidden_layers=1, layer_num_attention_heads=[1])
+
+
+def test_a_plain_configuration_is_written_as_ever():
+    config = BertConfig.from_size("tiny", extra={"id2label": {"0": "a"}})
+    assert json.dumps(config.to_dict()) == (
+        '{"model_type": "bert", "vocab_size": 30522, "hidden_size": 128, '
+        '"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512, '
+        '"hidden_act": "gelu", "hidden_dropout_prob": 0.1, '
+        '"attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512, '
+        '"type_vocab_size": 2, "initializer_range": 0.02, "layer_norm_eps": 1e-12, '
+        '"classifier_dropout": null, "id2label": {"0": "a"}}'
+    )

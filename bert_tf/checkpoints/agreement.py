@@ -14,7 +14,7 @@ _TABLES = {  # {key of config.json: the table that has so many rows}.
     "max_position_embeddings": "embeddings/position_embeddings",
     "type_vocab_size": "embeddings/token_type_embeddings",
 }
-_WIDE = "layer_0/intermediate/dense/kernel"
+_QUERY, _WIDE = "attention/self/query/kernel", "intermediate/dense/kernel"
 
 
 def check_sizes(path, config, scope="bert/", layers="encoder/"):
@@ -38,8 +38,8 @@ def check_sizes(path, config, scope="bert/", layers="encoder/"):
     for key, name in _TABLES.items():
         if len(shapes.get(name, ())) == 2:
             sizes[key], sizes["hidden_size"] = shapes[name]
-    if len(shapes.get(_WIDE, ())) == 2:
-        sizes["intermediate_size"] = shapes[_WIDE][1]
+    if config.is_plain and len(shapes.get(f"layer_0/{_WIDE}", ())) == 2:
+        sizes["intermediate_size"] = shapes[f"layer_0/{_WIDE}"][1]
     found = {match[1] for name in shapes if (match := re.match(r"layer_(\d+)/", name))}
     if found:
         sizes["num_hidden_layers"] = len(found)
@@ -49,6 +49,26 @@ def check_sizes(path, config, scope="bert/", layers="encoder/"):
                 f"{path}: {key} is {getattr(config, key):,} in the configuration, but "
                 f"{size:,} in the weights. Check that config.json belongs to these weights."
             )
+    if not config.is_plain:
+        _check_layers(path, config, shapes)
+
+
+def _check_layers(path, config, shapes):
+    """Compares the sizes of each layer with the shapes of its weights."""
+    for number, (heads, wide) in enumerate(config.layer_shapes):
+        sizes = {
+            "layer_num_attention_heads": (_QUERY, heads * config.attention_head_size),
+            "layer_intermediate_size": (_WIDE, wide),
+        }
+        for key, (name, size) in sizes.items():
+            shape = shapes.get(f"layer_{number}/{name}", ())
+            if len(shape) == 2 and shape[1] != size:
+                raise ValueError(
+                    f"{path}: {key}[{number}] is {getattr(config, key)[number]:,} in the "
+                    f"configuration, so that {name} has {size:,} columns, but "
+                    f"{shape[1]:,} in the weights. Check that config.json belongs to "
+                    "these weights."
+                )
 
 
 def check_labels(path, extra):

@@ -17,8 +17,8 @@ from bert_tf.ground import did_you_mean, quote
 
 VERBS = (
     *("quickstart", "doctor", "finetune", "evaluate", "predict", "compare", "search"),
-    *("export", "serve", "glue", "learn-vocabulary", "create-pretraining-data"),
-    *("pretrain", "distill", "convert-checkpoint"),
+    *("distill", "prune", "export", "serve", "glue", "learn-vocabulary"),
+    *("create-pretraining-data", "pretrain", "convert-checkpoint"),
 )
 _TAKE_TEXTS = ("predict",)  # Their arguments need not be flags.
 _LONGEST = 1200  # Characters of an error.

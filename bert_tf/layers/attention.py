@@ -3,7 +3,8 @@
 One layer serves an encoder's self-attention, a decoder's causal self-attention, and its
 attention to the encoder's states.
 
-Shapes: R rows, S tokens a row, T = R·S, N heads, D head size, H = N·D. Where queries and
+Shapes: R rows, S tokens a row, T = R·S, N heads, D head size, H hidden size; H = N·D
+unless heads were pruned. Where queries and
 keys come from different rows, Q of a size is that of the queries.
 """
 
@@ -62,8 +63,9 @@ class Attention(keras.layers.Layer):
     """Multi-head attention of queries over the tokens of a memory, or of their own example.
 
     Args:
-        hidden_size: H, a multiple of `num_heads`.
+        hidden_size: H.
         num_heads: N.
+        head_size: D; None for H / N.
         dropout: fraction of attention probabilities dropped in training.
         initializer_range: standard deviation of the initial kernels.
 
@@ -82,19 +84,30 @@ class Attention(keras.layers.Layer):
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        context, float [TQ or Q, H], and the attention probabilities before dropout,
+        context, float [TQ or Q, N·D], and the attention probabilities before dropout,
         [R, N, SQ, S] or [Q, N, 1, S]; None in their place with `attend`.
     """
 
-    def __init__(self, hidden_size, num_heads, *, dropout, initializer_range, **kwargs):
+    def __init__(
+        self,
+        hidden_size,
+        num_heads,
+        *,
+        head_size=None,
+        dropout,
+        initializer_range,
+        **kwargs,
+    ):
         # Without autocast the bias stays float32, the type of the softmax.
         super().__init__(autocast=False, **kwargs)
         self.hidden_size = hidden_size
         self.num_heads = num_heads
+        self.head_size = head_size or hidden_size // num_heads
+        self.width = num_heads * self.head_size
         self.initializer_range = initializer_range
         # Three layers, as published; one fused layer was measured to be no faster.
         self.query, self.key, self.value = (
-            dense(hidden_size, initializer_range, dtype=self.dtype_policy, name=name)
+            dense(self.width, initializer_range, dtype=self.dtype_policy, name=name)
             for name in ("query", "key", "value")
         )
         self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
@@ -127,7 +140,7 @@ class Attention(keras.layers.Layer):
             )
             rate, seed = self.dropout.active(**options)
             context = attend(query, key, value, rate, seed)
-            return ops.reshape(context, (-1, self.hidden_size)), None
+            return ops.reshape(context, (-1, self.width)), None
         query = ops.transpose(query, (0, 2, 1, 3))  # [R, N, SQ, D]
         key, value = cache or self.project(memory, rows, key_length)
         # The query has fewer numbers to scale than the scores.
@@ -135,7 +148,7 @@ class Attention(keras.layers.Layer):
         probabilities = self._softmax(scores, bias)
         kept = self.dropout(probabilities, **options)
         context = ops.transpose(ops.matmul(kept, value), (0, 2, 1, 3))
-        return ops.reshape(context, (-1, self.hidden_size)), probabilities
+        return ops.reshape(context, (-1, self.width)), probabilities
 
     def project(self, memory, rows, length):
         """Returns the keys [R, N, D, S] and values [R, N, S, D] of a memory, [R·S, H]."""
@@ -145,14 +158,13 @@ class Attention(keras.layers.Layer):
 
     @property
     def _scale(self):
-        return (self.hidden_size // self.num_heads) ** -0.5
+        return self.head_size**-0.5
 
     def _by_heads(self, projection, tokens, rows, length):
         """Projects tokens, [R·S, H], to [R, S, N, D]."""
         # Dense layers get rank 2, so that matmul and bias run as one kernel.
-        head_size = self.hidden_size // self.num_heads
         return ops.reshape(
-            projection(tokens), (rows, length, self.num_heads, head_size)
+            projection(tokens), (rows, length, self.num_heads, self.head_size)
         )
 
     def _call_at(self, hidden, bias, at, row_length, **options):
@@ -161,8 +173,7 @@ class Attention(keras.layers.Layer):
         (K x)·q = x·(Kᵀ q), and Σ p V x = V Σ p x. So the key and value kernels multiply
         the few queries and weighted sums instead of all tokens.
         """
-        head_size = self.hidden_size // self.num_heads
-        shape = (self.hidden_size, self.num_heads, head_size)
+        shape = (self.hidden_size, self.num_heads, self.head_size)
 
         def weights_by_head(projection):
             kernel, bias = (
@@ -178,7 +189,7 @@ class Attention(keras.layers.Layer):
         bias = ops.reshape(bias, (-1, 1, 1, row_length))
         bias = ops.take(bias, at, axis=0)  # [Q, 1, 1, S]
         query = self.query(ops.take(hidden, at, axis=0)) * self._scale
-        query = ops.reshape(query, (-1, self.num_heads, head_size))
+        query = ops.reshape(query, (-1, self.num_heads, self.head_size))
         projected = ops.einsum("qnd,hnd->qnh", query, key)
         scores = ops.matmul(
             projected, ops.transpose(row_states, (0, 2, 1))
@@ -190,7 +201,7 @@ class Attention(keras.layers.Layer):
         context = ops.einsum("qnh,hnd->qnd", weighted_sum, value)
         # After dropout the probabilities no longer add up to 1.
         context += ops.sum(kept, axis=-1, keepdims=True) * value_bias
-        return ops.reshape(context, (-1, self.hidden_size)), probabilities
+        return ops.reshape(context, (-1, self.width)), probabilities
 
     def _softmax(self, scores, bias):
         """Returns the softmax, computed in float32 under any policy."""
@@ -201,6 +212,7 @@ class Attention(keras.layers.Layer):
         return super().get_config() | {
             "hidden_size": self.hidden_size,
             "num_heads": self.num_heads,
+            "head_size": self.head_size,
             "dropout": self.dropout.rate,
             "initializer_range": self.initializer_range,
         }

@@ -64,6 +64,7 @@ class EncoderLayer(keras.layers.Layer):
 
     Args:
         hidden_size, num_heads, intermediate_size: H, N and I.
+        head_size: values of a head; None for H / N.
         activation: "gelu" (exact), "gelu_new" (tanh) or "relu".
         hidden_dropout, attention_dropout: fractions dropped in training.
         epsilon: added to the variance in LayerNorm.
@@ -89,6 +90,7 @@ class EncoderLayer(keras.layers.Layer):
         num_heads,
         intermediate_size,
         *,
+        head_size=None,
         activation,
         hidden_dropout,
         attention_dropout,
@@ -115,12 +117,13 @@ class EncoderLayer(keras.layers.Layer):
         self.self_attention = Attention(
             hidden_size,
             num_heads,
+            head_size=head_size,
             dropout=attention_dropout,
             initializer_range=initializer_range,
             dtype=self.dtype_policy,
             name="self",
         )
-        self.attention_output = output(hidden_size)
+        self.attention_output = output(self.self_attention.width)
         self.intermediate = dense(
             intermediate_size, initializer_range, dtype=self.dtype_policy, name="dense"
         )
@@ -189,6 +192,7 @@ class EncoderLayer(keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "num_heads": self.self_attention.num_heads,
             "intermediate_size": self.intermediate.units,
+            "head_size": self.self_attention.head_size,
             "activation": self.activation,
             "hidden_dropout": self.attention_output.dropout.rate,
             "attention_dropout": self.self_attention.dropout.rate,

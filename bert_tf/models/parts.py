@@ -43,8 +43,9 @@ def make_layers(config, dtype):
     return [
         EncoderLayer(
             config.hidden_size,
-            config.num_attention_heads,
-            config.intermediate_size,
+            heads,
+            intermediate_size,
+            head_size=config.attention_head_size,
             activation=config.hidden_act,
             hidden_dropout=config.hidden_dropout_prob,
             attention_dropout=config.attention_probs_dropout_prob,
@@ -53,7 +54,7 @@ def make_layers(config, dtype):
             dtype=dtype,
             name=f"layer_{number}",
         )
-        for number in range(config.num_hidden_layers)
+        for number, (heads, intermediate_size) in enumerate(config.layer_shapes)
     ]
 
 

@@ -241,6 +241,8 @@ def _check_whole(name, given):
 
 def _check(encoder, decoder, shared):
     """Checks that a decoder fits an encoder, both `BertConfig`."""
+    starts.check_plain(encoder)
+    starts.check_plain(decoder)
     if decoder.hidden_size != encoder.hidden_size:
         raise ValueError(
             f"the decoder has hidden_size {decoder.hidden_size}, the encoder "

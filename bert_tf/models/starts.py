@@ -44,13 +44,14 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
         shared: whether it has the embeddings and layers of the encoder.
 
     Raises:
-        ValueError: the BERT has fewer layers, or is an encoder with a decoder.
+        ValueError: the BERT has fewer layers, is pruned, or is an encoder with a decoder.
     """
     if start.decoder:
         raise ValueError(
             "a decoder starts from a BERT, but the folder holds an encoder and a decoder "
             "already; choose another decoder_model."
         )
+    check_plain(start.config)
     most = start.config.num_hidden_layers
     if layers > most:
         raise ValueError(
@@ -65,6 +66,17 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
     else:
         config = dataclasses.replace(config, vocab_size=len(vocab))
     return folders.ModelFolder(config, vocab, tokenizer, {"shared": shared})
+
+
+def check_plain(config):
+    """Raises a ValueError if a pruned BERT shall be an encoder with a decoder, or a decoder."""
+    if not config.is_plain:
+        raise ValueError(
+            "an encoder with a decoder must not be pruned, because the layout of "
+            "EncoderDecoderModel has one size for all layers; received "
+            f"layer_num_attention_heads {list(config.layer_num_attention_heads)}. Choose "
+            "the model before its pruning."
+        )
 
 
 def load(model, name, vocab, *, decoder="bert2bert", decoder_model=""):

@@ -60,19 +60,17 @@ def write(
     )
 
 
-def write_pretrained(folder, lines, metrics, *, baselines, settings, start, phases=()):
+def write_pretrained(folder, lines, metrics, *, baselines, phases=(), **facts):
     """Writes the curves and the model card of a pretrained model.
 
     Args:
-        folder, lines, metrics, settings, start: as in `write`.
+        folder, lines, metrics, facts: as in `write`.
         baselines, phases: as in `draw_pretraining_curves`.
     """
     pictures = {}
     with _forgiving("loss.png", pictures, "Losses over the updates, and baselines"):
         draw_pretraining_curves(folder / "loss.png", lines, baselines, phases)
-    _write_card(
-        folder, "pretrain", metrics, settings=settings, start=start, pictures=pictures
-    )
+    _write_card(folder, "pretrain", metrics, pictures=pictures, **facts)
 
 
 @contextlib.contextmanager

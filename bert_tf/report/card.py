@@ -13,8 +13,8 @@ pipeline_tag: {pipeline}
 
 # {title}
 
-This model is a BERT for {task}, {learnt} from {start} on {examples:,} examples
-with bert_tf. Both bert_tf and transformers can load it.
+This model is a BERT for {task}, {trained} from {start} on {examples:,} examples
+with bert_tf. {readers}
 
 ## Scores
 
@@ -50,8 +50,7 @@ pipeline_tag: fill-mask
 
 This model is a BERT, pretrained from {start} with bert_tf, on {examples:,} examples. It
 predicts masked tokens (masked_lm) and, if the scores below include next_sentence, whether
-one text follows another. Losses are in nats. Both bert_tf and transformers
-(`BertForPreTraining`) can load it.
+one text follows another. Losses are in nats. {readers}
 
 ## Scores
 
@@ -72,6 +71,12 @@ bert-tf finetune --model={argument} …
 
 The model reproduces the biases of its training texts.
 """
+_TEXTS = {"pretrain": _PRETRAINED}
+_TRAINED = {"distill": "distilled", "prune": "pruned and fine-tuned"}
+_READERS = {
+    "pretrain": "Both bert_tf and transformers\n(`BertForPreTraining`) can load it."
+}
+_BY_LAYER = "Only bert_tf can load it, because\nits layers differ in size."
 # What Markdown and HTML would read as markup.
 _MARKUP = re.compile(r"([\\`*<>\[\]|])")
 
@@ -88,13 +93,14 @@ def write_model_card(
     pictures=None,
     ids=None,
     has_labels=False,
+    plain=True,
     **facts,
 ):
     """Writes the model card, README.md of a model folder.
 
     Args:
         path: file to write.
-        verb: "finetune", "distill" or "pretrain", the command that trained the model.
+        verb: "finetune", "distill", "prune" or "pretrain", the command that trained it.
         title: name of the model's folder.
         metrics: {name: value}; floats whose name starts with `eval_` become a table.
         settings: {flag: value} that differ from their defaults.
@@ -103,6 +109,7 @@ def write_model_card(
         pictures: {file beside the card: text for those who do not see it}.
         ids: {id: label} of labels that pictures show by their ids.
         has_labels: whether the model can predict only the labels of its training data.
+        plain: False for a pruned model whose layers differ in size.
         facts: `examples`, the number of training examples; for a task also `task`,
             `pipeline`, the pipeline tag of Hugging Face, such as "text-classification",
             and `record`, an example of what the task predicts for, in Python.
@@ -116,12 +123,14 @@ def write_model_card(
         shown += "\n\nThe picture shows these labels by their ids:\n\n"
         shown += _table("id", "label", rows)
     limits = "\nIt can predict only the labels that occur in its training data."
-    text = {"pretrain": _PRETRAINED}.get(verb, _FINETUNED).format(
+    readers = _READERS.get(verb, "Both bert_tf and transformers can load it.")
+    text = _TEXTS.get(verb, _FINETUNED).format(
+        trained=_TRAINED.get(verb, "fine-tuned"),
+        readers=readers if plain else _BY_LAYER,
         title=_escape(title),
         folder=json.dumps(title, ensure_ascii=False),
         argument=shlex.quote(title),
         start=_code(start) if start else "random weights",
-        learnt="distilled" if verb == "distill" else "fine-tuned",
         scores=_table(
             "evaluation",
             "value",

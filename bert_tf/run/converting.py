@@ -91,6 +91,11 @@ def convert(config):
             f"{start} holds an encoder and a decoder, for which {wrong} is not possible; "
             "drop it."
         )
+    if config.format == "google" and not folder.config.is_plain:
+        raise ValueError(
+            f"{start} is pruned, and google's layout has one size for all layers; drop "
+            "format google."
+        )
     arrays = layouts.read_arrays(start)
     architecture = _architecture(arrays, folder.config)
     # Before anything is written, because it also checks the input.

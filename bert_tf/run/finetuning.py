@@ -6,9 +6,7 @@ import logging
 import pathlib
 from collections.abc import Callable
 
-from bert_tf import report
 from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import sentence_transformers
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, require, setting
 from bert_tf.predictor import check_length
@@ -20,6 +18,7 @@ from bert_tf.run.training_data import (
     read_data,
     take_data,
 )
+from bert_tf.run.writing import write_model, write_report
 from bert_tf.tasks import find_task
 from bert_tf.tasks.lengths import describe_cuts
 from bert_tf.tokenization import make_tokenizer
@@ -111,7 +110,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
         >>> 0 <= bert_tf.finetune(config, training)["eval_accuracy"] <= 1
         True
     """
-    return run(config, training, train_data, eval_data, begin=_begin)
+    return run(config, training, train_data, eval_data, begin=find_start)
 
 
 @dataclasses.dataclass
@@ -138,7 +137,8 @@ class Start:
     figures: dict = dataclasses.field(default_factory=dict)
 
 
-def _begin(config):
+def find_start(config):
+    """Returns the `Start` of fine-tuning."""
     path = folders.resolve(config.model)
     scratch, folder = config.from_scratch, folders.read(path)
     name, path = ("", None) if scratch else (config.model, path)
@@ -180,15 +180,25 @@ def run(config, training=None, train_data=None, eval_data=None, *, begin):
     return session.unless_finished(config.output_dir, flags, training, work)
 
 
-def _run(config, training, flags, strategy, begin, tables=None):
-    """Makes one run, as `run`."""
-    output_dir, options = pathlib.Path(config.output_dir), config.task_options
-    kind = find_task(config.task)
-    # Everything that a user may have got wrong comes before anything is written.
-    start = begin(config)
-    folder = start.folder
+def prepare(config, start, tables=None):
+    """Reads and checks what a run needs; nothing is written.
+
+    Args:
+        config: as of `run`.
+        start: `Start`.
+        tables: `Table` of the training and of the evaluation data, or None; None to read
+            the files.
+
+    Returns:
+        `session.Job`, and the two tables.
+
+    Raises:
+        ValueError, FileNotFoundError: bad input.
+    """
+    options, folder = config.task_options, start.folder
     check_length(options.max_seq_length, folder.config)
     train_table, eval_table = tables = tables or read_data(config)
+    kind = find_task(config.task)
     task = kind.learn(make_tokenizer(folder), train_table, options)
     task.inherit(folder, train_table)
     columns = task.columns(train_table)
@@ -209,6 +219,16 @@ def _run(config, training, flags, strategy, begin, tables=None):
     )
     if cuts:
         _log.info("%s", cuts)
+    return job, tables
+
+
+def _run(config, training, flags, strategy, begin, tables=None):
+    """Makes one run, as `run`."""
+    output_dir = pathlib.Path(config.output_dir)
+    # Everything that a user may have got wrong comes before anything is written.
+    start = begin(config)
+    job, (train_table, eval_table) = prepare(config, start, tables)
+    task, folder = job.task, job.folder
     trained = session.train(job, training, output_dir, flags, strategy)
     metrics = {
         **trained.scores,
@@ -220,43 +240,17 @@ def _run(config, training, flags, strategy, begin, tables=None):
     if engine.part("workers").Workers(strategy).chief:
         settings = {"task": task.name, "columns": train_table.columns}
         settings |= task.settings(trained.scores)
-        _write(config, training, task, start, settings, trained, metrics, flags)
-    return metrics
-
-
-def _write(config, training, task, start, settings, trained, metrics, flags):
-    """Writes the model folder: weights, what predictions need, pictures, card, metrics."""
-    output_dir, folder = pathlib.Path(config.output_dir), start.folder
-    extra = folder.config.extra | task.describe()
-    learnt = dataclasses.replace(folder.config, extra=extra)
-    folders.write(
-        output_dir,
-        trained.model,
-        dataclasses.replace(
-            folder, config=learnt, settings=settings, decoder=task.decoder
-        ),
-        architecture=task.architecture,
-    )
-    if "pooling" in settings:  # Embeddings: sentence-transformers has files of its own.
-        sentence_transformers.write(
-            output_dir,
-            pooling=settings["pooling"],
-            normalize=settings["normalize"],
-            max_seq_length=settings["max_seq_length"],
-            hidden_size=learnt.hidden_size,
+        write_model(output_dir, trained.model, task, folder, settings)
+        write_report(
+            config,
+            training,
+            task,
+            trained.lines,
+            metrics,
+            flags=flags,
+            verb=start.verb,
+            start=start.name,
+            plain=folder.config.is_plain,
         )
-    report.write(
-        output_dir,
-        trained.lines,
-        metrics,
-        labels=task.labels,
-        metric=task.metric,
-        verb=start.verb,
-        start=start.name,
-        task=task.name,
-        pipeline=task.pipeline,
-        record=task.card_record,
-        in_memory={name: flags[name] for name in journal.IN_MEMORY if name in flags},
-        settings=session.changed_flags(config, training),
-    )
-    session.finish(output_dir, metrics)
+        session.finish(output_dir, metrics)
+    return metrics

@@ -12,9 +12,12 @@ def operations_per_token(config, masked_share):
         config: `BertConfig`.
         masked_share: fraction of the tokens that is hidden.
     """
-    hidden, inner = config.hidden_size, config.intermediate_size
-    layers = config.num_hidden_layers
-    attention, rest = 3 * hidden**2, hidden**2 + 2 * hidden * inner
+    hidden = config.hidden_size
+    layers = [
+        (n * config.attention_head_size, inner) for n, inner in config.layer_shapes
+    ]
+    attention = sum(3 * hidden * width for width, _ in layers)
+    rests = [hidden * width + 2 * hidden * inner for width, inner in layers]
     head = hidden**2 + hidden * config.vocab_size
-    encoder = layers * attention + (layers - 1) * rest
-    return 6 * (encoder + masked_share * (rest + head))
+    encoder = attention + sum(rests[:-1])
+    return 6 * (encoder + masked_share * (rests[-1] + head))

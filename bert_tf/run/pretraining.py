@@ -184,6 +184,7 @@ def _pretrain(config, training, flags, strategy):
             baselines=baselines,
             phases=options.parse_phases(),
             start=config.model,
+            plain=folder.config.is_plain,
             settings=session.changed_flags(config, training, TRAINING),
         )
         session.finish(output_dir, metrics)

@@ -175,7 +175,7 @@ def train(job, training, output_dir, flags, strategy):
         * strategy.num_replicas_in_sync,
         "seed": training.seed,
     }
-    _check(job, training, plan)
+    check(job, training, plan["micro_batches"])
     examples = task.examples(job.train)
     steps_per_epoch = task.steps_per_epoch(examples, **plan)
     total_steps = training.total_steps(steps_per_epoch)
@@ -252,7 +252,7 @@ def finish(output_dir, metrics):
     journal.forget_state(output_dir)
 
 
-def _check(job, training, plan):
+def check(job, training, micro_batches):
     """Refuses settings that do not fit the task, the model or each other."""
     if training.fp16 and keras.backend.backend() != "tensorflow":
         raise ValueError(
@@ -267,10 +267,10 @@ def _check(job, training, plan):
             f"lora_rank must be at most {width}, the hidden size of the model; received "
             f"{training.lora_rank}."
         )
-    if job.task.couples_examples and plan["micro_batches"] > 1:
+    if job.task.couples_examples and micro_batches > 1:
         raise ValueError(
             "similarity_loss=negatives compares all pairs of a batch, which cannot be "
-            f"split into {plan['micro_batches']} parts; drop "
+            f"split into {micro_batches} parts; drop "
             "gradient_accumulation_steps, and train on one device."
         )
     if training.early_stopping_patience and job.evaluation is None:

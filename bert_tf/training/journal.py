@@ -192,7 +192,7 @@ def training_figures(lines):
     }
 
 
-def _read_lines(path):
+def read_lines(path):
     """Returns the lines of a metrics.jsonl; a last one that is torn is left out."""
     lines = []
     with open(path, "rb") as file:
@@ -241,7 +241,7 @@ class Log:
     def __init__(self, output_dir, step, board=None, writes=True):
         self._path = output_dir / "metrics.jsonl"
         self._board, self._writes = board, writes
-        lines = _read_lines(self._path) if self._path.exists() else []
+        lines = read_lines(self._path) if self._path.exists() else []
         self.lines = [line for line in lines if line["step"] <= step]
         if step and not self.lines:
             _log.warning("%s has lost what was logged up to step %d.", self._path, step)
