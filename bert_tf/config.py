@@ -37,6 +37,9 @@ _MOST = {
 
 CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Google's.
 
+# The `quantization_config` of weights in eight bits, see `bert_tf.checkpoints.precision`.
+INT8 = {"quant_method": "bert_tf_int8"}
+
 # Keys that change what the model computes: {key: values that mean plain BERT}.
 _ARITHMETIC = {
     "model_type": (None, "bert"),
@@ -134,6 +137,8 @@ class BertConfig:
             values: the JSON object; keys that are no fields go to `extra`.
         """
         _check("configuration", dict, values)
+        if values.get("quantization_config") == INT8:  # It describes the file alone.
+            values = {k: x for k, x in values.items() if k != "quantization_config"}
         _check_arithmetic(values)
         names = {field.name for field in dataclasses.fields(cls)} - {"extra"}
         known = {key: value for key, value in values.items() if key in names}
