@@ -30,12 +30,16 @@ class Dense(keras.layers.Dense):
     """
 
     def quantize(self, mode=None, **_):
-        raise ValueError(
-            f"Keras cannot quantise bert_tf's models (mode {mode!r}), because attention "
-            "reads its kernels itself. For eight bits on disk run bert-tf "
-            "convert-checkpoint --weights_dtype=int8, for a faster model bert-tf export "
-            "--format=tflite --quantize=int8."
-        )
+        _refuse(mode)
 
     def quantized_build(self, kernel_shape, mode, config=None):
-        self.quantize(mode)
+        _refuse(mode)
+
+
+def _refuse(mode):
+    raise ValueError(
+        f"Keras cannot quantise bert_tf's models (mode {mode!r}), because attention reads "
+        "its kernels itself. For eight bits on disk run bert-tf convert-checkpoint "
+        "--weights_dtype=int8, for a faster model bert-tf export --format=tflite "
+        "--quantize=int8."
+    )

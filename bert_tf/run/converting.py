@@ -10,7 +10,15 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts, precision, sentence_transformers
 from bert_tf.checkpoints.trimming import trim
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import at_least, lazy, one_of, replacing_folder, require, setting
+from bert_tf.ground import (
+    at_least,
+    lazy,
+    one_of,
+    replacing_folder,
+    require,
+    setting,
+    write_text,
+)
 from bert_tf.run.extending import extend, read_words
 from bert_tf.run.trimming import find_needed
 from bert_tf.tokenization import make_tokenizer
@@ -20,6 +28,12 @@ finetuning = lazy("bert_tf.models.finetuning")
 pretraining = lazy("bert_tf.models.pretraining")
 
 FORMATS = ("huggingface", "google")
+_ONLY_HERE = """
+## Precision
+
+The weights are stored in eight bits (int8), which only bert_tf reads. `bert-tf
+convert-checkpoint` writes a folder with float32 from it, which transformers reads, too.
+"""
 _CARD = ("README.md", "loss.png", "confusion_matrix.png")
 
 # Both models compute these texts, the first paired with the last and so on. They are
@@ -142,7 +156,7 @@ def convert(config):
             dtype = config.weights_dtype
             folders.write_arrays(beside, new_arrays, new_folder, architecture, dtype)
             new_arrays = folders.round_arrays(new_arrays, dtype)
-            _copy_other_files(start, beside)
+            _copy_other_files(start, beside, dtype)
         written = layouts.read_arrays(beside)
         _check_same(new_arrays, written, start)
         after = _outputs(beside, folders.read(beside), written, texts)
@@ -189,13 +203,15 @@ def _check_decoder(start, folder, config):
         )
 
 
-def _copy_other_files(start, beside):
+def _copy_other_files(start, beside, dtype):
     """Copies the model card with its pictures, and the files of sentence-transformers."""
     card = [file for name in _CARD if (file := start / name).is_file()]
     for file in card + sentence_transformers.find_files(start):
         copy = beside / file.relative_to(start)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
+    if dtype == "int8" and (card := beside / "README.md").is_file():
+        write_text(card, card.read_text(encoding="utf-8") + _ONLY_HERE)
 
 
 def _weigh(path):
@@ -246,6 +262,7 @@ def _outputs(path, folder, arrays, texts):
     # Outputs of random weights cannot be compared.
     for name, needed in (
         ("pooled_output", "bert/pooler/dense/kernel"),
+        ("logits", "bert/pooler/dense/kernel"),  # A classifier of tokens has none.
         ("next_sentence_logits", "cls/seq_relationship/output_weights"),
     ):
         if needed not in arrays:
