@@ -38,6 +38,9 @@ _MOST = {
 
 CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Google's.
 
+# The `quantization_config` of weights in eight bits, see `bert_tf.checkpoints.precision`.
+INT8 = {"quant_method": "bert_tf_int8"}
+
 # Keys that change what the model computes: {key: values that mean plain BERT}.
 _ARITHMETIC = {
     "model_type": (None, "bert"),
@@ -179,6 +182,8 @@ class BertConfig:
             values: the JSON object; keys that are no fields go to `extra`.
         """
         _check("configuration", dict, values)
+        if values.get("quantization_config") == INT8:  # It describes the file alone.
+            values = {k: x for k, x in values.items() if k != "quantization_config"}
         given, values = values, layer_sizes.read(values)
         _check_arithmetic(values)
         names = {field.name for field in dataclasses.fields(cls)} - {"extra"}

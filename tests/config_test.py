@@ -89,6 +89,16 @@ def test_models_that_are_not_bert_are_rejected(key, value):
         BertConfig.from_dict({key: value})
 
 
+def test_our_own_quantisation_describes_a_file_and_no_model():
+    values = {"quantization_config": {"quant_method": "bert_tf_int8"}}
+    assert BertConfig.from_dict(values).extra == {}
+    with pytest.raises(ValueError, match="quantization_config must be"):
+        BertConfig(extra=values)
+    values["quantization_config"]["bits"] = 4
+    with pytest.raises(ValueError, match="quantization_config must be"):
+        BertConfig.from_dict(values)
+
+
 def test_values_that_mean_plain_bert_are_kept():
     values = {"is_decoder": False, "position_embedding_type": "absolute"}
     assert BertConfig.from_dict(values).extra == values

@@ -5,9 +5,10 @@ A wrong size would else be found only when a model of that size has been built.
 
 import re
 
-from bert_tf.checkpoints import layouts
+from bert_tf.checkpoints import layouts, precision
+from bert_tf.config import INT8, find_config
 from bert_tf.ground import count, show
-from bert_tf.json_files import json_value
+from bert_tf.json_files import json_value, read_json
 
 _TABLES = {  # {key of config.json: the table that has so many rows}.
     "vocab_size": "embeddings/word_embeddings",
@@ -69,6 +70,36 @@ def _check_layers(path, config, shapes):
                     f"{shape[1]:,} in the weights. Check that config.json belongs to "
                     "these weights."
                 )
+
+
+def check_precision(path):
+    """Checks that config.json and the weight file of a folder are of the same precision.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+
+    Raises:
+        ValueError: only one of them is of eight bits, or there are weights of both kinds.
+    """
+    config = find_config(path)
+    declared = read_json(config).get("quantization_config") == INT8
+    stored = (path / precision.FILE).is_file()
+    if declared and not stored:
+        raise ValueError(
+            f"{config} says that the weights have eight bits, but {path} holds no "
+            f"{precision.FILE}. Copy both files from the same folder again."
+        )
+    if stored and not declared:
+        raise ValueError(
+            f"{path} holds {precision.FILE}, but {config.name} has no "
+            f"quantization_config {INT8}. Copy both files from the same folder again."
+        )
+    for name in ("model.safetensors", layouts.INDEX):
+        if stored and (path / name).exists():
+            raise ValueError(
+                f"{path} holds both {precision.FILE} and {name}; remove the one that "
+                f"does not belong to {config.name}."
+            )
 
 
 def check_labels(path, extra):

@@ -61,6 +61,7 @@ def read(path):
         if not any((path / name).is_file() for name in CONFIG_FILES):
             layouts.explain(path)  # More useful than "no config.json".
         config, decoder = encoder_decoder.read_configs(path)
+        agreement.check_precision(path)
         vocab, tokenizer = tokenizers.read(path)
     config, own = _split(config, path / "config.json")
     agreement.check_labels(path / "config.json", config.extra)

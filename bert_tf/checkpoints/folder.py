@@ -16,6 +16,7 @@ from bert_tf.checkpoints import (
     encoder_decoder,
     formats,
     layouts,
+    precision,
     tf1,
     tokenizers,
     weights,
@@ -23,7 +24,7 @@ from bert_tf.checkpoints import (
 from bert_tf.checkpoints.contents import ModelFolder, read
 from bert_tf.checkpoints.names import resolve
 from bert_tf.checkpoints.vocabulary import write_vocab
-from bert_tf.config import write_config
+from bert_tf.config import INT8, write_config
 from bert_tf.ground import replacing, write_text
 
 __all__ = ["ModelFolder", "load_weights", "read", "resolve", "write"]
@@ -125,16 +126,23 @@ def write(path, model, folder, architecture="BertForSequenceClassification"):
     write_arrays(path, weights.read_model(model), folder, architecture)
 
 
-def write_arrays(path, arrays, folder, architecture):
+def write_arrays(path, arrays, folder, architecture, weights_dtype="float32"):
     """Writes a model folder from {our path: array}; see `write`.
 
     Each file is replaced in one step. config.json comes last, so a folder that has it is
     complete.
+
+    Args:
+        path, folder, architecture: as of `write`.
+        arrays: {our path: array}.
+        weights_dtype: one of `precision.DTYPES`; "float32" keeps the types of the arrays.
     """
     path = pathlib.Path(path)
     path.mkdir(parents=True, exist_ok=True)
+    is_int8, is_half = weights_dtype == "int8", "float16" in weights_dtype
+    own = arrays["bert/embeddings/word_embeddings"].dtype.name
     # transformers computes in this dtype.
-    dtype = {"dtype": arrays["bert/embeddings/word_embeddings"].dtype.name}
+    dtype = {"dtype": weights_dtype if is_half else own}
     decoder = None  # The encoder of such a folder may be fine-tuned alone.
     if any(name.startswith("decoder/") for name in arrays):
         decoder = folder.decoder
@@ -147,12 +155,23 @@ def write_arrays(path, arrays, folder, architecture):
         )
         (path / encoder_decoder.TOKENIZER).mkdir(exist_ok=True)
         write_tokenizer(path / encoder_decoder.TOKENIZER, decoder)
-    named = dialects.to_huggingface(arrays)
-    formats.write_safetensors(path / "model.safetensors", named)
+    named = precision.store(dialects.to_huggingface(arrays), weights_dtype)
+    file = precision.FILE if is_int8 else "model.safetensors"
+    formats.write_safetensors(path / file, named)
     write_tokenizer(path, folder)
     config = _with_extra(folder.config, {"architectures": [architecture]} | dtype)
     folder = dataclasses.replace(folder, config=config, decoder=decoder)
-    _write_config(path / "config.json", folder)
+    _write_config(
+        path / "config.json", folder, {"quantization_config": INT8} if is_int8 else {}
+    )
+
+
+def round_arrays(arrays, weights_dtype):
+    """Returns {our path: array} as a folder of this precision gives them back."""
+    if weights_dtype == "float32":
+        return arrays
+    named = precision.store(dialects.to_huggingface(arrays), weights_dtype)
+    return dialects.from_huggingface(precision.restore(named))
 
 
 def write_google(path, arrays, folder):
@@ -198,13 +217,13 @@ def _with_extra(config, values):
     return dataclasses.replace(config, extra=extra)
 
 
-def _write_config(path, folder):
+def _write_config(path, folder, more=()):
     values = _config_values(folder)
     if folder.decoder:
         decoder = _config_values(folder.decoder)
         values = encoder_decoder.config_values(values, decoder, folder.decoder.vocab)
     with replacing(path) as beside:
-        write_config(beside, values)
+        write_config(beside, values | dict(more))
 
 
 def _config_values(folder):

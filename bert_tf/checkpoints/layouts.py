@@ -1,15 +1,15 @@
 """Reading the weights of a folder in any of the published layouts.
 
-These are Hugging Face's model.safetensors, a keras-nlp preset, and a name-based
-TensorFlow checkpoint (Google's bert_model.ckpt). For other layouts the error says how to
-convert them.
+These are Hugging Face's model.safetensors, our own file of eight bits, a keras-nlp preset,
+and a name-based TensorFlow checkpoint (Google's bert_model.ckpt). For other layouts the
+error says how to convert them.
 """
 
 import pathlib
 
 import numpy as np
 
-from bert_tf.checkpoints import dialects, formats, presets, tf1
+from bert_tf.checkpoints import dialects, formats, precision, presets, tf1
 
 GOOGLE = "bert_model.ckpt"
 INDEX = "model.safetensors.index.json"
@@ -26,11 +26,14 @@ def read_arrays(path):
         ValueError: the weights are corrupt, or their format is not supported.
     """
     path = pathlib.Path(path)
+    if path.name == precision.FILE:
+        return dialects.from_huggingface(_read_int8(path))
     if path.suffix == ".safetensors":
         return dialects.from_huggingface(formats.read_safetensors(path))
     for name, read_file in (
         ("model.safetensors", formats.read_safetensors),
         (INDEX, formats.read_sharded),
+        (precision.FILE, _read_int8),
     ):
         if (path / name).is_file():
             return dialects.from_huggingface(read_file(path / name))
@@ -56,6 +59,8 @@ def read_shapes(path):
             named = {}
             for file in sorted(set(shards.values())):
                 named |= formats.read_shapes(path / file)
+        elif (path / precision.FILE).is_file():
+            named = precision.without_scales(formats.read_shapes(path / precision.FILE))
         elif not presets.is_preset(path) and (checkpoint := _checkpoint(path)):
             return _shapes(dialects.from_google(_hollow(tf1.read_shapes(checkpoint))))
         else:
@@ -70,13 +75,18 @@ def find_file(path, name):
     path = pathlib.Path(path)
     if path.suffix == ".safetensors":
         return path
-    if (path / "model.safetensors").is_file():
-        return path / "model.safetensors"
+    for file in ("model.safetensors", precision.FILE):
+        if (path / file).is_file():
+            return path / file
     if (path / INDEX).is_file():
         for theirs, file in formats.read_index(path / INDEX).items():
             if name in dialects.from_huggingface(_hollow({theirs: (1, 1)})):
                 return path / file
     return (not presets.is_preset(path) and _checkpoint(path)) or path
+
+
+def _read_int8(path):
+    return precision.restore(formats.read_safetensors(path), path)
 
 
 def _hollow(shapes):

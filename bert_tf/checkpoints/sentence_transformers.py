@@ -83,6 +83,23 @@ def read(path, config, tokenizer):
     return settings
 
 
+def find_files(path):
+    """Returns the paths of the files in a folder that sentence-transformers wrote.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+    """
+    if not (path / "modules.json").exists():
+        return []
+    _, folders = _read_modules(path / "modules.json")
+    names = ("sentence_bert_config.json", "config_sentence_transformers.json")
+    inner = [
+        file for name in filter(None, folders) for file in (path / name).rglob("*")
+    ]
+    files = [path / "modules.json", *(path / name for name in names), *inner]
+    return [file for file in files if file.is_file()]
+
+
 def _read_modules(file):
     """Returns the kinds of the modules that modules.json lists, and their folders."""
     kinds, folders = [], []

@@ -3,6 +3,8 @@
 bert-tf convert-checkpoint --input=uncased_L-12_H-768_A-12 --output=bert
 bert-tf convert-checkpoint --input=bert --output=tf1 --format=google
 bert-tf convert-checkpoint --input=bert --output=more --add_tokens=covid,mrna
+bert-tf convert-checkpoint --input=bert --output=small --trim_vocab='texts/*.txt'
+bert-tf convert-checkpoint --input=bert --output=light --weights_dtype=int8
 
 Prints what was written, and how much the outputs differ, as one JSON object.
 """

@@ -14,6 +14,7 @@ import numpy as np
 from bert_tf.checkpoints import (
     encoder_decoder,
     formats,
+    precision,
     sentence_transformers,
     weights,
 )
@@ -34,7 +35,7 @@ _HEAD_KEYS = ("architectures", "id2label", "label2id", "problem_type")
 _FILES = {
     *("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"),
     *("modules.json", "sentence_bert_config.json", "1_Pooling", "2_Normalize"),
-    *("config_sentence_transformers.json", encoder_decoder.TOKENIZER),
+    *("config_sentence_transformers.json", encoder_decoder.TOKENIZER, precision.FILE),
 }
 
 

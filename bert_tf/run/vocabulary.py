@@ -10,6 +10,7 @@ from bert_tf.data.corpus.documents import DOCUMENT_END, Found, read_corpus
 from bert_tf.data.corpus.files import find_files
 from bert_tf.data.records.sources import is_held_out
 from bert_tf.ground import at_least, lazy, reading_progress, require, setting
+from bert_tf.tokenization.words import WordSplitter
 
 tokenization = lazy("bert_tf.tokenization")
 learning = lazy("bert_tf.tokenization.learning")
@@ -70,7 +71,7 @@ def learn_vocabulary(config):
             f"output must be a file in a folder that exists; received {config.output!r}."
         )
     files = find_files(config.input_files)
-    splitter = learning.WordSplitter(lower_case=config.do_lower_case)
+    splitter = WordSplitter(lower_case=config.do_lower_case)
     counts, held_out, read = collections.Counter(), [], Found()
     with reading_progress(files, "counting words") as bar:
         for line in read_corpus(files, found=read, progress=bar.update):

@@ -7,6 +7,7 @@ import numpy as np
 
 from bert_tf.ground import lazy
 from bert_tf.tokenization.characters import CHINESE
+from bert_tf.tokenization.words import WordSplitter
 
 learning = lazy("bert_tf.tokenization.learning")
 
@@ -30,7 +31,7 @@ def learn_target_vocabulary(texts, size, lower_case=False):
     Raises:
         ValueError: `size` has no room for the characters of the texts.
     """
-    splitter = learning.WordSplitter(lower_case=lower_case)
+    splitter = WordSplitter(lower_case=lower_case)
     counts = collections.Counter()
     for text in texts:
         counts.update(splitter.split(text))

@@ -4,12 +4,9 @@ Uses the learner of TensorFlow Text, whose guide "Subword tokenizers" describes 
 top-down algorithm. Texts are split into words exactly as `BertTokenizer` splits them.
 """
 
-import functools
 import importlib.util
 import logging
 import pathlib
-
-from bert_tf.tokenization import characters, kernels
 
 _log = logging.getLogger(__name__)
 
@@ -44,48 +41,6 @@ def _load_learner():
 
 
 learner = _load_learner()
-
-
-class WordSplitter:
-    """Splits texts into the words that `BertTokenizer` cuts into pieces.
-
-    Args:
-        lower_case, strip_accents, tokenize_chinese_chars: as in `BertTokenizer`.
-    """
-
-    def __init__(
-        self, *, lower_case=True, strip_accents=None, tokenize_chinese_chars=True
-    ):
-        alone = characters.PUNCTUATION
-        if tokenize_chinese_chars:
-            alone |= characters.CHINESE
-        strip_accents = lower_case if strip_accents is None else strip_accents
-        self._table = _Table(alone, lower_case, strip_accents)
-
-    def split(self, text):
-        """Returns the words of a text, a list of strings."""
-        return [
-            word
-            for word in text.translate(self._table).split()
-            if len(word) <= kernels.MAX_CHARACTERS  # A longer word is [UNK].
-        ]
-
-
-class _Table(dict):
-    """Maps code points to their replacements, which are computed at first use."""
-
-    def __init__(self, alone, lower_case, strip_accents):
-        super().__init__()
-        self.alone = alone
-        self.normalize = functools.partial(
-            characters.normalize, lower_case=lower_case, strip_accents=strip_accents
-        )
-
-    def __missing__(self, point):
-        private = 0xF0000 <= point
-        normal = "" if private else self.normalize(chr(point))
-        self[point] = "".join(f" {c} " if ord(c) in self.alone else c for c in normal)
-        return self[point]
 
 
 def learn_vocab(counts, vocab_size, *, unused=99):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bert_tf.tokenization import BertTokenizer, learning
-from bert_tf.tokenization.learning import SPECIAL, WordSplitter, learn_vocab
+from bert_tf.tokenization.learning import SPECIAL, learn_vocab
+from bert_tf.tokenization.words import WordSplitter
 
 TEXTS = [
     "The cat's Äpfel, ÉTÉ… (co-op) 東京tower $5.00",

@@ -55,6 +55,7 @@ def read_corpus(
     *,
     documents="auto",
     max_document_characters=MOST_CHARACTERS,
+    as_it_stands=False,
     found=None,
     progress=lambda size: None,
 ):
@@ -66,6 +67,7 @@ def read_corpus(
             the end of the file.
         max_document_characters: a longer document is split into several, at the ends of
             lines, or at blanks within a line as long; memory depends on it.
+        as_it_stands: True to read files of any form as plain text.
         found: `Found` whose counts are increased.
         progress: function that is called with the number of bytes just read.
 
@@ -83,7 +85,8 @@ def read_corpus(
     for path in paths:
         found.files += 1
         size, is_split = 0, False  # Characters of the current document.
-        lines = _read_file(check_file(path), documents, most, found, progress)
+        form = "plain" if as_it_stands else None
+        lines = _read_file(check_file(path), form, documents, most, found, progress)
         for line in itertools.chain(lines, [DOCUMENT_END]):
             if line is DOCUMENT_END:
                 if size:
@@ -102,9 +105,8 @@ def read_corpus(
                 yield part
 
 
-def _read_file(path, documents, most, found, progress):
+def _read_file(path, form, documents, most, found, progress):
     """Yields lines, also blank ones, and `DOCUMENT_END` by the rules of the form."""
-    form = None
     for number, line in _decoded(path, most, found, progress):
         if form is None and line.strip():
             form = _recognise(line)
