@@ -97,6 +97,14 @@ class Model:
         folders.load_weights(self._path, model)
         return model
 
+    def compute_by(self, predictor):
+        """Lets outputs be computed by something else, such as a file for phones.
+
+        Args:
+            predictor: function, as `evaluation.make_predictor` returns it.
+        """
+        self._predictor = predictor
+
     def evaluate(self, eval_data, **options):
         """Returns {"eval_…": value} on labelled records.
 

@@ -11,31 +11,6 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
-from bert_tf.tasks.fill_mask import MASK
-
-
-def sample_texts(texts, pairs):
-    """Returns inputs of `serving_default` made of sentences: texts, or pairs."""
-    following = texts[1:] + texts[:1]
-    return {"text": texts} | ({"text_pair": following} if pairs else {})
-
-
-def sample_questions(texts, pairs):
-    """Returns questions with contexts of eight sentences."""
-    contexts = [" ".join((texts * 2)[n : n + 8]) for n in range(len(texts))]
-    return {"question": texts[1:] + texts[:1], "context": contexts}
-
-
-def sample_choices(texts, pairs):
-    """Returns questions with four choices each."""
-    choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
-    return {"question": texts, "choices": choices}
-
-
-def sample_masks(texts, pairs):
-    """Returns texts whose first word is masked."""
-    words = (text.split() for text in texts)
-    return {"text": [" ".join([MASK, *rest]) for _, *rest in words]}
 
 
 def serve_texts(task, model, pairs):
@@ -162,6 +137,8 @@ class Adapter:
             it) → {name: tensor}, for padded ids.
         padded: function({name: tensor} of `infer_padded`) → {name: tensor} of a TFLite
             or ONNX file; None if the task has no such file.
+        from_file: function({name: list of arrays} of such a file) → the same as the model
+            names them, for scores; None if a file of the task is not scored.
         chooses: names of the padded outputs whose highest value is the prediction.
         not_in_files: names of options that such a file does not have.
         takes_one_text: whether a TFLite file may take a string.
@@ -181,12 +158,13 @@ class Adapter:
     has_choices: bool = False
     infer_padded: Callable = infer_padded
     padded: Callable | None = lambda named: named
+    from_file: Callable | None = lambda named: named
     chooses: tuple = ()
     not_in_files: tuple = ()
     takes_one_text: bool = True
     gates: dict = dataclasses.field(default_factory=dict)
     fields: tuple = ("text", "text_pair")
-    sample: Callable = sample_texts
+    sample: Callable = examples.sample_texts
     examples: tuple = examples.TEXTS
     prediction: Callable = lambda row: row
     count_tokens: Callable = lambda options: 0
@@ -197,6 +175,7 @@ WRITES = Adapter(
     complete=lambda task, batch: as_rows(batch),
     infer_padded=decode_texts.search_greedily,
     padded=decode_texts.as_greedy_ids,
+    from_file=None,
     not_in_files=(
         *("num_beams", "num_return_sequences", "do_sample", "sample_top_k"),
         *("sample_top_p", "sample_temperature", "sample_seed"),
@@ -214,22 +193,29 @@ WRITES = Adapter(
 )
 ADAPTERS = {
     "classification": Adapter(
-        outputs.of_labels, padded=outputs.softmax, chooses=("probability",)
+        outputs.of_labels,
+        padded=outputs.softmax,
+        from_file=outputs.undo_softmax,
+        chooses=("probability",),
     ),
     "multi_label": Adapter(
         outputs.of_many_labels,
         padded=outputs.sigmoid,
+        from_file=outputs.undo_sigmoid,
         chooses=("probability",),
         prediction=outputs.without_padded_labels,
     ),
     "regression": Adapter(
-        outputs.of_number, padded=lambda named: {"score": named["logits"]}
+        outputs.of_number,
+        padded=lambda named: {"score": named["logits"]},
+        from_file=lambda named: {"logits": named["score"]},
     ),
     "token_classification": Adapter(
         outputs.of_labels,
         signatures=serve_words,
         complete=add_places,
         padded=outputs.softmax,
+        from_file=outputs.undo_softmax,
         chooses=("probability",),
         examples=examples.NAMES,
         prediction=outputs.as_entities,
@@ -241,7 +227,7 @@ ADAPTERS = {
         chooses=("start_logits", "end_logits"),
         takes_one_text=False,
         fields=("question", "context"),
-        sample=sample_questions,
+        sample=examples.sample_questions,
         examples=examples.QUESTIONS,
     ),
     "multiple_choice": Adapter(
@@ -249,15 +235,17 @@ ADAPTERS = {
         signatures=serve_choices,
         has_choices=True,
         padded=lambda named: {"logit": named["logits"]},
+        from_file=lambda named: {"logits": [x[0] for x in named["logit"]]},
         takes_one_text=False,
         fields=("question", "choices"),
-        sample=sample_choices,
+        sample=examples.sample_choices,
         examples=examples.CHOICES,
     ),
     "similarity": Adapter(
         outputs.of_embeddings,
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
+        from_file=lambda named: {"embeddings": named["embedding"]},
         sample=lambda texts, pairs: {"text": texts},
     ),
     "translation": dataclasses.replace(
@@ -270,7 +258,7 @@ ADAPTERS = {
         signatures=serve_written_answers,
         takes_one_text=False,
         fields=("question", "context"),
-        sample=sample_questions,
+        sample=examples.sample_questions,
         examples=examples.QUESTIONS,
     ),
     "fill_mask": Adapter(
@@ -278,7 +266,8 @@ ADAPTERS = {
         signatures=serve_masks,
         complete=add_mask_places,
         padded=None,
-        sample=sample_masks,
+        from_file=None,
+        sample=examples.sample_masks,
         examples=examples.MASKS,
         prediction=outputs.as_masks,
     ),
@@ -287,6 +276,7 @@ ADAPTERS = {
         signatures=serve_states,
         complete=add_places,
         padded=None,
+        from_file=None,
         prediction=outputs.as_states,
     ),
 }

@@ -10,6 +10,7 @@ import tempfile
 from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
+from bert_tf.json_files import read_json
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.training import engine
@@ -19,6 +20,7 @@ saved_model = lazy("bert_tf.serving.saved_model")
 
 _log = logging.getLogger(__name__)
 _SERVING_VERSION = "2.20"  # The first that has the operations of the tokenizer.
+_REPORT = "parity.json"
 FORMATS = ("saved_model", "tflite", "onnx")
 DTYPES = ("float32", "bfloat16")
 
@@ -216,8 +218,14 @@ def _describe(config):
 
 def _write_report(folder, report):
     text = json.dumps(report, indent=2) + "\n"
-    (folder / "parity.json").write_text(text, encoding="utf-8")
+    (folder / _REPORT).write_text(text, encoding="utf-8")
     return report
+
+
+def read_report(folder):
+    """Returns the report of `export` that a TFLite or ONNX folder holds; None without one."""
+    path = pathlib.Path(folder, _REPORT)
+    return read_json(path) if path.is_file() else None
 
 
 def _next_version(path):
