@@ -35,9 +35,10 @@ def draw_frontier(path, measured, metric, best=None):
             )
             axes.annotate(
                 name,
-                (size, score),
-                xytext=(6, 6),
+                (size, max(score, high)),
+                xytext=(0, 3),
                 textcoords="offset points",
+                rotation=75,  # Names of files of similar size do not cover each other.
                 fontsize=9,
                 color=color,
                 fontweight="bold" if name == best else "normal",
@@ -46,7 +47,7 @@ def draw_frontier(path, measured, metric, best=None):
         _name_sizes(axes, [values["size_mb"] for values in measured.values()])
         axes.set_xlabel("size (MB)")
         axes.set_ylabel(f"{metric.replace('_', ' ')} of the file, 95 % interval")
-        axes.margins(x=0.14, y=0.14)
+        axes.margins(x=0.08, y=0.3)
         axes.grid(visible=True)
 
 
