@@ -11,12 +11,12 @@ from bert_tf.compression import candidates, measuring
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, replacing_folder, require, setting
+from bert_tf.light.outputs import OF_FILE
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import kept
 from bert_tf.training import engine, journal, run_folder
 from bert_tf.training.config import TrainConfig
 
-adapters = lazy("bert_tf.serving.adapters")
 converting = lazy("bert_tf.run.converting")
 distilling = lazy("bert_tf.compression.distilling")
 plan = lazy("bert_tf.compression.plan")
@@ -141,7 +141,6 @@ def _try(config, training, flags):
                 path,
                 candidate.quantize,
                 reference=reference,
-                batch_size=training.per_device_eval_batch_size,
                 **data,
             )
         except ArithmeticError as error:
@@ -158,7 +157,7 @@ def _try(config, training, flags):
 
 
 def _check_task(task):
-    if adapters.ADAPTERS[task.name].from_file is None:
+    if task.name not in OF_FILE:
         raise ValueError(
             f"compress scores files of texts and words, but not of {task.name}; use "
             "distill, prune, convert-checkpoint and export one by one."

@@ -3,13 +3,11 @@
 import dataclasses
 import pathlib
 
-from bert_tf import intervals
+from bert_tf import intervals, light
 from bert_tf.ground import lazy
-from bert_tf.predictor import Model
 from bert_tf.run.comparison import Evaluation, paired_interval
 
 exporting = lazy("bert_tf.serving.exporting")
-file_predictor = lazy("bert_tf.serving.file_predictor")
 layouts = lazy("bert_tf.checkpoints.layouts")
 
 _RESAMPLES = 2_000  # Behind each interval.
@@ -45,22 +43,19 @@ class Limits:
         return ", ".join(parts) or "no limits"
 
 
-def evaluate(model, eval_file, arguments, path=None):
-    """Returns the `Evaluation` of a model, or of a TFLite file of it.
+def evaluate(model, eval_file, arguments):
+    """Returns the `Evaluation` of a `Predictor` on labelled records.
 
     Args:
-        model: `Model`.
-        eval_file, arguments: labelled records, and how to read them.
-        path: folder of the file, or None.
+        model: `Predictor`.
+        eval_file, arguments: the records, and how to read them.
     """
-    if path:
-        model.compute_by(file_predictor.make_predictor(path, model.task))
     columns, outputs = model.outputs(eval_file, **arguments)
     score = model.task.score(columns, outputs)[model.task.metric]
     return Evaluation(model.task, columns, outputs, score)
 
 
-def measure(folder, path, quantize, *, eval_file, arguments, reference, batch_size):
+def measure(folder, path, quantize, *, eval_file, arguments, reference):
     """Exports a model folder as a TFLite file of any length, and measures it.
 
     Args:
@@ -69,7 +64,6 @@ def measure(folder, path, quantize, *, eval_file, arguments, reference, batch_si
         quantize: as of `ExportConfig`.
         eval_file, arguments: as of `evaluate`.
         reference: `Evaluation` of the given model.
-        batch_size: examples of a batch.
 
     Returns:
         dict with `score`, its `interval_95` over examples; `drop` in points, and
@@ -90,8 +84,7 @@ def measure(folder, path, quantize, *, eval_file, arguments, reference, batch_si
                 dynamic_length=True,
             )
         )
-    model = Model(folder, batch_size=batch_size)
-    run = evaluate(model, eval_file, arguments, path)
+    run = evaluate(light.Model(path), eval_file, arguments)
     draws = {"resamples": _RESAMPLES, "seed": 1}
     hits = run.hits()
     if hits is not None:

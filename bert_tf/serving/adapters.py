@@ -137,8 +137,6 @@ class Adapter:
             it) → {name: tensor}, for padded ids.
         padded: function({name: tensor} of `infer_padded`) → {name: tensor} of a TFLite
             or ONNX file; None if the task has no such file.
-        from_file: function({name: list of arrays} of such a file) → the same as the model
-            names them, for scores; None if a file of the task is not scored.
         chooses: names of the padded outputs whose highest value is the prediction.
         not_in_files: names of options that such a file does not have.
         takes_one_text: whether a TFLite file may take a string.
@@ -158,7 +156,6 @@ class Adapter:
     has_choices: bool = False
     infer_padded: Callable = infer_padded
     padded: Callable | None = lambda named: named
-    from_file: Callable | None = lambda named: named
     chooses: tuple = ()
     not_in_files: tuple = ()
     takes_one_text: bool = True
@@ -175,7 +172,6 @@ WRITES = Adapter(
     complete=lambda task, batch: as_rows(batch),
     infer_padded=decode_texts.search_greedily,
     padded=decode_texts.as_greedy_ids,
-    from_file=None,
     not_in_files=(
         *("num_beams", "num_return_sequences", "do_sample", "sample_top_k"),
         *("sample_top_p", "sample_temperature", "sample_seed"),
@@ -193,29 +189,22 @@ WRITES = Adapter(
 )
 ADAPTERS = {
     "classification": Adapter(
-        outputs.of_labels,
-        padded=outputs.softmax,
-        from_file=outputs.undo_softmax,
-        chooses=("probability",),
+        outputs.of_labels, padded=outputs.softmax, chooses=("probability",)
     ),
     "multi_label": Adapter(
         outputs.of_many_labels,
         padded=outputs.sigmoid,
-        from_file=outputs.undo_sigmoid,
         chooses=("probability",),
         prediction=outputs.without_padded_labels,
     ),
     "regression": Adapter(
-        outputs.of_number,
-        padded=lambda named: {"score": named["logits"]},
-        from_file=lambda named: {"logits": named["score"]},
+        outputs.of_number, padded=lambda named: {"score": named["logits"]}
     ),
     "token_classification": Adapter(
         outputs.of_labels,
         signatures=serve_words,
         complete=add_places,
         padded=outputs.softmax,
-        from_file=outputs.undo_softmax,
         chooses=("probability",),
         examples=examples.NAMES,
         prediction=outputs.as_entities,
@@ -235,7 +224,6 @@ ADAPTERS = {
         signatures=serve_choices,
         has_choices=True,
         padded=lambda named: {"logit": named["logits"]},
-        from_file=lambda named: {"logits": [x[0] for x in named["logit"]]},
         takes_one_text=False,
         fields=("question", "choices"),
         sample=examples.sample_choices,
@@ -245,7 +233,6 @@ ADAPTERS = {
         outputs.of_embeddings,
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
-        from_file=lambda named: {"embeddings": named["embedding"]},
         sample=lambda texts, pairs: {"text": texts},
     ),
     "translation": dataclasses.replace(
@@ -266,7 +253,6 @@ ADAPTERS = {
         signatures=serve_masks,
         complete=add_mask_places,
         padded=None,
-        from_file=None,
         sample=examples.sample_masks,
         examples=examples.MASKS,
         prediction=outputs.as_masks,
@@ -276,7 +262,6 @@ ADAPTERS = {
         signatures=serve_states,
         complete=add_places,
         padded=None,
-        from_file=None,
         prediction=outputs.as_states,
     ),
 }

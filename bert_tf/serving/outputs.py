@@ -7,7 +7,6 @@ Shapes: B records, W windows of them, T words, L tokens, C labels or choices, H 
 P and K the most of a batch.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from bert_tf.data.records.words_in_graph import split_words
@@ -16,8 +15,6 @@ from bert_tf.serving.decode_entities import find_entities
 from bert_tf.tasks.texts import frame_texts
 
 _ABSENT = -1
-# A probability that float32 rounds to 0 or 1 has a logarithm, too.
-_TINY, _EPSILON = np.finfo(np.float32).tiny, np.finfo(np.float32).epsneg
 
 
 def run(task, model, example):
@@ -38,17 +35,6 @@ def softmax(named):
 def sigmoid(named):
     """Returns `probability` of `logits` of labels that do not exclude each other."""
     return {"probability": tf.sigmoid(named["logits"])}
-
-
-def undo_softmax(named):
-    """Returns `logits` of the arrays that `softmax` returned, apart from a constant."""
-    return {"logits": [np.log(np.maximum(p, _TINY)) for p in named["probability"]]}
-
-
-def undo_sigmoid(named):
-    """Returns `logits` of the arrays that `sigmoid` returned."""
-    near = [np.clip(p, _TINY, 1 - _EPSILON) for p in named["probability"]]
-    return {"logits": [np.log(p) - np.log1p(-p) for p in near]}
 
 
 def of_labels(task, named):
