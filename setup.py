@@ -53,6 +53,7 @@ setuptools.setup(
         # Jupyter, and what runs notebooks in a test.
         "notebook": ["ipykernel", "jupyterlab", "nbclient", "nbformat"],
         "onnx": ["onnxruntime", "tf2onnx"],  # bert-tf export --format=onnx.
+        "light": ["ai-edge-litert", "tokenizers"],  # bert_tf.light, bert-tf compress.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.
         "serve": ["starlette", "uvicorn"],  # The trial server.

@@ -43,6 +43,9 @@ MAY_IMPORT = {
     },
 }
 LEAVES = ("doctor", "serving", "compression", "analysis", "retrieval", "light")
+MAY_IMPORT["light"] = {*MAY_IMPORT["run"], "quiet"}
+# Measures files of `serving` by what `light` predicts with them.
+MAY_IMPORT["compression"] = {*MAY_IMPORT["run"], "run", "serving", "light"}
 # On top of everything; only scripts and tests import it.
 MAY_IMPORT["commands"] = {*MAY_IMPORT["run"], "run", *LEAVES}
 MAY_IMPORT["__main__"] = {"commands"}

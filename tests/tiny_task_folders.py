@@ -78,10 +78,13 @@ class Folders(collections.abc.Mapping):
                 self.write(name)
         return str(path)
 
+    def data(self, name):
+        """Returns the path of the file that a folder was trained on."""
+        suffix = ".jsonl" if FILES[name][0] == "{" else ".tsv"
+        return self.home / f"{name}_data{suffix}"
+
     def write(self, name):
-        file = (self.home / f"{name}_data").with_suffix(
-            ".jsonl" if FILES[name][0] == "{" else ".tsv"
-        )
+        file = self.data(name)
         file.write_text(FILES[name], encoding="utf-8")
         bert_tf.finetune(
             bert_tf.FinetuneConfig(

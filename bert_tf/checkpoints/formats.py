@@ -12,12 +12,13 @@ import math
 import pathlib
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from bert_tf.ground import quote, reason, replacing
+from bert_tf.ground import lazy, quote, reason, replacing
 from bert_tf.json_files import json_value, parse_json
 from bert_tf.json_files import read_json as read_existing_json
+
+safetensors = lazy("safetensors")
+safetensors_numpy = lazy("safetensors.numpy")
 
 # {dtype in the header: dtype for NumPy}; NumPy has no bfloat16.
 _DTYPES = {
@@ -109,7 +110,7 @@ def write_safetensors(path, arrays):
         beside.touch()
         mode = beside.stat().st_mode
         # transformers rejects a file without this format.
-        safetensors.numpy.save_file(arrays, beside, metadata={"format": "pt"})
+        safetensors_numpy.save_file(arrays, beside, metadata={"format": "pt"})
         beside.chmod(mode)  # The writer creates a file that only its owner can read.
 
 

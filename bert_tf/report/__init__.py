@@ -5,6 +5,7 @@ import logging
 
 from bert_tf.report.card import write_model_card
 from bert_tf.report.curves import draw_loss_curve, draw_pretraining_curves
+from bert_tf.report.frontier import draw_frontier
 from bert_tf.report.pictures import draw_confusion_matrix
 from bert_tf.report.scores import as_json, describe, format_scores
 
@@ -12,6 +13,7 @@ __all__ = [
     "as_json",
     "describe",
     "draw_confusion_matrix",
+    "draw_frontier",
     "draw_loss_curve",
     "draw_pretraining_curves",
     "format_scores",

@@ -11,31 +11,6 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
-from bert_tf.tasks.fill_mask import MASK
-
-
-def sample_texts(texts, pairs):
-    """Returns inputs of `serving_default` made of sentences: texts, or pairs."""
-    following = texts[1:] + texts[:1]
-    return {"text": texts} | ({"text_pair": following} if pairs else {})
-
-
-def sample_questions(texts, pairs):
-    """Returns questions with contexts of eight sentences."""
-    contexts = [" ".join((texts * 2)[n : n + 8]) for n in range(len(texts))]
-    return {"question": texts[1:] + texts[:1], "context": contexts}
-
-
-def sample_choices(texts, pairs):
-    """Returns questions with four choices each."""
-    choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
-    return {"question": texts, "choices": choices}
-
-
-def sample_masks(texts, pairs):
-    """Returns texts whose first word is masked."""
-    words = (text.split() for text in texts)
-    return {"text": [" ".join([MASK, *rest]) for _, *rest in words]}
 
 
 def serve_texts(task, model, pairs):
@@ -186,7 +161,7 @@ class Adapter:
     takes_one_text: bool = True
     gates: dict = dataclasses.field(default_factory=dict)
     fields: tuple = ("text", "text_pair")
-    sample: Callable = sample_texts
+    sample: Callable = examples.sample_texts
     examples: tuple = examples.TEXTS
     prediction: Callable = lambda row: row
     count_tokens: Callable = lambda options: 0
@@ -241,7 +216,7 @@ ADAPTERS = {
         chooses=("start_logits", "end_logits"),
         takes_one_text=False,
         fields=("question", "context"),
-        sample=sample_questions,
+        sample=examples.sample_questions,
         examples=examples.QUESTIONS,
     ),
     "multiple_choice": Adapter(
@@ -251,7 +226,7 @@ ADAPTERS = {
         padded=lambda named: {"logit": named["logits"]},
         takes_one_text=False,
         fields=("question", "choices"),
-        sample=sample_choices,
+        sample=examples.sample_choices,
         examples=examples.CHOICES,
     ),
     "similarity": Adapter(
@@ -270,7 +245,7 @@ ADAPTERS = {
         signatures=serve_written_answers,
         takes_one_text=False,
         fields=("question", "context"),
-        sample=sample_questions,
+        sample=examples.sample_questions,
         examples=examples.QUESTIONS,
     ),
     "fill_mask": Adapter(
@@ -278,7 +253,7 @@ ADAPTERS = {
         signatures=serve_masks,
         complete=add_mask_places,
         padded=None,
-        sample=sample_masks,
+        sample=examples.sample_masks,
         examples=examples.MASKS,
         prediction=outputs.as_masks,
     ),

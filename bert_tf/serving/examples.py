@@ -1,4 +1,4 @@
-"""Inputs to try on the page of the trial server.
+"""Inputs to try on the page of the trial server, and to compare an export on.
 
 A page shows those fields of an example that the model has.
 """
@@ -45,3 +45,27 @@ MASKS = (
     {"text": f"The cat {MASK} on the {MASK}."},
     {"text": f"He works as a {MASK} in a hospital."},
 )
+
+
+def sample_texts(texts, pairs):
+    """Returns inputs of `serving_default` made of sentences: texts, or pairs."""
+    following = texts[1:] + texts[:1]
+    return {"text": texts} | ({"text_pair": following} if pairs else {})
+
+
+def sample_questions(texts, pairs):
+    """Returns questions with contexts of eight sentences."""
+    contexts = [" ".join((texts * 2)[n : n + 8]) for n in range(len(texts))]
+    return {"question": texts[1:] + texts[:1], "context": contexts}
+
+
+def sample_choices(texts, pairs):
+    """Returns questions with four choices each."""
+    choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
+    return {"question": texts, "choices": choices}
+
+
+def sample_masks(texts, pairs):
+    """Returns texts whose first word is masked."""
+    words = (text.split() for text in texts)
+    return {"text": [" ".join([MASK, *rest]) for _, *rest in words]}

@@ -7,11 +7,13 @@ import pathlib
 import shutil
 import tempfile
 
+from bert_tf.checkpoints import exported
 from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, replacing_folder, require, setting
+from bert_tf.json_files import read_json
 from bert_tf.predictor import Model
-from bert_tf.tasks.options import TakesOptions
+from bert_tf.tasks.options import TakesOptions, names_of
 from bert_tf.training import engine
 
 parity = lazy("bert_tf.serving.parity")
@@ -19,6 +21,7 @@ saved_model = lazy("bert_tf.serving.saved_model")
 
 _log = logging.getLogger(__name__)
 _SERVING_VERSION = "2.20"  # The first that has the operations of the tokenizer.
+_REPORT = "parity.json"
 FORMATS = ("saved_model", "tflite", "onnx")
 DTYPES = ("float32", "bfloat16")
 
@@ -145,6 +148,7 @@ def _write_tflite(path, model, inputs, config):
     padded.check_options(model.task, config.options)
     path.mkdir()
     files = _write_files(path, model)
+    _describe_model(path, model)
     tflite.write_tflite(
         path / "model.tflite",
         model.task,
@@ -170,6 +174,7 @@ def _write_onnx(path, model, inputs, config):
     padded.check_options(model.task, config.options)
     path.mkdir()
     _write_files(path, model)
+    _describe_model(path, model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
     ids, expected = padded.expected(
         model, inputs, padded.TRANSFORMERS, dynamic_length=True
@@ -185,6 +190,15 @@ _WRITERS = {
     "tflite": _write_tflite,
     "onnx": _write_onnx,
 }
+
+
+def _describe_model(path, model):
+    """Writes what a program without TensorFlow needs to know of the model."""
+    task = model.task
+    names = names_of(task.Options, "prediction", "both")
+    own = {"task": task.name} | {name: getattr(task.options, name) for name in names}
+    folder = dataclasses.replace(model.folder, settings=model.folder.settings | own)
+    exported.write(path, folder)
 
 
 def _write_files(folder, model):
@@ -216,8 +230,14 @@ def _describe(config):
 
 def _write_report(folder, report):
     text = json.dumps(report, indent=2) + "\n"
-    (folder / "parity.json").write_text(text, encoding="utf-8")
+    (folder / _REPORT).write_text(text, encoding="utf-8")
     return report
+
+
+def read_report(folder):
+    """Returns the report of `export` that a TFLite or ONNX folder holds; None without one."""
+    path = pathlib.Path(folder, _REPORT)
+    return read_json(path) if path.is_file() else None
 
 
 def _next_version(path):

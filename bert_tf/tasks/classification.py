@@ -17,11 +17,11 @@ from bert_tf.tasks.labels import (
     parse_weights,
 )
 from bert_tf.tasks.options import TextOptions, option
+from bert_tf.tasks.probabilities import log_softmax, softmax
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
 keras = lazy("keras")
 ops = lazy("keras.ops")
-special = lazy("scipy.special")
 metrics = lazy("sklearn.metrics")
 finetuning = lazy("bert_tf.models.finetuning")
 
@@ -134,7 +134,7 @@ class Classification(Task):
         Args:
             outputs: dict with `logits`, float [N, C].
         """
-        probabilities = special.softmax(outputs["logits"].astype(np.float64), axis=-1)
+        probabilities = softmax(outputs["logits"].astype(np.float64))
         return [
             {
                 "label": self.labels[int(np.argmax(row))],
@@ -186,5 +186,5 @@ class Classification(Task):
 
 def cross_entropy(logits, truth):
     """Returns the mean cross-entropy in nats of float [N, C] and int [N], a float."""
-    logs = special.log_softmax(logits.astype(np.float64), axis=-1)
+    logs = log_softmax(logits.astype(np.float64))
     return float(-np.mean(logs[np.arange(len(truth)), truth]))

@@ -11,11 +11,11 @@ from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import class_scores, in_order, label_ids
 from bert_tf.tasks.options import TextOptions, option, remembered
+from bert_tf.tasks.probabilities import sigmoid
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
 keras = lazy("keras")
 ops = lazy("keras.ops")
-special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
 
@@ -209,4 +209,4 @@ def tune_threshold(truth, probabilities):
 
 
 def _probabilities(outputs):
-    return special.expit(outputs["logits"].astype(np.float64))
+    return sigmoid(outputs["logits"].astype(np.float64))

@@ -10,11 +10,11 @@ from bert_tf.ground import lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.classification import cross_entropy
 from bert_tf.tasks.options import TextOptions
+from bert_tf.tasks.probabilities import softmax
 from bert_tf.tasks.texts import example_weights
 from bert_tf.tokenization.arrays import operations
 
 keras = lazy("keras")
-special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
 
@@ -82,7 +82,7 @@ class MultipleChoice(Task):
             outputs: dict with `logits`, float [N, C].
             columns: as `columns` returns them.
         """
-        probabilities = special.softmax(outputs["logits"].astype(np.float64), axis=-1)
+        probabilities = softmax(outputs["logits"].astype(np.float64))
         return [
             {"choice": choices[int(np.argmax(row))], "scores": row.tolist()}
             for choices, row in zip(columns["choices"], probabilities)

@@ -13,6 +13,7 @@ from bert_tf.ground import at_least, lazy
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.metrics.squad import judge_answers, score_answers
 from bert_tf.tasks.options import WindowOptions, option, remembered
+from bert_tf.tasks.probabilities import log_softmax
 from bert_tf.tasks.question_windows import SPECIAL_TOKENS, cut_questions
 from bert_tf.tasks.spans import N_BEST, best_spans, gain_of_none
 from bert_tf.tasks.texts import example_weights, object_columns, objects
@@ -20,7 +21,6 @@ from bert_tf.tokenization.arrays import operations
 from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
-special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
 NO_TOKEN = -1  # Padding of `places`.
@@ -171,7 +171,7 @@ class QuestionAnswering(Task):
             sides = [
                 outputs[f"{side}_logits"][number][:own] for side in ("start", "end")
             ]
-            logs = special.log_softmax(np.array(sides, np.float64), axis=-1)  # [2, own]
+            logs = log_softmax(np.array(sides, np.float64))  # [2, own]
             null[record] = min(null[record], float(logs[:, 0].sum()))
             if losses:
                 label = examples["label"][number]

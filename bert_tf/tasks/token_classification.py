@@ -14,12 +14,12 @@ from bert_tf.tasks.base import Task
 from bert_tf.tasks.labels import label_ids
 from bert_tf.tasks.metrics.entities import entities, entity_counts, entity_scores
 from bert_tf.tasks.options import WindowOptions
+from bert_tf.tasks.probabilities import log_softmax
 from bert_tf.tasks.texts import in_parts, object_columns, objects
 from bert_tf.tokenization.framing import frame
 
 keras = lazy("keras")
 ops = lazy("keras.ops")
-special = lazy("scipy.special")
 finetuning = lazy("bert_tf.models.finetuning")
 
 NO_WORD = -1  # Padding of `places`.
@@ -147,7 +147,7 @@ class TokenClassification(Task):
         words = examples["words"].to_list()
         for record, own, logits in zip(examples["record"], words, outputs["logits"]):
             logits = logits[: len(own)].astype(np.float64)
-            records[record][own] = special.log_softmax(logits, axis=-1)
+            records[record][own] = log_softmax(logits)
         return {"log_probabilities": objects(records)}
 
     def predict(self, outputs, columns):

@@ -41,15 +41,16 @@ def tokenizer_class():
         return _fast.FastTokenizer
 
 
-def make_tokenizer(folder, *, keep_special_tokens=False):
-    """Returns the tokenizer of a model folder, see `tokenizer_class`.
+def make_tokenizer(folder, *, keep_special_tokens=False, kind=None):
+    """Returns the tokenizer of a model folder.
 
     Args:
         folder: `ModelFolder`.
         keep_special_tokens: True to keep them, whatever the folder says.
+        kind: class of the tokenizer; None for `tokenizer_class`.
     """
     options, positions = folder.tokenizer, folder.config.max_position_embeddings
-    return tokenizer_class()(
+    return (kind or tokenizer_class())(
         folder.vocab,
         lower_case=options["do_lower_case"],
         strip_accents=options.get("strip_accents"),

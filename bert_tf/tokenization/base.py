@@ -1,8 +1,10 @@
 """What every tokenizer knows: its vocabulary, special tokens, and how it reads texts."""
 
 from bert_tf import tokenization
-from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.vocabulary import check_vocab
+from bert_tf.ground import lazy
+
+folders = lazy("bert_tf.checkpoints.folder")
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

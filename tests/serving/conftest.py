@@ -1,4 +1,4 @@
-"""A tiny model folder for each task, written once per session."""
+"""A tiny model folder for each task, written once per session, and servers of them."""
 
 import pytest
 import running_server
