@@ -20,8 +20,8 @@ class Candidate:
 
     @property
     def name(self):
-        """Such as half-int8."""
-        return "-".join([*filter(None, [self.model]), self.quantize or "float32"])
+        """Such as half_int8."""
+        return "_".join([*filter(None, [self.model]), self.quantize or "float32"])
 
 
 # {name: (model that it is made of, whether it is trained)}. Trimming comes first, because

@@ -11,7 +11,6 @@ from bert_tf.compression import candidates, measuring
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, replacing_folder, require, setting
-from bert_tf.light.outputs import OF_FILE
 from bert_tf.predictor import Model
 from bert_tf.tasks.options import kept
 from bert_tf.training import engine, journal, run_folder
@@ -157,7 +156,7 @@ def _try(config, training, flags):
 
 
 def _check_task(task):
-    if task.name not in OF_FILE:
+    if task.decodes or not task.scored:
         raise ValueError(
             f"compress scores files of texts and words, but not of {task.name}; use "
             "distill, prune, convert-checkpoint and export one by one."

@@ -9,7 +9,7 @@ from bert_tf.checkpoints import exported
 from bert_tf.data.rows.batches import longest_first
 from bert_tf.ground import progress
 from bert_tf.light import runtimes
-from bert_tf.light.outputs import OF_FILE
+from bert_tf.light.outputs import undo
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.predicting import Predictor
 from bert_tf.tokenization import make_tokenizer
@@ -52,7 +52,7 @@ class Model(Predictor):
         self.folder = exported.read(path)
         config, settings = self.folder.config, self.folder.settings
         kind = find_task(task_of(config, settings))
-        if kind.name not in OF_FILE:
+        if kind.decodes:
             raise ValueError(
                 f"files of {kind.name} hold no finished texts; export the model as a "
                 "SavedModel, or predict with its folder."
@@ -110,11 +110,11 @@ class Model(Predictor):
     def _run(self, ids, segments):
         """Returns {name: list of B arrays} of examples, similar lengths at a time."""
         order = np.argsort([len(own) for own in ids], kind="stable")
-        size, convert = self._compute.batch_size, OF_FILE[self.task.name]
-        outputs = [None] * len(ids)
+        size, outputs = self._compute.batch_size, [None] * len(ids)
         for begin in range(0, len(ids), size):
             numbers = order[begin : begin + size]
             arrays = self._compute(*([x[n] for n in numbers] for x in (ids, segments)))
             for number, *row in zip(numbers, *arrays.values()):
-                outputs[number] = convert(dict(zip(arrays, row)))
+                named = dict(zip(arrays, row))
+                outputs[number] = undo(named, self.task.problem_type)
         return {name: [row[name] for row in outputs] for name in outputs[0]}

@@ -91,13 +91,13 @@ def test_all_candidates_of_a_small_model(home):
     settings = {"output_dir": str(home / "all"), "candidates": ""}
     report = compress(home, **settings)
     names = [
-        *("float32", "float16", "int8", "trimmed-int8", "pruned-int8", "half-int8"),
+        *("float32", "float16", "int8", "trimmed_int8", "pruned_int8", "half_int8"),
     ]
     assert list(report["candidates"]) == names  # It is no wider than the small student.
     parameters = {n: f["parameters"] for n, f in report["candidates"].items()}
-    assert parameters["int8"] == parameters["float32"] > parameters["trimmed-int8"]
-    assert parameters["trimmed-int8"] > parameters["pruned-int8"]
-    assert parameters["trimmed-int8"] > parameters["half-int8"]
+    assert parameters["int8"] == parameters["float32"] > parameters["trimmed_int8"]
+    assert parameters["trimmed_int8"] > parameters["pruned_int8"]
+    assert parameters["trimmed_int8"] > parameters["half_int8"]
     assert report["best"] == min(
         names, key=lambda name: report["candidates"][name]["size_mb"]
     )
@@ -107,7 +107,7 @@ def test_all_candidates_of_a_small_model(home):
 
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on(home, monkeypatch):
-    settings = {"output_dir": str(home / "again"), "candidates": "int8,half-int8"}
+    settings = {"output_dir": str(home / "again"), "candidates": "int8,half_int8"}
     measure, calls = measuring.measure, []
 
     def stop(*arguments, **options):
