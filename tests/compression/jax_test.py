@@ -1,5 +1,6 @@
 """Distillation under JAX makes the student that TensorFlow's engine makes."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,13 @@ from bert_tf.checkpoints import formats
 pytest.importorskip("jax", reason="pip install -e '.[jax]'")
 pytest.importorskip("tokenizers", reason="pip install -e '.[jax]'")
 
+# Without dropout, whose masks follow the rows; and these are padded under JAX.
+CONFIG = dataclasses.replace(
+    tiny_folder.CONFIG,
+    num_hidden_layers=2,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
 TRAINING = {
     "max_steps": 3,
     "per_device_train_batch_size": 4,
@@ -24,7 +32,7 @@ TRAINING = {
 @pytest.mark.slow  # A process under JAX, which compiles; the losses are keras.ops.
 def test_it_equals_tensorflow(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tiny_folder.write("start")
+    tiny_folder.write("start", CONFIG)
     texts = (
         "it was good .\tpos\n",
         "a bad film\tneg\n",
@@ -40,7 +48,8 @@ def test_it_equals_tensorflow(tmp_path, monkeypatch):
     )
     given = common | {
         "teacher": "teacher",
-        "student": "2x10",
+        "student": "teacher",  # Random weights are not those of the other engine.
+        "keep_layers": "1",
         "transfer_file": "more.txt",
         "hidden_weight": 1.0,
         "attention_weight": 1.0,
@@ -64,7 +73,8 @@ def test_it_equals_tensorflow(tmp_path, monkeypatch):
     )
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
-        np.testing.assert_allclose(ours[name], array, atol=1e-4, err_msg=name)
+        if not name.endswith("key.bias"):  # Its gradient is 0 but for rounding.
+            np.testing.assert_allclose(ours[name], array, atol=1e-5, err_msg=name)
     lines = [
         json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0])
         for name in ("jax", "tensorflow")
