@@ -35,6 +35,9 @@ def test_flagfile_of_finetune(path):
     assert not given
 
 
-def test_the_chinese_configuration_is_valid():
-    config = read_config(RECIPES / "bert_tiny_chinese")
-    assert (config.vocab_size, config.num_hidden_layers) == (21128, 2)
+@pytest.mark.parametrize(
+    ("name", "layers"), [("bert_tiny_chinese", 2), ("bert_small_chinese", 4)]
+)
+def test_the_chinese_configurations_are_valid(name, layers):
+    config = read_config(RECIPES / name)
+    assert (config.vocab_size, config.num_hidden_layers) == (21128, layers)
