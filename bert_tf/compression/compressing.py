@@ -99,6 +99,14 @@ def compress(config, training=None):
         ValueError, FileNotFoundError: bad input, before anything is written; or no
             candidate keeps the limits.
         loop.Stopped: on SIGTERM; the same call resumes.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.CompressConfig(
+        ...     model="model", train_file="train.csv", eval_file="dev.csv",
+        ...     output_dir="small", max_drop=100.0, candidates="int8")
+        >>> list(bert_tf.compress(config)["candidates"])
+        ['float32', 'int8']
     """
     training = training or TrainConfig()
     engine.select("tensorflow")  # Which alone writes files for phones.
