@@ -57,6 +57,7 @@ def list_own_engines(exports):
         "bert_tf bf16": (saved, "bfloat16"),
         "bert_tf tflite int8": (lite, "int8"),
         "bert_tf tflite int8, any length": (lite, "int8_any_length"),
+        "bert_tf light int8": ("infer_light", "int8_any_length"),
     }
     return {
         name: (python, module, [f"--model={exports / folder}"])

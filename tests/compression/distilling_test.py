@@ -129,6 +129,7 @@ def test_alpha_of_zero_is_fine_tuning():
         assert_same_weights("alpha_1", "plain")
 
 
+@pytest.mark.slow
 class TestResume:
     def test_a_stopped_run_ends_in_the_same_weights(self, metrics, monkeypatch):
         score = Classification.score

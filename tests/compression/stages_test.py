@@ -327,6 +327,7 @@ class TestEverywhere:
         with pytest.raises(ValueError, match=message):
             bert_tf.Bert2Bert(bert_tf.BertBackbone(pruned), encoder.config)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "format",
         ["saved_model", "tflite", pytest.param("onnx", marks=pytest.mark.slow)],

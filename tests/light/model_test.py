@@ -57,10 +57,12 @@ def test_it_predicts_and_scores_what_the_model_does(task, folders, exported):
     assert_alike([file.evaluate(data)], [model.evaluate(data)])
 
 
-def test_a_file_of_fixed_length(folders, exported):
+def test_a_file_of_fixed_length_with_an_option_of_the_export(folders, exported):
+    path = exported("classification", dynamic_length=False, max_seq_length=6)
     texts = ["it was a very good film", "bad", "", "a fine film . " * 9]
-    file = light.Model(exported("classification", dynamic_length=False))
-    assert_alike(file.predict(texts), Model(folders["classification"]).predict(texts))
+    expected = Model(folders["classification"], max_seq_length=6).predict(texts)
+    assert light.Model(path).task.options.max_seq_length == 6
+    assert_alike(light.Model(path).predict(texts), expected)
 
 
 @pytest.mark.slow
@@ -70,14 +72,6 @@ def test_an_onnx_file(task, folders, exported):
     file = light.Model(exported(task, format="onnx", dynamic_length=False))
     data = str(folders.data(task))
     assert_alike(file.predict_file(data), Model(folders[task]).predict_file(data))
-
-
-def test_options_of_the_export_hold(folders, exported):
-    path = exported("classification", max_seq_length=6)
-    long = "bad film . a good fine film"
-    assert light.Model(path).task.options.max_seq_length == 6
-    expected = Model(folders["classification"], max_seq_length=6).predict([long])
-    assert_alike(light.Model(path).predict([long]), expected)
 
 
 def test_probabilities_become_logits_again():
