@@ -1,12 +1,15 @@
 """Reading, comparing and assigning a model's weights by path."""
 
 import dataclasses
+import re
 
 import numpy as np
 
 from bert_tf.ground import lazy
 
 keras = lazy("keras")
+
+_LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,3 +140,20 @@ def assign(model, arrays):
     named = weights_by_path(model)
     for path, array in arrays.items():
         named[path].assign(array)
+
+
+def select_layers(arrays, kept):
+    """Returns the arrays of a model that has only some of the layers, renumbered.
+
+    Args:
+        arrays: {path: array} of the whole model.
+        kept: numbers of the layers, from 0, in the order of the smaller model.
+    """
+    chosen = {}
+    for path, array in arrays.items():
+        layer = _LAYER.fullmatch(path)
+        if not layer:
+            chosen[path] = array
+        elif int(layer[1]) in kept:
+            chosen[f"bert/encoder/layer_{kept.index(int(layer[1]))}/{layer[2]}"] = array
+    return chosen

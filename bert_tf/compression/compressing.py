@@ -83,7 +83,7 @@ def compress(config, training=None):
     """Tries ways to make a fine-tuned model small, and writes the smallest that is good.
 
     Every candidate is a TFLite file of any length, whose own labels are scored. The folder
-    gets compression.json, compression.png, and, of the best candidate, `model` and
+    gets metrics.json, compression.png, and, of the best candidate, `model` and
     `export`; `candidates` and `models` hold the others.
 
     Args:
@@ -129,8 +129,9 @@ def _try(config, training, flags):
     arguments = reader_arguments(config)
     chosen = candidates.choose(config.candidates)
     fitting = candidates.fit(chosen, folder.config)
-    for candidate in set(chosen) - set(fitting):
-        _log.warning("%s would not be smaller; it is left out.", candidate.name)
+    for candidate in chosen:
+        if candidate not in fitting:
+            _log.warning("%s would not be smaller; it is left out.", candidate.name)
     data = {"eval_file": config.eval_file, "arguments": arguments}
     reference = measuring.evaluate(model, **data)
     if training.overwrite_output_dir:

@@ -107,7 +107,7 @@ class Distillation:
             self.task.load_start(model.student, path)
             return
         arrays = named_weights.read_model(self._models[0])
-        chosen = students.select_layers(arrays, self._kept)
+        chosen = named_weights.select_layers(arrays, self._kept)
         named_weights.assign(model.student, chosen)
 
     def infer(self, model, rows):

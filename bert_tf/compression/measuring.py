@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from bert_tf import intervals, light
+from bert_tf.compression.pruning import count_parameters
 from bert_tf.ground import lazy
 from bert_tf.run.comparison import Evaluation, paired_interval
 
@@ -99,7 +100,7 @@ def measure(folder, path, quantize, *, eval_file, arguments, reference):
         "drop": 100 * (reference.score - run.score),
         "drop_interval_95": [100 * low, 100 * high],
         "size_mb": report["size_bytes"] / 1e6,
-        "parameters": int(sum(array.size for array in arrays.values())),
+        "parameters": count_parameters(arrays, scope=""),
         **{name: report[name] for name in ("p50_ms", "p99_ms", "texts_per_second")},
     }
 

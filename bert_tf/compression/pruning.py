@@ -11,6 +11,8 @@ import re
 
 import numpy as np
 
+from bert_tf.checkpoints import weights
+
 BLOCK = 8  # Units; kernels of processors and GPUs compute so many values side by side.
 
 _LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.+)")
@@ -72,15 +74,8 @@ def drop_layers(arrays, config, dropped):
         As of `prune`.
     """
     stay = [n for n in range(config.num_hidden_layers) if n not in dropped]
-    smaller = {}
-    for path, array in arrays.items():
-        place = _LAYER.fullmatch(path)
-        if not place:
-            smaller[path] = array
-        elif int(place[1]) in stay:
-            number = stay.index(int(place[1]))
-            smaller[f"bert/encoder/layer_{number}/{place[2]}"] = array
-    return smaller, config.with_layers([config.layer_shapes[n] for n in stay])
+    smaller = config.with_layers([config.layer_shapes[n] for n in stay])
+    return weights.select_layers(arrays, stay), smaller
 
 
 def keep_best(scores, removed, block=1):

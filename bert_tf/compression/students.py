@@ -10,7 +10,6 @@ from bert_tf.ground import quote
 TEACHER = "teacher"
 _LAYERS_BY_WIDTH = re.compile(r"([0-9]+)x([0-9]+)")
 _HEAD_SIZE = 64  # As of all published sizes.
-_LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.*)")
 
 
 @dataclasses.dataclass
@@ -73,7 +72,8 @@ def _keep_layers(text, teacher):
             f"keep_layers must rise, from 0 to {most - 1}, since the teacher has {most} "
             f"layers; received {text!r}."
         )
-    config = dataclasses.replace(teacher.config, num_hidden_layers=len(kept))
+    shapes = teacher.config.layer_shapes
+    config = teacher.config.with_layers([shapes[number] for number in kept])
     return Student(dataclasses.replace(teacher, config=config), kept=kept)
 
 
@@ -96,23 +96,6 @@ def _new_config(layers, width, teacher):
         max_position_embeddings=teacher.max_position_embeddings,
         type_vocab_size=teacher.type_vocab_size,
     )
-
-
-def select_layers(arrays, kept):
-    """Returns the arrays of a model that has only some of the layers, renumbered.
-
-    Args:
-        arrays: {path: array} of the whole model.
-        kept: numbers of the layers, rising.
-    """
-    chosen = {}
-    for path, array in arrays.items():
-        layer = _LAYER.match(path)
-        if not layer:
-            chosen[path] = array
-        elif int(layer[1]) in kept:
-            chosen[f"bert/encoder/layer_{kept.index(int(layer[1]))}/{layer[2]}"] = array
-    return chosen
 
 
 def map_layers(text, layers, teacher_layers):

@@ -9,6 +9,7 @@ import logging
 import numpy as np
 
 from bert_tf.data.records.options import reader_arguments
+from bert_tf.tasks.predicting import FIELDS
 
 _log = logging.getLogger(__name__)
 
@@ -35,9 +36,8 @@ def read_texts(config, task, table):
         **options | {"with_labels": False},
     )
     _log.info("%s", texts.description)
-    names = ("text", "text_pair", "question", "context", "choices")
     own, others = (
-        [name for name in names if name in side.records[0]] for side in (table, texts)
+        [name for name in FIELDS if name in side.records[0]] for side in (table, texts)
     )
     if own != others:
         raise ValueError(

@@ -7,7 +7,6 @@ decoder has BERT's embeddings and layers ("bert2bert"), shares those of its enco
 
 import dataclasses
 import logging
-import re
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts, weights
@@ -21,7 +20,6 @@ _log = logging.getLogger(__name__)
 _TABLE = "decoder/embeddings/word_embeddings"
 _BIAS = "decoder/cls/predictions/output_bias"
 _HEAD = "cls/predictions/"
-_LAYER = re.compile(r"bert/encoder/layer_(\d+)/(.*)")
 
 
 def read_folder(name):
@@ -121,15 +119,16 @@ def load_decoder(model, name, vocab):
         vocab: tokens of the decoder.
     """
     path = folders.resolve(name)
-    old_vocab, arrays = folders.read(path).vocab, layouts.read_arrays(path)
-    old_layers = {int(match[1]) for match in map(_LAYER.match, arrays) if match}
-    chosen = spread(len(old_layers), model.decoder.config.num_hidden_layers)
-    found = _rename(arrays, chosen)
+    old, arrays = folders.read(path), layouts.read_arrays(path)
+    chosen = spread(
+        old.config.num_hidden_layers, model.decoder.config.num_hidden_layers
+    )
+    found = _rename(weights.select_layers(arrays, chosen))
     own = weights.read_model(model)
-    places = {token: place for place, token in enumerate(old_vocab)}
+    places = {token: place for place, token in enumerate(old.vocab)}
     # {id in the decoder: id in BERT}
     known = {n: places[token] for n, token in enumerate(vocab) if token in places}
-    if vocab != old_vocab:
+    if vocab != old.vocab:
         table, random = found[_TABLE], own[_TABLE]
         random = random / random.std() * table.std(axis=0) + table.mean(axis=0)
         found[_TABLE] = _with_rows(random, table, known)
@@ -152,22 +151,19 @@ def load_decoder(model, name, vocab):
     )
 
 
-def _rename(arrays, chosen):
-    """Returns {path in the decoder: array} of a BERT's embeddings, layers and head.
-
-    Args:
-        arrays: {path: array} of the BERT.
-        chosen: numbers of its layers, in the order of the decoder's.
-    """
-    found = {}
-    for path, array in arrays.items():
-        if path.startswith("bert/embeddings/"):
-            found["decoder/" + path.removeprefix("bert/")] = array
-        elif path.startswith(_HEAD):
-            found["decoder/" + path] = array
-        elif (place := _LAYER.match(path)) and int(place[1]) in chosen:
-            found[f"decoder/layer_{chosen.index(int(place[1]))}/{place[2]}"] = array
-    return found
+def _rename(arrays):
+    """Returns {path in the decoder: array} of a BERT's embeddings, layers and head."""
+    prefixes = {
+        "bert/embeddings/": "decoder/embeddings/",
+        "bert/encoder/": "decoder/",
+        _HEAD: f"decoder/{_HEAD}",
+    }
+    return {
+        new + path.removeprefix(old): array
+        for path, array in arrays.items()
+        for old, new in prefixes.items()
+        if path.startswith(old)
+    }
 
 
 def _with_rows(array, old, known):

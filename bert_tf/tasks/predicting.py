@@ -8,8 +8,8 @@ from bert_tf.data.records.containers import take_rows
 
 _log = logging.getLogger(__name__)
 
-# What of a record stands before its prediction on demand.
-ECHOED = ("text", "text_pair", "question", "context", "choices")
+# The texts of a record, which stand before its prediction on demand.
+FIELDS = ("text", "text_pair", "question", "context", "choices")
 
 
 class Predictor:
@@ -132,7 +132,7 @@ class Predictor:
             return []
         columns, outputs = self.outputs_of(table)
         predictions = self.task.predict(outputs, columns)
-        names = ["id"] * with_id + list(ECHOED) * echo
+        names = ["id"] * with_id + list(FIELDS) * echo
         return [
             {name: record[name] for name in names if name in record} | prediction
             for record, prediction in zip(table.records, predictions)

@@ -257,7 +257,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match="removes too much, .* at most 0.666"):
             prune(prune_heads=0.9)
 
-    def test_two_replicas(self, monkeypatch):
+    def test_several_workers(self, monkeypatch):
         monkeypatch.setenv("TF_CONFIG", "{}")
         training = dataclasses.replace(TRAINING, distribution="multi_worker")
         with pytest.raises(ValueError, match="prune runs on one machine"):

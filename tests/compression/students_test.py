@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny_folder
 
+from bert_tf.checkpoints import weights
 from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.compression import students
 
@@ -20,6 +21,12 @@ class TestChoose:
         assert student.path is None
         assert student.folder.config == dataclasses.replace(CONFIG, num_hidden_layers=3)
         assert student.folder.vocab == tiny_folder.VOCAB
+
+    def test_layers_of_a_pruned_teacher_keep_their_sizes(self):
+        shapes = [(2, 14), (1, 14), (2, 8), (1, 8), (2, 3)]
+        pruned = dataclasses.replace(TEACHER, config=CONFIG.with_layers(shapes))
+        config = students.choose("teacher", "1,4", pruned).folder.config
+        assert list(config.layer_shapes) == [(1, 14), (2, 3)]
 
     @pytest.mark.parametrize(
         "name, sizes",
@@ -86,7 +93,7 @@ def test_layers_are_renumbered():
     paths = [f"bert/encoder/layer_{n}/output/dense/kernel" for n in (0, 1, 10)]
     arrays = {path: np.array(n) for n, path in enumerate(paths)}
     arrays["bert/pooler/dense/kernel"] = np.array(7)
-    assert students.select_layers(arrays, (0, 10)) == {
+    assert weights.select_layers(arrays, (0, 10)) == {
         "bert/encoder/layer_0/output/dense/kernel": 0,
         "bert/encoder/layer_1/output/dense/kernel": 2,
         "bert/pooler/dense/kernel": 7,
