@@ -5,6 +5,7 @@ from bert_tf.ground import lazy, progress
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.options import names_of
 from bert_tf.tasks.predicting import Predictor
+from bert_tf.tasks.rows import compile_features
 from bert_tf.training import engine
 
 keras = lazy("keras")
@@ -73,7 +74,7 @@ class Model(Predictor):
         evaluation = engine.part("evaluation")
         self._predictor = evaluation.make_predictor(self.keras_model, self.task.infer)
         # Compiled once for all files, since that takes most of a short prediction's time.
-        self._features = evaluation.compile_features(self.task.features)
+        self._features = compile_features(self.task.features)
 
     @classmethod
     def from_pretrained(cls, path, **options):

@@ -11,7 +11,7 @@ from bert_tf.ground import lazy
 from bert_tf.models.labels import describe_labels
 from bert_tf.tasks.labels import micro_f1, restore_labels
 from bert_tf.tasks.options import Options, kept, make_options, names_of
-from bert_tf.tasks.rows import choose_stream
+from bert_tf.tasks.rows import choose_stream, compile_features
 from bert_tf.tasks.teaching import Teaching
 from bert_tf.tasks.texts import frame_texts
 
@@ -211,7 +211,7 @@ class Task(Teaching):
         Args:
             examples: as `examples` returns them.
             batch_size: examples of a batch.
-            features: `self.features`, compiled; None to compile it anew.
+            features: `compile_features(self.features)`; None to compile it anew.
         """
         stream = choose_stream("evaluation_rows", *self.options.longest)
         # A batch of long texts must fit into memory: count them by their windows.
@@ -219,7 +219,7 @@ class Task(Teaching):
         in_windows = long_text == "windows" and not self.cuts_records
         return stream(
             self.inputs(examples),
-            features or self.features,
+            features or compile_features(self.features),
             batch_size=batch_size,
             characters=4 * self.options.max_seq_length if in_windows else None,
         )

@@ -7,6 +7,7 @@ from bert_tf.data.rows.fixed_shapes import choose_row_length
 from bert_tf.ground import lazy
 
 keras = lazy("keras")
+tf = lazy("tensorflow")
 
 
 def choose_stream(name, max_seq_length, max_target_length=None):
@@ -29,3 +30,13 @@ def choose_stream(name, max_seq_length, max_target_length=None):
     return lambda *given, micro_batches=1, **plan: make_stream(
         *given, micro_batches=micro_batches, **plan
     ).in_few_shapes(micro_batches)
+
+
+def compile_features(function):
+    """Returns the function that frames examples, traced once for all streams.
+
+    NumPy computes it for other engines than TensorFlow's, as it is.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    return tf.function(function, reduce_retracing=True, autograph=False)

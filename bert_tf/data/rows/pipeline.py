@@ -12,7 +12,9 @@ import numpy as np
 from bert_tf.data.rows import pretraining
 from bert_tf.data.rows.batches import Order, first_number, longest_first
 from bert_tf.data.rows.packing import pack
+from bert_tf.data.rows.streams import Stream
 from bert_tf.ground import lazy
+from bert_tf.tokenization.ragged import Ragged
 
 tf = lazy("tensorflow")
 
@@ -94,27 +96,27 @@ def evaluation_rows(columns, features, *, batch_size, characters=None, **row_len
     """Streams every example once, in packed rows; see `longest_first`.
 
     Args:
-        columns, features, batch_size, row_lengths: as in `training_rows`.
+        columns, batch_size, row_lengths: as in `training_rows`.
+        features: as there, compiled, since it is called for each batch.
         characters: as in `longest_first`.
 
     Returns:
-        `tf.data.Dataset` of rows with `example_number`, int32 [B], the index of each
+        `Stream` of rows of NumPy with `example_number`, int32 [B], the index of each
         example in the columns.
     """
+    # No data set, which TensorFlow would trace and optimise anew for each file. That takes
+    # half a second, in which the model waits for its first batch.
     batches = longest_first(columns, batch_size, characters)
-    sizes = np.array([len(examples) for examples in batches], np.int64)
-    examples = np.concatenate([np.zeros(0, np.int32), *batches])
     columns = _tensors(columns)
 
-    @tf.autograph.experimental.do_not_convert
-    def make_rows(examples):
-        batch = {name: tf.gather(array, examples) for name, array in columns.items()}
-        rows = pack(features(batch), **row_lengths)
-        return rows | {"example_number": examples}
+    def make_rows(number):
+        examples = batches[number]
+        with tf.device("CPU"):
+            batch = {name: tf.gather(array, examples) for name, array in columns.items()}
+            framed = {name: _to_numpy(x) for name, x in features(batch).items()}
+        return pack(framed, **row_lengths) | {"example_number": examples}
 
-    batches = tf.RaggedTensor.from_row_lengths(examples, sizes)
-    batches = tf.data.Dataset.from_tensor_slices(batches)
-    return batches.map(make_rows, num_parallel_calls=2).prefetch(4)
+    return Stream([(make_rows, range(len(batches)))])
 
 
 def pretraining_rows(
@@ -175,3 +177,9 @@ def _tensors(columns):
         name: array if isinstance(array, tf.RaggedTensor) else tf.constant(array)
         for name, array in columns.items()
     }
+
+
+def _to_numpy(values):
+    if isinstance(values, tf.RaggedTensor):
+        return Ragged(values.values.numpy(), values.row_splits.numpy())
+    return values.numpy()

@@ -77,8 +77,3 @@ def _run(compute, stream, progress):
             yield ready
     if last:
         yield last
-
-
-def compile_features(function):
-    """Returns the function that frames examples as it is: NumPy computes it."""
-    return function

@@ -1,5 +1,6 @@
 """The outputs of a model for a whole data set, in the order of the examples, or as sums."""
 
+import numpy as np
 import tensorflow as tf
 
 from bert_tf.training.collecting import Collector
@@ -11,9 +12,9 @@ def call(model, rows):
 
 
 def make_predictor(model, infer=call):
-    """Returns function(data set of packed rows, number of examples N) -> outputs.
+    """Returns function(stream of packed rows, number of examples N) -> outputs.
 
-    The function is compiled once for all data sets. Rows carry `example_number`, int32
+    The function is compiled once for all streams. Rows carry `example_number`, int32
     [B]. Outputs are an array [N, …], or {name: array [N, …]} if the model returns {name:
     tensor [B, …]}, in the dtype of the model. An output with shapes that differ between
     batches becomes an array of N objects. Without batches, outputs are None.
@@ -22,45 +23,51 @@ def make_predictor(model, infer=call):
         model: function(rows, training) -> tensor or {name: tensor}, one entry an example.
         infer: function(model, rows) -> outputs to return, run in the graph.
     """
+    compute = _trace_once(lambda rows: infer(model, rows))
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def next_outputs(iterator):
-        rows = next(iterator)
-        return rows["example_number"], infer(model, rows)
-
-    def predict(dataset, count, progress=lambda batches: batches):
-        iterator, collector = iter(dataset), Collector(count)
-        for _ in progress(range(dataset.cardinality().numpy())):
-            numbers, outputs = next_outputs(iterator)
-            collector.add(numbers.numpy(), outputs)
+    def predict(stream, count, progress=lambda batches: batches):
+        batches, collector = iter(stream), Collector(count)
+        for _ in progress(range(len(stream))):
+            rows = next(batches)
+            collector.add(np.asarray(rows["example_number"]), compute(rows))
         return collector.outputs()
 
     return predict
 
 
 def make_summer(model, measure):
-    """Returns function(data set of packed rows) -> {name: float}, sums over its batches.
+    """Returns function(stream of packed rows) -> {name: float}, sums over its batches.
 
     Args:
         model: function(rows, training) -> outputs.
         measure: function(rows, outputs) -> {name: float32 scalar}, run in the graph.
     """
+    compute = _trace_once(lambda rows: measure(rows, model(rows, training=False)))
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def next_sums(iterator):
-        rows = next(iterator)
-        return measure(rows, model(rows, training=False))
-
-    def add_up(dataset, progress=lambda batches: batches):
-        iterator, totals = iter(dataset), {}
-        for _ in progress(range(dataset.cardinality().numpy())):
-            for name, value in next_sums(iterator).items():
+    def add_up(stream, progress=lambda batches: batches):
+        batches, totals = iter(stream), {}
+        for _ in progress(range(len(stream))):
+            for name, value in compute(next(batches)).items():
                 totals[name] = totals.get(name, 0.0) + float(value)
         return totals
 
     return add_up
 
 
-def compile_features(function):
-    """Returns the function that frames examples, traced once for all data sets."""
-    return tf.function(function, reduce_retracing=True, autograph=False)
+def _trace_once(function):
+    """Returns a function of {name: array or tensor}, compiled for arrays of any shapes.
+
+    Otherwise TensorFlow would trace it for the shapes of the first batch, and once more for
+    all shapes.
+    """
+    compiled = tf.function(function, autograph=False)
+
+    def call(rows):
+        rows = {name: tf.convert_to_tensor(array) for name, array in rows.items()}
+        specs = {
+            name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
+            for name, tensor in rows.items()
+        }
+        return compiled.get_concrete_function(specs)(rows)
+
+    return call
