@@ -42,10 +42,10 @@ MAY_IMPORT = {
         *("predictor", "config", "intervals", "tokenization"),
     },
 }
-LEAVES = ("doctor", "serving", "compression", "analysis", "retrieval", "light")
+MAY_IMPORT["serving"] = {*MAY_IMPORT["run"]}
 MAY_IMPORT["light"] = {*MAY_IMPORT["run"], "quiet"}
-# Measures files of `serving` by what `light` predicts with them.
-MAY_IMPORT["compression"] = {*MAY_IMPORT["run"], "run", "serving", "light"}
+MAY_IMPORT["run"] |= {"serving", "light"}  # Predicts with a folder or its export.
+LEAVES = ("doctor", "compression", "analysis", "retrieval")
 # On top of everything; only scripts and tests import it.
 MAY_IMPORT["commands"] = {*MAY_IMPORT["run"], "run", *LEAVES}
 MAY_IMPORT["__main__"] = {"commands"}

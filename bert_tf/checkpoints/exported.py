@@ -39,6 +39,11 @@ def _describe(folder):
     }
 
 
+def is_export(path):
+    """Returns whether a folder is a TFLite or ONNX export of bert_tf."""
+    return pathlib.Path(path, FILE).is_file()
+
+
 def read(path):
     """Returns the `ModelFolder` of an export.
 
