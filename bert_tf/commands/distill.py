@@ -10,12 +10,14 @@ from bert_tf import report
 from bert_tf.commands import flags
 from bert_tf.compression.distilling import DistillConfig, distill
 from bert_tf.tasks import TASKS
+from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training.config import TrainConfig
 
 
 def define():
     flags.define(DistillConfig)
     taught = {name: task for name, task in TASKS.items() if task.scored and task.soft}
+    taught[Pretraining.name] = Pretraining
     flags.define_options(DistillConfig, taught, "training")
     flags.define(TrainConfig)
 

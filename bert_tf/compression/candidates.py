@@ -28,6 +28,7 @@ class Candidate:
 # it changes no output and makes every training after it shorter.
 MODELS = {
     "trimmed": ("", False),
+    "aware": ("trimmed", True),
     "pruned": ("trimmed", True),
     "half": ("trimmed", True),
     "small": ("trimmed", True),
@@ -37,6 +38,7 @@ CANDIDATES = (
     Candidate("", "float16"),
     Candidate("", "int8"),
     Candidate("trimmed", "int8"),
+    Candidate("aware", "int8"),
     Candidate("pruned", "int8"),
     Candidate("half", "int8"),
     Candidate("small", "int8"),

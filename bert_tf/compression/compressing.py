@@ -18,6 +18,7 @@ from bert_tf.training.config import TrainConfig
 
 converting = lazy("bert_tf.run.converting")
 distilling = lazy("bert_tf.compression.distilling")
+finetuning = lazy("bert_tf.run.finetuning")
 plan = lazy("bert_tf.compression.plan")
 session = lazy("bert_tf.run.session")
 stages = lazy("bert_tf.compression.stages")
@@ -200,6 +201,16 @@ def _trim(source, path, config, training, task):
         )
 
 
+def _train_rounded(source, path, config, training, task):
+    options = kept(type(task).Options, folders.read(source).settings)
+    finetuning.finetune(
+        finetuning.FinetuneConfig(
+            model=str(source), task=task.name, **_data(config, path), **options
+        ),
+        dataclasses.replace(training, quantization_aware=True),
+    )
+
+
 def _prune(source, path, config, training, task):
     stages.prune(
         plan.PruneConfig(
@@ -237,7 +248,13 @@ def _distill(source, path, config, training, task, student):
     )
 
 
-_MAKERS = {"trimmed": _trim, "pruned": _prune, "half": _halve, "small": _shrink}
+_MAKERS = {
+    "trimmed": _trim,
+    "aware": _train_rounded,
+    "pruned": _prune,
+    "half": _halve,
+    "small": _shrink,
+}
 
 
 def _data(config, path):
@@ -258,6 +275,11 @@ def _choose(config, result):
     """
     output_dir, limits = pathlib.Path(config.output_dir), config.limits
     measured = result["candidates"]
+    if not measured:
+        raise ValueError(
+            "no candidate's file predicts what its model does: "
+            + "; ".join(f"{name}: {why}" for name, why in result["failed"].items())
+        )
     best = measuring.choose_best(measured, limits)
     report.draw_frontier(
         output_dir / "compression.png", measured, result["metric"], best

@@ -219,3 +219,20 @@ def _keep_labelled(weight, rows):
         return weight
     by_example = ops.reshape(weight, (ops.shape(rows["labelled"])[0], -1))
     return ops.reshape(by_example * rows["labelled"][:, None], (-1,))
+
+
+class PretrainingDistillation(Distillation):
+    """Distillation of pretraining (Sanh et al., 2019, "DistilBERT").
+
+    Its examples are drawn from a store, and all of them have labels. A student learns from
+    the teachers' distributions over the vocabulary for the tokens that are masked.
+    """
+
+    def examples(self, store):
+        return self.task.examples(store)
+
+    def training_rows(self, store, **plan):
+        return self.task.training_rows(store, **plan)
+
+    def evaluation_rows(self, store, **plan):
+        return self.task.evaluation_rows(store, **plan)

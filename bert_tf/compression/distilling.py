@@ -4,13 +4,18 @@ import dataclasses
 
 from bert_tf.compression import students, teachers
 from bert_tf.compression.augmentation import augment
-from bert_tf.compression.distillation import Distillation, Weighing
+from bert_tf.compression.distillation import (
+    Distillation,
+    PretrainingDistillation,
+    Weighing,
+)
 from bert_tf.compression.transfer import add_texts, read_texts
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import above_zero, at_least, require, setting
-from bert_tf.run import finetuning
+from bert_tf.run import finetuning, origin, pretraining
 from bert_tf.run.training_data import TrainingData
 from bert_tf.tasks import find_task
+from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.training import engine, journal
 from bert_tf.training.config import TrainConfig
 
@@ -33,6 +38,13 @@ class DistillConfig(TrainingData):
 
     transfer_file: str = setting(
         "", "Further texts without labels; only the teacher's loss counts for them."
+    )
+    data_dir: str = setting(
+        "",
+        "Store of create-pretraining-data, to distil pretraining in place of a task.",
+    )
+    eval_data_dir: str = setting(
+        "", "With data_dir: store of held-out text. Empty: no evaluation."
     )
     augment: int = setting(
         0, "Copies of each text with other words, without labels. 0: none."
@@ -108,12 +120,37 @@ class DistillConfig(TrainingData):
                 f"the texts of {unlabelled} have no labels, so alpha=0 learns nothing from "
                 f"them; raise alpha, or drop {unlabelled}."
             )
+        if self.data_dir:
+            self._check_pretraining()
+        elif self.eval_data_dir:
+            raise ValueError(
+                f"eval_data_dir={self.eval_data_dir} belongs to data_dir, a store to train "
+                "on; pass it, too, or eval_file in its place."
+            )
         if self.task:
             at_least(self.task_options, "max_seq_length", 8)
+
+    def _check_pretraining(self):
+        for name in (
+            *("train_file", "eval_file", "eval_fraction", "tfds", "transfer_file"),
+            *("augment", "task"),
+        ):
+            if value := getattr(self, name):
+                raise ValueError(
+                    f"data_dir={self.data_dir} distils pretraining, in which {name} has no "
+                    f"part; received {value!r}. Drop one of them."
+                )
+        if self.seeds > 1:
+            raise ValueError(
+                f"data_dir={self.data_dir} makes one run; received seeds={self.seeds}."
+            )
+        self.task_options  # noqa: B018 (Its values are checked.)
 
     @property
     def task_options(self):
         """The options of the task, an instance of its `Options`."""
+        if self.data_dir:
+            return Pretraining.make_options(self.options)
         return find_task(self.task, scored=True).make_options(self.options)
 
     @property
@@ -152,6 +189,8 @@ def distill(config, training=None, *, train_data=None, eval_data=None):
     """
     training = training or TrainConfig()
     engine.select(training.engine)  # Before a teacher is read, which imports Keras.
+    if config.data_dir:
+        return pretraining.run(config, training, begin=_begin_pretraining)
     if not config.task:
         first = teachers.read(config.teacher)[0]
         config = dataclasses.replace(config, task=first.task.name)
@@ -192,6 +231,31 @@ def _begin(config):
 
     start.prepare = prepare
     return start
+
+
+def _begin_pretraining(config, store):
+    """Returns the `Start` of a run on a store, checked before anything is written."""
+    options = config.task_options
+    trained = teachers.read_pretrained(config.teacher, options)
+    first = trained[0]
+    origin.check_store(store, first.folder, f"the teacher {first.name}")
+    teachers.check_lengths(trained, options)
+    student = students.choose(config.student, config.keep_layers, first.folder)
+    if student.path:
+        teachers.check_vocabulary(first, student.folder, config.student)
+
+    def prepare(task, store):
+        task = PretrainingDistillation(task, trained, config.weighing, student.kept)
+        return task, store
+
+    return finetuning.Start(
+        verb="distill",
+        folder=student.folder,
+        weights=student.path,
+        name=config.teacher,
+        prepare=prepare,
+        fingerprint=journal.digest(teacher.fingerprint() for teacher in trained),
+    )
 
 
 def _read_unlabelled(config, task, table):

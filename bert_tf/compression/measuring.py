@@ -108,12 +108,18 @@ def measure(folder, path, quantize, *, eval_file, arguments, reference):
 def choose_best(measured, limits):
     """Returns the name of the smallest candidate that keeps all limits, or None.
 
+    Of two whose sizes have the same three digits, the one with the higher score is best.
+
     Args:
         measured: {name: as `measure` returns it}.
         limits: `Limits`.
     """
     good = [name for name, values in measured.items() if limits.kept_by(values)]
-    return min(good, key=lambda name: measured[name]["size_mb"], default=None)
+    return min(good, key=lambda name: _rank(measured[name]), default=None)
+
+
+def _rank(values):
+    return float(f"{values['size_mb']:.3g}"), -values["score"]
 
 
 def as_table(measured, metric, best):

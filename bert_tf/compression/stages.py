@@ -15,7 +15,7 @@ from bert_tf.checkpoints import layouts
 from bert_tf.compression import cuts, plan, pruning
 from bert_tf.ground import lazy, quote_all, replacing
 from bert_tf.predictor import Model
-from bert_tf.run import seeds
+from bert_tf.run import checks, seeds
 from bert_tf.run.finetuning import FinetuneConfig, find_start, finetune, prepare
 from bert_tf.run.writing import write_report
 from bert_tf.tasks import find_task, task_of
@@ -93,7 +93,7 @@ def _prune(config, training, flags, strategy):
     smaller = dataclasses.replace(folder, config=folder.config.with_layers(left))
     goals = plan.plan_cuts(config, smaller.config)
     replicas = training.gradient_accumulation_steps * strategy.num_replicas_in_sync
-    session.check(dataclasses.replace(job, folder=smaller), training, replicas)
+    checks.check(dataclasses.replace(job, folder=smaller), training, replicas)
     model = Model(
         start, task=config.task, batch_size=training.per_device_eval_batch_size
     )

@@ -12,6 +12,7 @@ from bert_tf.ground import lazy, quote, quote_all
 from bert_tf.predictor import check_length
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.base import Task
+from bert_tf.tasks.pretraining import Pretraining
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import journal
 
@@ -114,16 +115,43 @@ def _read(name, task):
             f"{kind.name}, the task of {name}, cannot be learnt from a teacher; fine-tune "
             "a model for another task first."
         )
-    shapes = layouts.read_shapes(path)
-    if shapes and kind.architecture != _NO_HEAD and all(map(_is_encoder, shapes)):
-        raise ValueError(
-            f"the teacher {name} has no trained head, so it predicts nothing; fine-tune it "
-            "first, with bert-tf finetune."
-        )
+    if kind.architecture != _NO_HEAD:
+        _check_head(name, path)
     restored = kind.restore(make_tokenizer(folder), folder.config, folder.settings)
     if kind.decodes:
         restored.decoder = folder.decoder
     return Teacher(name, path, folder, restored)
+
+
+def read_pretrained(names, options):
+    """Returns a list of `Teacher` that predict masked tokens, all of one vocabulary.
+
+    Args:
+        names: model folders or published names, separated by commas.
+        options: `Pretraining.Options` of the student.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such folder; the teachers differ.
+    """
+    teachers = []
+    for name in map(str.strip, names.split(",")):
+        path = folders.resolve(name)
+        folder = folders.read(path)
+        _check_head(name, path)
+        task = Pretraining(folder.vocab, options)
+        teachers.append(Teacher(name, path, folder, task))
+    for other in teachers[1:]:
+        check_vocabulary(other, teachers[0].folder, teachers[0].name)
+    return teachers
+
+
+def _check_head(name, path):
+    shapes = layouts.read_shapes(path)
+    if shapes and all(map(_is_encoder, shapes)):
+        raise ValueError(
+            f"the teacher {name} has no trained head, so it predicts nothing; fine-tune it "
+            "first, with bert-tf finetune."
+        )
 
 
 def _is_encoder(path):
@@ -194,6 +222,6 @@ def check_lengths(teachers, options):
     """Raises a ValueError if a teacher cannot read examples as long as the student's."""
     for teacher in teachers:
         try:
-            check_length(options.max_seq_length, teacher.folder.config)
+            check_length(options.longest[0], teacher.folder.config)
         except ValueError as error:
             raise ValueError(f"the teacher {teacher.name}: {error}") from None

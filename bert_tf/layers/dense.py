@@ -3,6 +3,7 @@
 import keras
 
 from bert_tf.layers.initial import initial
+from bert_tf.layers.rounding import round_inputs, round_weights
 
 
 def dense(units, initializer_range, **options):
@@ -19,15 +20,29 @@ def dense(units, initializer_range, **options):
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class Dense(keras.layers.Dense):
-    """A `keras.layers.Dense` that Keras' `quantize` and its integer policies refuse.
+    """A `keras.layers.Dense` that can round, but not by Keras' `quantize`.
 
     Keras would replace the kernel and the call of this layer alone. But attention and heads
     read kernels themselves, and Keras skips subclasses of its own layers with a warning.
+
+    Attributes:
+        rounded: whether inputs and kernel are rounded to eight bits, see `rounding`.
 
     Raises:
         ValueError: by `quantize`, and if the layer is built with a policy of Keras'
             quantisation, such as "int8_from_float32".
     """
+
+    rounded = False
+
+    @property
+    def kernel(self):
+        kernel = super().kernel
+        return round_weights(kernel) if self.rounded else kernel
+
+    def call(self, inputs, training=None):
+        inputs = round_inputs(inputs) if self.rounded else inputs
+        return super().call(inputs, training=training)
 
     def quantize(self, mode=None, **_):
         _refuse(mode)

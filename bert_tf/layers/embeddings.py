@@ -9,6 +9,7 @@ from keras import ops
 from bert_tf.layers.dropout import Dropout
 from bert_tf.layers.initial import initial
 from bert_tf.layers.normalization import LayerNorm
+from bert_tf.layers.rounding import round_by, weight_scale
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -28,7 +29,12 @@ class Embeddings(keras.layers.Layer):
 
     Returns:
         float [T, H].
+
+    Attributes:
+        rounded: whether the word table is rounded to eight bits, see `rounding`.
     """
+
+    rounded = False
 
     def __init__(
         self,
@@ -69,8 +75,11 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm.build(None)
 
     def call(self, input_ids, position_ids, segment_ids, seed=None, training=None):
+        words = ops.take(self.word_table, input_ids, axis=0)
+        if self.rounded:
+            words = round_by(words, weight_scale(self.word_table))
         embedded = (
-            ops.take(self.word_table, input_ids, axis=0)
+            words
             + ops.take(self.position_table, position_ids, axis=0)
             + ops.take(self.segment_table, segment_ids, axis=0)
         )

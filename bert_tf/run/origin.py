@@ -27,22 +27,33 @@ def model_folder(config, store):
             )
         return folders.ModelFolder(architecture, store.vocab, tokenizer)
     folder = folders.read(folders.resolve(config.model))
-    if folder.vocab != store.vocab:
-        raise ValueError(
-            f"{config.data_dir} was made with another vocabulary ({len(store.vocab)} "
-            f"tokens) than that of {config.model} ({len(folder.vocab)}); make the store "
-            "again with the vocab.txt of that folder."
-        )
-    for name, value in tokenizer.items():
-        if folder.tokenizer.get(name) != value:
-            raise ValueError(
-                f"{config.data_dir} was made with {name}={value}, but {config.model} has "
-                f"{folder.tokenizer.get(name)}; make the store again with "
-                f"--{name}={folder.tokenizer.get(name)}."
-            )
+    check_store(store, folder, config.model)
     settings = dict(folder.settings)
     settings.pop("task", None)  # Pretraining ends what it was fine-tuned for.
     return dataclasses.replace(folder, settings=settings)
+
+
+def check_store(store, folder, name):
+    """Raises a ValueError if a store was not made with the vocabulary of a model.
+
+    Args:
+        store: `Store`.
+        folder: `ModelFolder` of the model.
+        name: its name, for the error.
+    """
+    if folder.vocab != store.vocab:
+        raise ValueError(
+            f"{store.path} was made with another vocabulary ({len(store.vocab)} tokens) "
+            f"than that of {name} ({len(folder.vocab)}); make the store again with the "
+            "vocab.txt of that folder."
+        )
+    for key, value in store.manifest["tokenizer"].items():
+        if folder.tokenizer.get(key) != value:
+            raise ValueError(
+                f"{store.path} was made with {key}={value}, but {name} has "
+                f"{folder.tokenizer.get(key)}; make the store again with "
+                f"--{key}={folder.tokenizer.get(key)}."
+            )
 
 
 def held_out_store(path, store):

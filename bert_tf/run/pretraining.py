@@ -10,6 +10,7 @@ from bert_tf.data.corpus.store import Store
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import lazy, one_of, require, setting
 from bert_tf.predictor import check_length
+from bert_tf.run.finetuning import Start
 from bert_tf.run.health import Health
 from bert_tf.run.origin import held_out_store, model_folder
 from bert_tf.run.peak import operations_per_token
@@ -114,7 +115,25 @@ def pretrain(config, training=None):
         >>> bert_tf.pretrain(config, training)["train_steps"]
         2
     """
-    training = training or TrainConfig(**TRAINING)
+    return run(config, training or TrainConfig(**TRAINING), begin=_find_start)
+
+
+def _find_start(config, store):
+    """Returns the `Start` of pretraining."""
+    path = folders.resolve(config.model) if config.model else None
+    return Start("pretrain", model_folder(config, store), path, config.model)
+
+
+def run(config, training, *, begin):
+    """Pretrains on a store; `pretrain` says more.
+
+    Args:
+        config: `PretrainConfig`, or another with `data_dir`, `eval_data_dir`,
+            `output_dir` and the options of pretraining.
+        training: `TrainConfig`.
+        begin: function(config, `Store`) → `Start`, called before anything is written; its
+            `prepare` takes the store in place of a table.
+    """
     options = config.task_options
     if options.phases:
         if training.max_steps:
@@ -130,32 +149,34 @@ def pretrain(config, training=None):
         config.output_dir,
         flags,
         training,
-        lambda strategy: _pretrain(config, training, flags, strategy),
+        lambda strategy: _run(config, training, flags, strategy, begin),
     )
 
 
-def _pretrain(config, training, flags, strategy):
-    """Makes one run, as `pretrain`."""
+def _run(config, training, flags, strategy, begin):
+    """Makes one run, as `run`."""
     output_dir, options = pathlib.Path(config.output_dir), config.task_options
     # Everything that a user may have got wrong comes before anything is written.
     if training.lora_rank:
         raise ValueError("lora_rank is for fine-tuning; drop it.")
     store = Store(config.data_dir)
-    folder = model_folder(config, store)
-    held_out = None
+    start = begin(config, store)
+    folder, held_out = start.folder, None
     if config.eval_data_dir:
         held_out = held_out_store(config.eval_data_dir, store)
     task = Pretraining.learn(None, store, options)
     check_length(task.options.longest[0], folder.config)
+    columns = task.columns(store)
+    if start.prepare:
+        task, columns = start.prepare(task, store)
+    manifests = [repr(part.manifest) for part in filter(None, (store, held_out))]
     job = session.Job(
         task=task,
         folder=folder,
-        weights=folders.resolve(config.model) if config.model else None,
-        train=task.columns(store),
+        weights=start.weights,
+        train=columns,
         evaluation=held_out,
-        fingerprint=journal.digest(
-            repr(part.manifest) for part in filter(None, (store, held_out))
-        ),
+        fingerprint=journal.digest([*manifests, *filter(None, [start.fingerprint])]),
         operations_per_token=operations_per_token(
             folder.config, options.masked_lm_prob
         ),
@@ -183,7 +204,7 @@ def _pretrain(config, training, flags, strategy):
             metrics,
             baselines=baselines,
             phases=options.parse_phases(),
-            start=config.model,
+            start=start.name,
             plain=folder.config.is_plain,
             settings=session.changed_flags(config, training, TRAINING),
         )

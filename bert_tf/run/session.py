@@ -15,9 +15,9 @@ import keras
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.ground import changed
-from bert_tf.models import lora, parts
+from bert_tf.models import lora, parts, rounding
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.predictor import check_decoding
+from bert_tf.run import checks
 from bert_tf.run.outputs import Outputs
 from bert_tf.tasks.base import Task
 from bert_tf.training import divergence, engine, journal, loop, run_folder, selection
@@ -175,7 +175,7 @@ def train(job, training, output_dir, flags, strategy):
         * strategy.num_replicas_in_sync,
         "seed": training.seed,
     }
-    check(job, training, plan["micro_batches"])
+    checks.check(job, training, plan["micro_batches"])
     examples = task.examples(job.train)
     steps_per_epoch = task.steps_per_epoch(examples, **plan)
     total_steps = training.total_steps(steps_per_epoch)
@@ -252,35 +252,6 @@ def finish(output_dir, metrics):
     journal.forget_state(output_dir)
 
 
-def check(job, training, micro_batches):
-    """Refuses settings that do not fit the task, the model or each other."""
-    if training.fp16 and keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "fp16 is for --engine=tensorflow, which scales the loss; with jax, pass --bf16."
-        )
-    if job.evaluation is not None:
-        check_decoding(job.task)
-    selection.check_freeze(training.freeze, job.folder.config.num_hidden_layers)
-    width = job.folder.config.hidden_size
-    if training.lora_rank > width:
-        raise ValueError(
-            f"lora_rank must be at most {width}, the hidden size of the model; received "
-            f"{training.lora_rank}."
-        )
-    if job.task.couples_examples and micro_batches > 1:
-        raise ValueError(
-            "similarity_loss=negatives compares all pairs of a batch, which cannot be "
-            f"split into {micro_batches} parts; drop "
-            "gradient_accumulation_steps, and train on one device."
-        )
-    if training.early_stopping_patience and job.evaluation is None:
-        raise ValueError(
-            f"early_stopping_patience={training.early_stopping_patience} needs data to "
-            "evaluate on; pass eval_file or eval_fraction (eval_data_dir in "
-            "pretraining)."
-        )
-
-
 def _build(job, training):
     """Builds the model with the weights to start from; a resumed run has others."""
     none = {} if training.attention_dropout else {"attention_probs_dropout_prob": 0.0}
@@ -296,4 +267,6 @@ def _build(job, training):
     job.task.load_start(model, job.weights)
     if training.lora_rank:
         lora.add_adapters(model, training.lora_rank, training.lora_alpha)
+    if training.quantization_aware:
+        rounding.round_to_eight_bits(model)
     return model

@@ -43,6 +43,7 @@ class Pretraining(Task):
     pipeline = "fill-mask"
     metric = "masked_lm_accuracy"
     sums_batches = True
+    soft = "softmax"
 
     @dataclasses.dataclass(frozen=True)
     class Options(Task.Options):
@@ -197,6 +198,9 @@ class Pretraining(Task):
             )
             for term in self.terms
         }
+
+    def soft_outputs(self, rows, outputs):
+        return {term: [outputs[f"{term}_logits"]] for term in self.terms}
 
     def measure(self, rows, outputs):
         """Returns sums over a batch, float32 scalars; `score` divides their totals.

@@ -115,6 +115,9 @@ class TrainConfig:
     lora_alpha: float = setting(
         16.0, "LoRA adapters are multiplied by lora_alpha / lora_rank."
     )
+    quantization_aware: bool = setting(
+        False, "Round weights in training as export --quantize=int8 does."
+    )
 
     eval_strategy: str = setting(
         "epoch",
@@ -222,6 +225,11 @@ class TrainConfig:
             raise ValueError(
                 "attention=cudnn computes in half precision; pass bf16 too, or "
                 "attention=ops."
+            )
+        if self.quantization_aware and (self.bf16 or self.fp16):
+            raise ValueError(
+                "quantization_aware rounds float32 numbers to eight bits, of which half "
+                "precision has too few; drop bf16 or fp16."
             )
         if self.freeze and self.lora_rank:
             raise ValueError(
