@@ -9,6 +9,7 @@ responses and the server's memory. The clients run on the same machine.
 """
 
 import concurrent.futures
+import contextlib
 import http.client
 import itertools
 import json
@@ -69,7 +70,8 @@ class Server:
 
     def request(self, connection, body):
         """Sends a request on an open connection; returns its status and JSON."""
-        connection.request("POST", PATH, body)
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", PATH, body, headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
 
@@ -79,7 +81,7 @@ class Server:
         line = next(x for x in status.splitlines() if x.startswith("VmRSS:"))
         return int(line.split()[1]) / 1024
 
-    def stop(self):
+    def close(self):
         self.process.send_signal(signal.SIGINT)
         self.process.wait()
 
@@ -97,8 +99,8 @@ def measure_rate(server, texts, clients):
         connection, own_seconds = server.connect(), []
         while (start := time.perf_counter()) < stop:
             text = texts[next(numbers) % len(texts)]
-            status, _ = server.request(connection, make_body(text))
-            assert status == 200
+            status, content = server.request(connection, make_body(text))
+            assert status == 200, (status, content)
             own_seconds.append(time.perf_counter() - start)
         seconds.extend(own_seconds)
 
@@ -163,17 +165,17 @@ def main(_):
     print(launch.row(["---"] * 5))
     for name, options in (("alone", ["--nogather"]), ("gathered", [])):
         server = Server(*options)
-        for clients in FLAGS.clients:
-            rate, p50, p99 = measure_rate(server, texts, int(clients))
-            cells = [name, clients, f"{rate:.1f}", f"{p50:.1f}", f"{p99:.1f}"]
-            print(launch.row(cells), flush=True)
-        if name == "gathered" and FLAGS.requests:
-            wrong, memory = run_long(server, texts)
-            print(
-                f"{FLAGS.requests:,} requests: {len(wrong)} wrong {wrong[:3]}; memory at "
-                f"each tenth, MiB: {' '.join(f'{size:.0f}' for size in memory)}"
-            )
-        server.stop()
+        with contextlib.closing(server):
+            for clients in FLAGS.clients:
+                rate, p50, p99 = measure_rate(server, texts, int(clients))
+                cells = [name, clients, f"{rate:.1f}", f"{p50:.1f}", f"{p99:.1f}"]
+                print(launch.row(cells), flush=True)
+            if name == "gathered" and FLAGS.requests:
+                wrong, memory = run_long(server, texts)
+                print(
+                    f"{FLAGS.requests:,} requests: {len(wrong)} wrong {wrong[:3]}; memory "
+                    f"at each tenth, MiB: {' '.join(f'{size:.0f}' for size in memory)}"
+                )
 
 
 if __name__ == "__main__":

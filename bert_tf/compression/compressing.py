@@ -8,20 +8,15 @@ import shutil
 from bert_tf import report
 from bert_tf.checkpoints import folder as folders
 from bert_tf.compression import candidates, measuring
+from bert_tf.compression.making import make_models
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, replacing_folder, require, setting
 from bert_tf.predictor import Model
-from bert_tf.tasks.options import kept
 from bert_tf.training import engine, journal, run_folder
 from bert_tf.training.config import TrainConfig
 
-converting = lazy("bert_tf.run.converting")
-distilling = lazy("bert_tf.compression.distilling")
-finetuning = lazy("bert_tf.run.finetuning")
-plan = lazy("bert_tf.compression.plan")
 session = lazy("bert_tf.run.session")
-stages = lazy("bert_tf.compression.stages")
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +135,7 @@ def _try(config, training, flags):
     output_dir.mkdir(parents=True, exist_ok=True)
     journal.write_flags(output_dir, flags)
 
-    models = {"": start} | _make_models(config, training, fitting, model.task, start)
+    models = {"": start} | make_models(config, training, fitting, model.task, start)
     measured, failed = {}, {}
     for candidate in fitting:
         path = output_dir / "candidates" / candidate.name
@@ -171,100 +166,6 @@ def _check_task(task):
             f"compress scores files of texts and words, but not of {task.name}; use "
             "distill, prune, convert-checkpoint and export one by one."
         )
-
-
-def _make_models(config, training, chosen, task, start):
-    """Returns {name: folder} of the models that the candidates need, each made once."""
-    names = candidates.list_models(chosen)
-    trained = sum(candidates.MODELS[name][1] for name in names)
-    if training.train_minutes and trained:
-        minutes = training.train_minutes / trained
-        training = dataclasses.replace(training, train_minutes=minutes)
-    training = dataclasses.replace(training, overwrite_output_dir=False)
-    home, made = pathlib.Path(config.output_dir, "models"), {"": start}
-    home.mkdir(exist_ok=True)
-    for name in names:
-        _log.info("making the model %s.", name)
-        source, _ = candidates.MODELS[name]
-        _MAKERS[name](made[source], home / name, config, training, task)
-        made[name] = home / name
-    return made
-
-
-def _trim(source, path, config, training, task):
-    if not path.exists():
-        files = ",".join(filter(None, (config.train_file, config.transfer_file)))
-        converting.convert(
-            converting.ConvertConfig(
-                input=str(source), output=str(path), trim_vocab=files
-            )
-        )
-
-
-def _train_rounded(source, path, config, training, task):
-    options = kept(type(task).Options, folders.read(source).settings)
-    finetuning.finetune(
-        finetuning.FinetuneConfig(
-            model=str(source), task=task.name, **_data(config, path), **options
-        ),
-        dataclasses.replace(training, quantization_aware=True),
-    )
-
-
-def _prune(source, path, config, training, task):
-    stages.prune(
-        plan.PruneConfig(
-            model=str(source),
-            task=task.name,
-            prune=candidates.PRUNED,
-            **_data(config, path),
-        ),
-        training,
-    )
-
-
-def _halve(source, path, config, training, task):
-    layers = folders.read(source).config.num_hidden_layers
-    student = {"student": "teacher", "keep_layers": candidates.half_of(layers)}
-    _distill(source, path, config, training, task, student)
-
-
-def _shrink(source, path, config, training, task):
-    _distill(source, path, config, training, task, {"student": candidates.SMALL})
-
-
-def _distill(source, path, config, training, task, student):
-    options = kept(type(task).Options, folders.read(source).settings)
-    distilling.distill(
-        distilling.DistillConfig(
-            teacher=str(source),
-            task=task.name,
-            transfer_file=config.transfer_file,
-            **student,
-            **_data(config, path),
-            **options,
-        ),
-        training,
-    )
-
-
-_MAKERS = {
-    "trimmed": _trim,
-    "aware": _train_rounded,
-    "pruned": _prune,
-    "half": _halve,
-    "small": _shrink,
-}
-
-
-def _data(config, path):
-    """Returns the settings of the data that every training shares, and its folder."""
-    return {
-        "train_file": config.train_file,
-        "eval_file": config.eval_file,
-        "output_dir": str(path),
-        **reader_arguments(config),
-    }
 
 
 def _choose(config, result):

@@ -129,6 +129,9 @@ def serve(config, limits=None):
     # Before the model is loaded, which takes longer.
     try:
         listening = socket.create_server((config.host, config.port), family=family)
+        # Connections inherit it; asyncio sets it for those of its own sockets alone. Else
+        # the end of each response waits for the client, which waits for 40 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         reason = error.strerror.split(" (")[0]  # Python repeats the address there.
         raise OSError(

@@ -74,7 +74,9 @@ def test_models_are_made_of_others_before_them():
 def test_what_would_not_be_smaller_is_left_out():
     config = bert_tf.BertConfig.from_size("tiny", num_hidden_layers=1)
     names = [c.name for c in candidates.fit(candidates.choose(""), config)]
-    assert names == ["float32", "float16", "int8", "trimmed_int8", "pruned_int8"]
+    assert names == [
+        *("float32", "float16", "int8", "trimmed_int8", "aware_int8", "pruned_int8"),
+    ]
     config = bert_tf.BertConfig.from_size("mini")
     assert candidates.fit(candidates.choose(""), config) == list(candidates.CANDIDATES)
 

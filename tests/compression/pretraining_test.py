@@ -122,7 +122,9 @@ def test_a_student_of_the_teachers_layers(home):
 
 def test_the_teacher_is_learnt(home):
     training = dataclasses.replace(TRAINING, max_steps=40, learning_rate=1e-2)
-    metrics = distil(home, "learner", training, student="1x12", keep_layers="", alpha=1.0)
+    metrics = distil(
+        home, "learner", training, student="1x12", keep_layers="", alpha=1.0
+    )
     lines = (home / "learner" / "metrics.jsonl").read_text().splitlines()
     assert metrics["train_steps"] == 40
     assert '"soft_masked_lm"' in lines[0] and '"masked_lm":' not in lines[0]
@@ -138,7 +140,10 @@ class TestRefused:
             ({"task": "classification"}, "in which task has no part"),
             ({"seeds": 2}, "makes one run; received seeds=2"),
             ({"data_dir": ""}, "belongs to data_dir"),
-            ({"label_smoothing": 0.1}, "label_smoothing is not an option of pretraining"),
+            (
+                {"label_smoothing": 0.1},
+                "label_smoothing is not an option of pretraining",
+            ),
             ({"keep_layers": "7"}, "keep_layers must rise"),
         ],
     )

@@ -66,7 +66,9 @@ def test_eight_bits(folders):
     ],
 )
 def test_settings_of_an_export_are_not_changed(exported, options, named):
-    with pytest.raises(ValueError, match=rf"is an export, for which {named} was chosen"):
+    with pytest.raises(
+        ValueError, match=rf"is an export, for which {named} was chosen"
+    ):
         predict(PredictConfig(model=exported, **options), TEXTS)
 
 

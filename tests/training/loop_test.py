@@ -800,7 +800,10 @@ class TestConfig:
                 "both set the length of the run; drop one",
             ),
             ({"freeze": "3", "lora_rank": 8}, "lora_rank=8 .*drop freeze='3'"),
-            ({"quantization_aware": True, "bf16": True}, "quantization_aware .*drop bf16"),
+            (
+                {"quantization_aware": True, "bf16": True},
+                "quantization_aware .*drop bf16",
+            ),
             (
                 {"early_stopping_patience": 3, "eval_strategy": "no"},
                 "early_stopping_patience=3 needs evaluations",

@@ -7,8 +7,6 @@ AutoGraph is turned off for the functions below. They need no conversion, becaus
 never branches on a tensor in them, and conversion takes seconds at every start.
 """
 
-import numpy as np
-
 from bert_tf.data.rows import pretraining
 from bert_tf.data.rows.batches import Order, first_number, longest_first
 from bert_tf.data.rows.packing import pack
@@ -112,7 +110,9 @@ def evaluation_rows(columns, features, *, batch_size, characters=None, **row_len
     def make_rows(number):
         examples = batches[number]
         with tf.device("CPU"):
-            batch = {name: tf.gather(array, examples) for name, array in columns.items()}
+            batch = {
+                name: tf.gather(array, examples) for name, array in columns.items()
+            }
             framed = {name: _to_numpy(x) for name, x in features(batch).items()}
         return pack(framed, **row_lengths) | {"example_number": examples}
 
