@@ -41,9 +41,9 @@ def write(path, config=CONFIG):
     _write(path, lambda encoder: encoder, "BertModel", config)
 
 
-def write_pretrained(path):
+def write_pretrained(path, config=CONFIG):
     """Writes an encoder with both heads that it was pretrained with."""
-    _write(path, BertPretrainer, "BertForPreTraining")
+    _write(path, BertPretrainer, "BertForPreTraining", config)
 
 
 def _write(path, build, architecture, config=CONFIG):

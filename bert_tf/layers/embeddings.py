@@ -31,7 +31,7 @@ class Embeddings(keras.layers.Layer):
         float [T, H].
 
     Attributes:
-        rounded: whether the word table is rounded to eight bits, see `rounding`.
+        rounded: whether words and positions are rounded to eight bits, see `rounding`.
     """
 
     rounded = False
@@ -75,16 +75,17 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm.build(None)
 
     def call(self, input_ids, position_ids, segment_ids, seed=None, training=None):
-        words = ops.take(self.word_table, input_ids, axis=0)
-        if self.rounded:
-            words = round_by(words, weight_scale(self.word_table))
         embedded = (
-            words
-            + ops.take(self.position_table, position_ids, axis=0)
+            self._look_up(self.word_table, input_ids)
+            + self._look_up(self.position_table, position_ids)
             + ops.take(self.segment_table, segment_ids, axis=0)
         )
         normed = self.layer_norm(embedded)
         return self.dropout(normed, seed=seed, training=training)
+
+    def _look_up(self, table, ids):
+        vectors = ops.take(table, ids, axis=0)
+        return round_by(vectors, weight_scale(table)) if self.rounded else vectors
 
     def get_config(self):
         words, positions, segments = self.table_sizes.values()

@@ -1,8 +1,9 @@
 """Rounding to eight bits in training, so that a model learns to bear it.
 
 Jacob et al., 2018, "Quantization and training of neural networks for efficient
-integer-arithmetic-only inference". Values are rounded where LiteRT rounds those of a file
-that `bert-tf export --quantize=int8` wrote. Gradients pass as if they were not (Bengio et
+integer-arithmetic-only inference". Kernels and tables get the values that they have in a
+file of `bert-tf export --quantize=int8`. The inputs of dense layers are rounded for each
+token, as LiteRT does while it computes. Gradients pass as if nothing was rounded (Bengio et
 al., 2013, "Estimating or propagating gradients through stochastic neurons").
 
 Shapes: T tokens, I inputs, O outputs.

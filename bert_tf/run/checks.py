@@ -1,9 +1,10 @@
 """Checks of a training run before anything is written."""
 
-import keras
-
+from bert_tf.ground import lazy
 from bert_tf.predictor import check_decoding
 from bert_tf.training import selection
+
+keras = lazy("keras")
 
 
 def check(job, training, micro_batches):

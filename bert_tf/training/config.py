@@ -105,8 +105,7 @@ class TrainConfig:
     )
     freeze: str = setting(
         "",
-        "Weights to freeze: embeddings, a number of lowest layers, or both, as "
-        "in embeddings,3. Empty: none.",
+        "Freeze embeddings, a number of lowest layers, or both: embeddings,3.",
     )
     lora_rank: int = setting(
         0, "Train only LoRA adapters of this rank and the head. 0: all weights."
@@ -116,7 +115,7 @@ class TrainConfig:
         16.0, "LoRA adapters are multiplied by lora_alpha / lora_rank."
     )
     quantization_aware: bool = setting(
-        False, "Round weights in training as export --quantize=int8 does."
+        False, "Round weights as export --quantize=int8 does."
     )
 
     eval_strategy: str = setting(

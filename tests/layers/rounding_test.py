@@ -67,7 +67,7 @@ def test_a_dense_layer_rounds_kernel_and_inputs():
     np.testing.assert_array_equal(layer.weights[0], kernel)  # It keeps all its bits.
 
 
-def test_a_word_table_has_one_scale():
+def test_a_table_has_one_scale():
     keras.utils.set_random_seed(0)
     layer = Embeddings(
         *(9, 16),
@@ -79,10 +79,11 @@ def test_a_word_table_has_one_scale():
     )
     layer.build(None)
     ids, places = np.array([3, 8, 3]), np.array([0, 1, 2])
-    table = np.asarray(layer.word_table)
-    scale = np.abs(table).max() / 127
     layer.rounded = True
     rounded = np.asarray(layer(ids, places, 0 * ids))
     layer.rounded = False
-    layer.word_table.assign(np.round(table / scale) * scale)
+    for variable in (layer.word_table, layer.position_table):
+        table = np.asarray(variable)
+        scale = np.abs(table).max() / 127
+        variable.assign(np.round(table / scale) * scale)
     np.testing.assert_allclose(rounded, layer(ids, places, 0 * ids), atol=1e-5)
