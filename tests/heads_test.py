@@ -133,6 +133,7 @@ def test_logits(head):
         np.testing.assert_allclose(received, expected, atol=2e-5, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.own_process
 @pytest.mark.parametrize("steps", [8, pytest.param(50, marks=pytest.mark.slow)])
 def test_fine_tuning_losses(head, steps):

@@ -16,6 +16,7 @@ import bert_tf
 from benchmarks.engines import contract
 from bert_tf.checkpoints import folder as folders
 from bert_tf.data.rows.packing import pack
+from bert_tf.layers import attention_kernels
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization import make_tokenizer
@@ -46,7 +47,11 @@ def make_backbone(config, options):
             hidden_dropout_prob=options.dropout,
             attention_probs_dropout_prob=options.dropout,
         )
-    return BertBackbone(config, dtype="mixed_bfloat16" if options.bf16 else "float32")
+    return BertBackbone(
+        config,
+        dtype="mixed_bfloat16" if options.bf16 else "float32",
+        attention=attention_kernels.choose(options.max_seq_length),
+    )
 
 
 def make_dataset(batches, task, seed):

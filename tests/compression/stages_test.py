@@ -175,6 +175,7 @@ class TestPrune:
 
 
 class TestResume:
+    @pytest.mark.slow
     def test_it_goes_on_at_its_stage(self, untrained, monkeypatch):
         whole = {"prune_heads": 0.5, "prune_steps": 2}
         expected = prune(output_dir="unbroken", **whole)

@@ -124,6 +124,7 @@ def said():
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_splash_equals_plain_attention_with_its_gradients(said):
     values = dict(said)
     assert values["outputs"] < 1e-5
@@ -131,6 +132,7 @@ def test_splash_equals_plain_attention_with_its_gradients(said):
     assert values["padding is finite"]
 
 
+@pytest.mark.slow
 def test_splash_in_a_model_with_dropout_and_checkpointing(said):
     values = dict(said)
     for name in ("sequence_output", "pooled_output", "output_at"):
@@ -141,6 +143,7 @@ def test_splash_in_a_model_with_dropout_and_checkpointing(said):
     assert values["sum of probabilities"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_what_a_kernel_cannot_do_is_refused(said):
     refused = [value for name, value in said if name == "refused"]
     by_ops = "pass --attention=ops."

@@ -86,6 +86,7 @@ def test_finished_sentences_leave_the_work(model, expected, monkeypatch):
     assert sum(work) < 0.9 * len(SOURCES) * max(lengths)
 
 
+@pytest.mark.slow
 def test_shared_weights_and_bfloat16():
     for changes in ({"shared": True}, {"dtype": "mixed_bfloat16"}):
         model = tiny_decoder.model(**changes)

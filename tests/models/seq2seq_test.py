@@ -185,6 +185,7 @@ class TestGradients:
         np.testing.assert_array_equal(once, again)
         assert np.abs(once - other).max() > 0.1
 
+    @pytest.mark.slow
     def test_a_few_steps_learn(self):
         """By plain Keras: compile, fit, a padded batch."""
         keras.utils.set_random_seed(1)

@@ -61,6 +61,7 @@ class TestFromTextToFolder:
             assert list(each["scores"]) == ["bad", "good"]
             np.testing.assert_allclose(list(each["scores"].values()), row, atol=1e-5)
 
+    @pytest.mark.slow
     def test_fit_on_data_sets_in_half_precision(self, batch):
         keras.utils.set_random_seed(1)
         tokenizer = bert_tf.BertTokenizer.from_pretrained("bert")

@@ -75,6 +75,7 @@ def test_a_missing_folder_is_an_error(home, arguments, message):
         find_tasks(*arguments)
 
 
+@pytest.mark.slow
 def test_all_tasks_in_one_table(home, monkeypatch):
     config = GlueConfig(
         model="start", data_dir="data", output_dir="out", max_seq_length=16

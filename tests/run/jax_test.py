@@ -146,6 +146,7 @@ def test_float16_is_refused(files, environment):
     assert not (files / "fp16").exists()
 
 
+@pytest.mark.slow
 def test_pretraining_needs_no_tensorflow(tmp_path, environment):
     lengths = np.random.default_rng(3).integers(1, 6, (30, 7))
     store = tiny_store.write(tmp_path / "store", lengths.tolist())

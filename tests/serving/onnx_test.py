@@ -38,6 +38,7 @@ def test_it_predicts_what_the_model_predicts(folders, tmp_path, task):
     assert json.loads((tmp_path / "onnx" / "parity.json").read_text()) == report
 
 
+@pytest.mark.slow
 def test_on_onnx_runtime(folders, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     export(folders["classification"], tmp_path / "onnx")

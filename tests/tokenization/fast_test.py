@@ -109,6 +109,7 @@ def test_bad_batches(kind):
         tokenizer(["a film ."], max_length=4, padding="max_length", truncation=False)
 
 
+@pytest.mark.slow
 def test_the_engine_determines_the_class(tmp_path):
     tiny_folder.write(tmp_path / "bert")
     program = """

@@ -51,6 +51,7 @@ def test_no_sequence_occurs_twice(size, forbidden):
     assert [set(range(1, 9)) - tokens for tokens in result] == forbidden
 
 
+@pytest.mark.slow
 def test_no_sequence_of_generated_texts_occurs_twice():
     model = tiny_decoder.model(end=0.0)
     rows = tiny_decoder.rows(tiny_decoder.sources())
