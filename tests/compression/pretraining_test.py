@@ -2,12 +2,12 @@
 
 import contextlib
 import dataclasses
-import pathlib
 
 import keras
 import numpy as np
 import pytest
 import tiny_folder
+from tiny_text import make_store
 
 import bert_tf
 from bert_tf.checkpoints import folder as folders
@@ -16,33 +16,11 @@ from bert_tf.compression import soft_losses, teachers
 from bert_tf.compression.distillation import PretrainingDistillation, Weighing
 from bert_tf.data.corpus.store import Store
 from bert_tf.models.backbone import BertBackbone
-from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.tokenization import write_vocab
 
-TEXT = """The film is good. It is very fine.
-A good film, is it?
-
-It was poor, very poor. The film was bad.
-
-Is the film fine? It is. It was a fine film.
-"""
 TRAINING = bert_tf.TrainConfig(
     max_steps=4, per_device_train_batch_size=3, logging_steps=2, eval_strategy="no"
 )
-
-
-def make_store(path, vocab=tiny_folder.VOCAB):
-    pathlib.Path("text.txt").write_text(TEXT)
-    write_vocab("vocab.txt", vocab)
-    create_pretraining_data(
-        PretrainingDataConfig(
-            input_files="text.txt",
-            vocab_file="vocab.txt",
-            output_dir=path,
-            num_workers=1,
-        )
-    )
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +141,6 @@ class TestRefused:
 
     def test_a_store_of_another_vocabulary(self, home, monkeypatch):
         monkeypatch.chdir(home)
-        make_store("other", [*tiny_folder.VOCAB, "more"])
+        make_store("other", vocab=[*tiny_folder.VOCAB, "more"])
         with pytest.raises(ValueError, match="other was made with another vocabulary"):
             distil(home, "refused", data_dir="other", eval_data_dir="")

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tiny_folder
+from tiny_text import make_store
 
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats
@@ -18,38 +19,15 @@ from bert_tf.models.backbone import BertBackbone
 from bert_tf.models.pretraining import BertPretrainer
 from bert_tf.predictor import Model
 from bert_tf.run.pretraining import TRAINING, PretrainConfig, pretrain
-from bert_tf.run.pretraining_data import PretrainingDataConfig, create_pretraining_data
 from bert_tf.tasks.pretraining import Pretraining
-from bert_tf.tokenization import write_vocab
 from bert_tf.training.config import TrainConfig
 from bert_tf.training.journal import Log
 
-TEXT = """The film is good. It is very fine.
-A good film, is it?
-
-It was poor, very poor. The film was bad.
-
-Is the film fine? It is. It was a fine film.
-"""
 FILES = {
     *("README.md", "config.json", "flags.txt", "loss.png", "metrics.json"),
     *("metrics.jsonl", "model.safetensors", "tensorboard", "tokenizer_config.json"),
     "vocab.txt",
 }
-
-
-def make_store(path, text=TEXT, vocab=tiny_folder.VOCAB, **options):
-    pathlib.Path("text.txt").write_text(text)
-    write_vocab("vocab.txt", vocab)
-    create_pretraining_data(
-        PretrainingDataConfig(
-            input_files="text.txt",
-            vocab_file="vocab.txt",
-            output_dir=path,
-            num_workers=1,
-            **options,
-        )
-    )
 
 
 @pytest.fixture(scope="module")
