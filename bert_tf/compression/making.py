@@ -56,10 +56,9 @@ def _trim(source, path, config, training, task):
 
 
 def _train_rounded(source, path, config, training, task):
-    options = kept(type(task).Options, folders.read(source).settings)
     finetuning.finetune(
         finetuning.FinetuneConfig(
-            model=str(source), task=task.name, **_data(config, path), **options
+            model=str(source), **_task_and_data(source, path, config, task)
         ),
         dataclasses.replace(training, quantization_aware=True),
     )
@@ -88,15 +87,12 @@ def _shrink(source, path, config, training, task):
 
 
 def _distill(source, path, config, training, task, student):
-    options = kept(type(task).Options, folders.read(source).settings)
     distilling.distill(
         distilling.DistillConfig(
             teacher=str(source),
-            task=task.name,
             transfer_file=config.transfer_file,
             **student,
-            **_data(config, path),
-            **options,
+            **_task_and_data(source, path, config, task),
         ),
         training,
     )
@@ -109,6 +105,12 @@ _MAKERS = {
     "half": _halve,
     "small": _shrink,
 }
+
+
+def _task_and_data(source, path, config, task):
+    """Returns `_data`, the task, and the options that the source remembers of it."""
+    options = kept(type(task).Options, folders.read(source).settings)
+    return {"task": task.name, **_data(config, path), **options}
 
 
 def _data(config, path):

@@ -18,11 +18,7 @@ class HostTokenizer(BertTokenizer):
         super()._load()
 
     def tokenize(self, texts):
-        return _to_numpy(super().tokenize(texts))
+        return Ragged.from_tensor(super().tokenize(texts))
 
     def tokenize_with_offsets(self, texts):
-        return tuple(map(_to_numpy, super().tokenize_with_offsets(texts)))
-
-
-def _to_numpy(rows):
-    return Ragged(rows.values.numpy(), rows.row_splits.numpy())
+        return tuple(map(Ragged.from_tensor, super().tokenize_with_offsets(texts)))

@@ -47,6 +47,11 @@ class Ragged:
             raise ValueError("value_rowids must not decrease.")
         return cls.from_row_lengths(values, lengths, validate)
 
+    @classmethod
+    def from_tensor(cls, rows):
+        """Returns the rows of a `tf.RaggedTensor` that is not in a graph."""
+        return cls(rows.values, rows.row_splits)
+
     def _check(self):
         splits = self.row_splits
         if splits[0] or splits[-1] != len(self.values) or (np.diff(splits) < 0).any():

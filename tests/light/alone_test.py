@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from bert_tf import Model
-from bert_tf.serving import exporting
 
 pytest.importorskip("tokenizers", reason="pip install -e '.[light]'")
 ROOT = pathlib.Path(__file__).parents[2]
@@ -44,21 +43,8 @@ def run(*arguments, allowed=ALLOWED, text=None):
     )
 
 
-@pytest.fixture(scope="module")
-def exported(folders, tmp_path_factory):
-    path = tmp_path_factory.mktemp("alone") / "phone"
-    config = exporting.ExportConfig(
-        model=folders["classification"],
-        output_dir=str(path),
-        format="tflite",
-        dynamic_length=True,
-    )
-    exporting.export(config)
-    return path
-
-
-def test_texts_of_the_command_line(exported, folders):
-    done = run(exported, "it was good", "bad film")
+def test_texts_of_the_command_line(phone, folders):
+    done = run(phone, "it was good", "bad film")
     assert done.returncode == 0 and done.stderr == "", done.stderr
     predictions = list(map(json.loads, done.stdout.splitlines()))
     expected = Model(folders["classification"]).predict(["it was good", "bad film"])
@@ -67,12 +53,11 @@ def test_texts_of_the_command_line(exported, folders):
         assert prediction["scores"] == pytest.approx(other["scores"], abs=1e-5)
 
 
-def test_lines_of_standard_input(exported):
-    done = run(exported, text='it was good\n{"text": "bad"}\n')
+def test_lines_of_standard_input(phone):
+    done = run(phone, text='it was good\n{"text": "bad"}\n')
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == [
-        json.loads(run(exported, text).stdout)["label"]
-        for text in ("it was good", "bad")
+        json.loads(run(phone, text).stdout)["label"] for text in ("it was good", "bad")
     ]
 
 
@@ -86,8 +71,8 @@ def test_a_bad_folder_is_one_line(tmp_path):
     ("missing", "package"),
     [("ai_edge_litert", "ai-edge-litert"), ("tokenizers", "tokenizers")],
 )
-def test_a_missing_package_is_named(missing, package, exported):
+def test_a_missing_package_is_named(missing, package, phone):
     allowed = tuple(name for name in ALLOWED if name != missing)
-    done = run(exported, "text", allowed=allowed)
+    done = run(phone, "text", allowed=allowed)
     assert done.returncode == 1
     assert f"pip install {package}" in done.stderr and done.stderr.count("\n") == 1

@@ -3,23 +3,9 @@
 import pytest
 
 from bert_tf import EvaluateConfig, PredictConfig, evaluate, predict
-from bert_tf.serving import exporting
 
 pytest.importorskip("tokenizers", reason="pip install -e '.[light]'")
 TEXTS = ["it was good", "bad film"]
-
-
-@pytest.fixture(scope="module")
-def exported(folders, tmp_path_factory):
-    path = tmp_path_factory.mktemp("verbs") / "phone"
-    config = exporting.ExportConfig(
-        model=folders["classification"],
-        output_dir=str(path),
-        format="tflite",
-        dynamic_length=True,
-    )
-    exporting.export(config)
-    return str(path)
 
 
 def assert_near(predictions, expected, tolerance):
@@ -27,20 +13,20 @@ def assert_near(predictions, expected, tolerance):
         assert prediction["scores"] == pytest.approx(other["scores"], abs=tolerance)
 
 
-def test_an_export_predicts_what_its_folder_does(folders, exported):
+def test_an_export_predicts_what_its_folder_does(folders, phone):
     expected = predict(PredictConfig(model=folders["classification"]), TEXTS)
-    predictions = predict(PredictConfig(model=exported), TEXTS)
+    predictions = predict(PredictConfig(model=str(phone)), TEXTS)
     assert [p["label"] for p in predictions] == [e["label"] for e in expected]
     assert_near(predictions, expected, 1e-5)
-    named = PredictConfig(model=exported, task="classification")
+    named = PredictConfig(model=str(phone), task="classification")
     assert predict(named, TEXTS) == predictions
 
 
-def test_an_export_is_scored_as_its_folder(folders, exported):
+def test_an_export_is_scored_as_its_folder(folders, phone):
     data = str(folders.data("classification"))
     scores, expected = (
         evaluate(EvaluateConfig(model=model, eval_file=data))
-        for model in (exported, folders["classification"])
+        for model in (str(phone), folders["classification"])
     )
     assert scores["eval_accuracy"] == expected["eval_accuracy"]
     assert scores["eval_loss"] == pytest.approx(expected["eval_loss"], abs=1e-5)
@@ -65,11 +51,11 @@ def test_eight_bits(folders):
         ({"max_seq_length": 64}, "max_seq_length"),
     ],
 )
-def test_settings_of_an_export_are_not_changed(exported, options, named):
+def test_settings_of_an_export_are_not_changed(phone, options, named):
     with pytest.raises(
         ValueError, match=rf"is an export, for which {named} was chosen"
     ):
-        predict(PredictConfig(model=exported, **options), TEXTS)
+        predict(PredictConfig(model=str(phone), **options), TEXTS)
 
 
 @pytest.mark.parametrize("options", [{"bf16": True}, {"engine": "jax"}])

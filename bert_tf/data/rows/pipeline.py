@@ -7,10 +7,9 @@ AutoGraph is turned off for the functions below. They need no conversion, becaus
 never branches on a tensor in them, and conversion takes seconds at every start.
 """
 
-from bert_tf.data.rows import pretraining
-from bert_tf.data.rows.batches import Order, first_number, longest_first
+from bert_tf.data.rows import pretraining, streams
+from bert_tf.data.rows.batches import Order, first_number
 from bert_tf.data.rows.packing import pack
-from bert_tf.data.rows.streams import Stream
 from bert_tf.ground import lazy
 from bert_tf.tokenization.ragged import Ragged
 
@@ -90,33 +89,27 @@ def training_rows(
     return numbered.map(make_rows, num_parallel_calls=2).prefetch(4)
 
 
-def evaluation_rows(columns, features, *, batch_size, characters=None, **row_lengths):
+def evaluation_rows(columns, features, **plan):
     """Streams every example once, in packed rows; see `longest_first`.
 
     Args:
-        columns, batch_size, row_lengths: as in `training_rows`.
+        columns: as in `training_rows`.
         features: as there, compiled, since it is called for each batch.
-        characters: as in `longest_first`.
+        plan: `batch_size`, and `row_lengths` as in `training_rows`; `characters` as in
+            `longest_first`.
 
     Returns:
         `Stream` of rows of NumPy with `example_number`, int32 [B], the index of each
         example in the columns.
     """
+
     # No data set, which TensorFlow would trace and optimise anew for each file. That takes
     # half a second, in which the model waits for its first batch.
-    batches = longest_first(columns, batch_size, characters)
-    columns = _tensors(columns)
-
-    def make_rows(number):
-        examples = batches[number]
+    def frame(batch):
         with tf.device("CPU"):
-            batch = {
-                name: tf.gather(array, examples) for name, array in columns.items()
-            }
-            framed = {name: _to_numpy(x) for name, x in features(batch).items()}
-        return pack(framed, **row_lengths) | {"example_number": examples}
+            return {name: _to_numpy(x) for name, x in features(batch).items()}
 
-    return Stream([(make_rows, range(len(batches)))])
+    return streams.evaluation_rows(_tensors(columns), frame, take=_take, **plan)
 
 
 def pretraining_rows(
@@ -179,7 +172,12 @@ def _tensors(columns):
     }
 
 
+def _take(columns, examples):
+    with tf.device("CPU"):
+        return {name: tf.gather(array, examples) for name, array in columns.items()}
+
+
 def _to_numpy(values):
     if isinstance(values, tf.RaggedTensor):
-        return Ragged(values.values.numpy(), values.row_splits.numpy())
+        return Ragged.from_tensor(values)
     return values.numpy()

@@ -127,13 +127,23 @@ def training_rows(
     return _endless(make_rows, begin, share, micro_batches)
 
 
-def evaluation_rows(columns, features, *, batch_size, characters=None, **row_lengths):
-    """Streams every example once; see `pipeline.evaluation_rows`."""
+def _take(columns, examples):
+    return {name: gather(array, examples) for name, array in columns.items()}
+
+
+def evaluation_rows(
+    columns, features, *, batch_size, characters=None, take=_take, **row_lengths
+):
+    """Streams every example once; see `pipeline.evaluation_rows`.
+
+    Args:
+        take: function(columns, examples) → the columns of a batch, for `features`.
+    """
     batches = longest_first(columns, batch_size, characters)
 
     def make_rows(number):
         examples = batches[number]
-        rows = pack(features(_take(columns, examples)), **row_lengths)
+        rows = pack(features(take(columns, examples)), **row_lengths)
         return rows | {"example_number": examples}
 
     return Stream([(make_rows, range(len(batches)))])
@@ -158,7 +168,3 @@ def _endless(make_rows, begin, share, micro_batches):
     """Returns a stream without end, two updates of which wait."""
     numbers = range(begin, sys.maxsize, share[0])
     return Stream([(make_rows, numbers)], ahead=2 * micro_batches // share[0])
-
-
-def _take(columns, examples):
-    return {name: gather(array, examples) for name, array in columns.items()}
