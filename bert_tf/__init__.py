@@ -7,6 +7,7 @@ from bert_tf import quiet
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AnalyzeConfig": "analysis.analyzing",
     "Bert2Bert": "models.seq2seq",
     "BertBackbone": "models.backbone",
     "BertConfig": "config",
@@ -30,10 +31,12 @@ _PUBLIC = {
     "TokenClassifier": "models.finetuning",
     "TokenStates": "models.features",
     "TrainConfig": "training.config",
+    "analyze": "analysis.analyzing",
     "compress": "compression.compressing",
     "convert": "run.converting",
     "distill": "compression.distilling",
     "evaluate": "run.prediction",
+    "explain": "analysis.explain.explaining",
     "export": "serving.exporting",
     "finetune": "run.finetuning",
     "predict": "run.prediction",

@@ -25,6 +25,8 @@ class Embeddings(keras.layers.Layer):
 
     Call arguments:
         input_ids, position_ids, segment_ids: int32 [T].
+        word_vectors: float [T, H], in the place of rows of the word table, so that they
+            can be changed and have gradients; None to look them up.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -74,9 +76,20 @@ class Embeddings(keras.layers.Layer):
         )
         self.layer_norm.build(None)
 
-    def call(self, input_ids, position_ids, segment_ids, seed=None, training=None):
+    def call(
+        self,
+        input_ids,
+        position_ids,
+        segment_ids,
+        word_vectors=None,
+        seed=None,
+        training=None,
+    ):
+        words = word_vectors
+        if words is None:
+            words = self._look_up(self.word_table, input_ids)
         embedded = (
-            self._look_up(self.word_table, input_ids)
+            words
             + self._look_up(self.position_table, position_ids)
             + ops.take(self.segment_table, segment_ids, axis=0)
         )

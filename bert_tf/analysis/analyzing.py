@@ -1,0 +1,154 @@
+"""One command for what a user asks of a trained model before trusting it."""
+
+import dataclasses
+import json
+import logging
+import pathlib
+
+from bert_tf.analysis.page import make_page
+from bert_tf.analysis.subject import Subject, sample
+from bert_tf.checkpoints import exported
+from bert_tf.data.records.options import TableOptions, reader_arguments
+from bert_tf.docstrings import list_settings
+from bert_tf.ground import (
+    at_least,
+    count,
+    lazy,
+    one_of,
+    replacing_folder,
+    require,
+    setting,
+    write_text,
+)
+from bert_tf.run.needs import ModelConfig
+from bert_tf.training import engine
+
+_log = logging.getLogger(__name__)
+
+# {part: module with `analyze(subject, config)` → `Part`, and `NEEDS_LABELS`}.
+PARTS = {
+    "explain": lazy("bert_tf.analysis.explain.part"),
+}
+
+
+@list_settings
+@dataclasses.dataclass(frozen=True, init=False)
+class AnalyzeConfig(ModelConfig, TableOptions):
+    """Which model to analyse, on which records, and where to write the report.
+
+    Example:
+        >>> import bert_tf
+        >>> bert_tf.AnalyzeConfig(
+        ...     model="model", data="dev.csv", output_dir="report").max_examples
+        200
+    """
+
+    data: str = setting(
+        "", "Records that the model predicts for, with labels if there are any."
+    )
+    train_file: str = setting(
+        "", "Records that the model was trained on. Empty: what needs them is left out."
+    )
+    part: str = setting(
+        "all",
+        f"What to analyse: {', '.join(PARTS)}, or all that suits the task.",
+        section="analysis",
+    )
+    max_examples: int = setting(200, "Most records of data to analyse, drawn by seed.")
+    seed: int = setting(1, "Seed of whatever is drawn.")
+    output_dir: str = setting("", "Folder to write: report.html, PNG and JSON.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.check_files()
+        require(self, "data", "output_dir")
+        one_of("part", self.part, (*PARTS, "all"))
+        at_least(self, "max_examples", 2)
+        for name, value in (("bf16", self.bf16), ("quantize", self.quantize)):
+            if value:
+                raise ValueError(
+                    f"an analysis computes gradients in float32; received {name}={value}. "
+                    "Drop it."
+                )
+
+
+def analyze(config):
+    """Analyses a trained model, and writes what was found for people and programs.
+
+    Args:
+        config: `AnalyzeConfig`.
+
+    Returns:
+        dict, as analysis.json of the folder holds it: `model`, `task`, `examples`, and
+        `parts`, {part: {name: value}}.
+
+    Raises:
+        ValueError, FileNotFoundError: bad input, before anything is written.
+        FileExistsError: the output folder exists.
+
+    Example:
+        >>> import bert_tf
+        >>> config = bert_tf.AnalyzeConfig(
+        ...     model="model", data="dev.csv", output_dir="report", part="explain")
+        >>> result = bert_tf.analyze(config)
+        >>> sorted(result["parts"]["explain"]["faithfulness"])[:2]
+        ['attention_rollout', 'gradient_times_input']
+    """
+    engine.select("tensorflow")  # Gradients are those of TensorFlow.
+    output_dir = pathlib.Path(config.output_dir)
+    if output_dir.exists():
+        raise FileExistsError(f"output_dir exists: {output_dir}. Choose a new folder.")
+    if exported.is_export(config.model):
+        raise ValueError(
+            f"{config.model} is an export, which has no gradients; pass the model folder."
+        )
+    model = config.load_model()
+    names = PARTS if config.part == "all" else [config.part]
+    table = _read(config, config.data, model, [PARTS[name] for name in names])
+    training = None
+    if config.train_file:
+        training = model.task.read(
+            config.train_file,
+            columns=model.columns,
+            **reader_arguments(config),
+            **model.task.read_options(model.folder.settings),
+        )
+    table = sample(table, config.max_examples, config.seed)
+    with replacing_folder(output_dir) as beside:
+        beside.mkdir()
+        subject = Subject(model, table, training, beside, config.seed)
+        found = []
+        for name in names:
+            _log.info("%s: %s", name, count(len(table.records), "record"))
+            found.append(PARTS[name].analyze(subject, config))
+        facts = {
+            "Task": model.task.name.replace("_", " "),
+            "Records": f"{len(table.records):,} of {table.path}",
+        }
+        page = make_page(f"Analysis of {config.model}", facts, found, beside)
+        write_text(beside / "report.html", page)
+        result = {
+            "model": config.model,
+            "task": model.task.name,
+            "examples": len(table.records),
+            "parts": {part.name: part.values for part in found},
+        }
+        text = json.dumps(result, indent=2, ensure_ascii=False)
+        write_text(beside / "analysis.json", text + "\n")
+    return result
+
+
+def _read(config, path, model, parts):
+    """Returns the `Table` of the records, with labels if a part needs them or they are there.
+
+    Raises:
+        ValueError: there are none where they are needed; or something else is wrong.
+    """
+    task, options = model.task, reader_arguments(config)
+    options |= task.read_options(model.folder.settings) | {"columns": model.columns}
+    try:
+        return task.read(path, **options)
+    except ValueError:
+        if task.scored and any(part.NEEDS_LABELS for part in parts):
+            raise
+    return task.read(path, **(options | {"with_labels": False}))
