@@ -5,14 +5,16 @@ import json
 import logging
 import pathlib
 
+import numpy as np
+
+from bert_tf.analysis.bias.part import BiasOptions
 from bert_tf.analysis.page import make_page
-from bert_tf.analysis.subject import Subject, sample
+from bert_tf.analysis.subject import Subject, keep, sample
 from bert_tf.checkpoints import exported
 from bert_tf.data.records.options import TableOptions, reader_arguments
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import (
     at_least,
-    count,
     lazy,
     one_of,
     replacing_folder,
@@ -25,15 +27,17 @@ from bert_tf.training import engine
 
 _log = logging.getLogger(__name__)
 
-# {part: module with `analyze(subject, config)` → `Part`, and `NEEDS_LABELS`}.
+# {part: module with `analyze(subject, config)` → `Part`, or None if nothing suits the task,
+# and `NEEDS_LABELS`}.
 PARTS = {
     "explain": lazy("bert_tf.analysis.explain.part"),
+    "bias": lazy("bert_tf.analysis.bias.part"),
 }
 
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class AnalyzeConfig(ModelConfig, TableOptions):
+class AnalyzeConfig(BiasOptions, ModelConfig, TableOptions):
     """Which model to analyse, on which records, and where to write the report.
 
     Example:
@@ -44,7 +48,12 @@ class AnalyzeConfig(ModelConfig, TableOptions):
     """
 
     data: str = setting(
-        "", "Records that the model predicts for, with labels if there are any."
+        "",
+        "Records that the model predicts for, with labels if there are any. Empty: what "
+        "needs none.",
+    )
+    task: str = setting(
+        "", "Task to analyse, such as fill_mask. Empty: that of the model's training."
     )
     train_file: str = setting(
         "", "Records that the model was trained on. Empty: what needs them is left out."
@@ -61,7 +70,7 @@ class AnalyzeConfig(ModelConfig, TableOptions):
     def __post_init__(self):
         super().__post_init__()
         self.check_files()
-        require(self, "data", "output_dir")
+        require(self, "output_dir")
         one_of("part", self.part, (*PARTS, "all"))
         at_least(self, "max_examples", 2)
         for name, value in (("bf16", self.bf16), ("quantize", self.quantize)):
@@ -102,9 +111,9 @@ def analyze(config):
         raise ValueError(
             f"{config.model} is an export, which has no gradients; pass the model folder."
         )
-    model = config.load_model()
+    model = config.load_model(config.task)
     names = PARTS if config.part == "all" else [config.part]
-    table = _read(config, config.data, model, [PARTS[name] for name in names])
+    table, groups = _read(config, model, [PARTS[name] for name in names])
     training = None
     if config.train_file:
         training = model.task.read(
@@ -113,24 +122,29 @@ def analyze(config):
             **reader_arguments(config),
             **model.task.read_options(model.folder.settings),
         )
-    table = sample(table, config.max_examples, config.seed)
     with replacing_folder(output_dir) as beside:
         beside.mkdir()
-        subject = Subject(model, table, training, beside, config.seed)
+        subject = Subject(model, table, training, beside, config.seed, groups)
         found = []
         for name in names:
-            _log.info("%s: %s", name, count(len(table.records), "record"))
-            found.append(PARTS[name].analyze(subject, config))
-        facts = {
-            "Task": model.task.name.replace("_", " "),
-            "Records": f"{len(table.records):,} of {table.path}",
-        }
+            _log.info("%s", name)
+            part = PARTS[name].analyze(subject, config)
+            if part:
+                found.append(part)
+        if not found:
+            raise ValueError(
+                f"nothing of part={config.part} suits {model.task.name} without more "
+                "files; pass data, or files such as crows_pairs_file."
+            )
+        facts = {"Task": model.task.name.replace("_", " ")}
+        if table:
+            facts["Records"] = f"{len(table.records):,} of {table.path}"
         page = make_page(f"Analysis of {config.model}", facts, found, beside)
         write_text(beside / "report.html", page)
         result = {
             "model": config.model,
             "task": model.task.name,
-            "examples": len(table.records),
+            "examples": len(subject.records),
             "parts": {part.name: part.values for part in found},
         }
         text = json.dumps(result, indent=2, ensure_ascii=False)
@@ -138,17 +152,32 @@ def analyze(config):
     return result
 
 
-def _read(config, path, model, parts):
-    """Returns the `Table` of the records, with labels if a part needs them or they are there.
+def _read(config, model, parts):
+    """Returns the `Table` of the records, and {column: their groups}; None without data.
+
+    Labels are read if a part needs them, or if they are there.
 
     Raises:
-        ValueError: there are none where they are needed; or something else is wrong.
+        ValueError: there are none where they are needed; something else is wrong.
     """
+    columns = [name.strip() for name in config.slice_columns.split(",") if name.strip()]
+    if not config.data:
+        if columns:
+            raise ValueError("slice_columns are columns of data; pass data, too.")
+        return None, {}
     task, options = model.task, reader_arguments(config)
     options |= task.read_options(model.folder.settings) | {"columns": model.columns}
+    needed = columns or any(part.NEEDS_LABELS for part in parts)
     try:
-        return task.read(path, **options)
+        table = task.read(config.data, **options)
     except ValueError:
-        if task.scored and any(part.NEEDS_LABELS for part in parts):
+        if task.scored and needed:
             raise
-    return task.read(path, **(options | {"with_labels": False}))
+        options["with_labels"] = False
+        table = task.read(config.data, **options)
+    chosen = sample(len(table.records), config.max_examples, config.seed)
+    groups = {}
+    for column in columns:
+        ids = task.read(config.data, id_column=column, **options).records
+        groups[column] = np.array([str(ids[number]["id"]) for number in chosen])
+    return keep(table, chosen), groups

@@ -15,17 +15,19 @@ class Subject:
 
     Attributes:
         model: `Model`, in float32.
-        table: `Table` of the records.
+        table: `Table` of the records; None if there are none.
         training: `Table` of the records that the model was trained on; None if unknown.
         folder: `pathlib.Path` for pictures.
         seed: of whatever is drawn.
+        groups: {column: array of strings}, the groups of the records.
     """
 
     model: Model
-    table: Table
+    table: Table | None
     training: Table | None
     folder: pathlib.Path
     seed: int
+    groups: dict = dataclasses.field(default_factory=dict)
 
     @property
     def task(self):
@@ -33,7 +35,7 @@ class Subject:
 
     @property
     def records(self):
-        return self.table.records
+        return self.table.records if self.table else []
 
     @property
     def truths(self):
@@ -41,15 +43,18 @@ class Subject:
         return [str(record.get("label", "")) for record in self.records]
 
 
-def sample(table, most, seed):
-    """Returns a table of at most so many records, drawn without order."""
-    count = len(table.records)
+def sample(count, most, seed):
+    """Returns the numbers of at most so many of `count` records, drawn by a seed."""
     if count <= most:
-        return table
+        return list(range(count))
     drawn = np.random.default_rng(seed).choice(count, size=most, replace=False)
-    chosen = sorted(drawn.tolist())
+    return sorted(drawn.tolist())
+
+
+def keep(table, numbers):
+    """Returns a table of some of its records."""
     return dataclasses.replace(
         table,
-        records=[table.records[number] for number in chosen],
-        lines=[table.lines[number] for number in chosen],
+        records=[table.records[number] for number in numbers],
+        lines=[table.lines[number] for number in numbers],
     )

@@ -70,7 +70,7 @@ class TestRefused:
             ({"bf16": True}, "gradients in float32; received bf16=True"),
             ({"quantize": "int8"}, "received quantize=int8"),
             ({"max_examples": 1}, "max_examples must be at least 2"),
-            ({"data": ""}, "data"),
+            ({"output_dir": ""}, "output_dir"),
         ],
     )
     def test_settings(self, settings, message, report):

@@ -10,6 +10,7 @@ from bert_tf.analysis.explain.explainer import Explainer
 from bert_tf.analysis.explain.inside import guess_by_layer, read_attention
 from bert_tf.analysis.explain.methods import METHODS
 from bert_tf.analysis.explain.pictures import draw_attention, draw_curves
+from bert_tf.analysis.explain.targets import TARGETS
 from bert_tf.analysis.findings import Highlights, Part, Picture, Table
 from bert_tf.tasks.predicting import FIELDS
 
@@ -21,7 +22,9 @@ _MOST_NEIGHBOURS = 20
 
 
 def analyze(subject, config):
-    """Returns the `Part` of a `Subject`."""
+    """Returns the `Part` of a `Subject`; None without records, or for other tasks."""
+    if not subject.records or subject.task.name not in TARGETS:
+        return None
     explainer = Explainer(
         subject.model,
         subject.records,

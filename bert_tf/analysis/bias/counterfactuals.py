@@ -1,0 +1,99 @@
+"""Counterfactual gaps: how a prediction changes when a text speaks of another group.
+
+Garg et al., 2019, "Counterfactual fairness in text classification through robustness".
+"""
+
+import dataclasses
+import pathlib
+import re
+
+from bert_tf.analysis.lines import read_lines
+
+_LISTS = pathlib.Path(__file__).with_name("swaps.txt")
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclasses.dataclass
+class Swaps:
+    """Words to exchange.
+
+    Attributes:
+        name: of the list, such as "gender".
+        partners: {word: word}, lower case, both ways. Of several partners the first in
+            the file counts.
+    """
+
+    name: str
+    partners: dict
+
+    def __post_init__(self):
+        words = sorted(self.partners, key=len, reverse=True)
+        chinese = [re.escape(word) for word in words if _CHINESE.search(word)]
+        others = [re.escape(word) for word in words if not _CHINESE.search(word)]
+        patterns = [*chinese]
+        if others:
+            patterns.append(rf"\b(?:{'|'.join(others)})\b")
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
+
+    def swap(self, text):
+        """Returns a text with its words exchanged; itself if there are none of them."""
+        return self._pattern.sub(self._exchange, text)
+
+    def _exchange(self, match):
+        word = match[0]
+        partner = self.partners[word.lower()]
+        if word.isupper() and len(word) > 1:
+            return partner.upper()
+        return partner.capitalize() if word[:1].isupper() else partner
+
+
+def read_swaps(path=""):
+    """Returns a list of `Swaps` of a file; "" for the lists of this package.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a line does not have two words, or stands before the first list; names
+            the line.
+    """
+    lists, name = {}, None
+    path = path or str(_LISTS)
+    for number, line in enumerate(read_lines(path), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            name = line[1:-1].strip()
+            lists.setdefault(name, {})
+            continue
+        words = [word.strip().lower() for word in line.split("\t")]
+        if name is None or len(words) != 2 or not all(words) or words[0] == words[1]:
+            raise ValueError(
+                f"{path}, line {number}: a line has two different words with a tab "
+                f"between them, under a [list]; received {line!r}."
+            )
+        for word, partner in (words, reversed(words)):
+            lists[name].setdefault(word, partner)
+    if not any(lists.values()):
+        raise ValueError(f"{path} has no words to exchange.")
+    return [Swaps(name, partners) for name, partners in lists.items() if partners]
+
+
+def swap_records(records, swaps, fields):
+    """Returns the indices of the records that change, and the changed records.
+
+    Args:
+        records: list of dicts.
+        swaps: `Swaps`.
+        fields: names of the texts in a record.
+    """
+    changed, numbers = [], []
+    for number, record in enumerate(records):
+        own = {
+            name: swaps.swap(record[name])
+            for name in fields
+            if isinstance(record.get(name), str)
+        }
+        if any(own[name] != record[name] for name in own):
+            numbers.append(number)
+            changed.append(record | own)
+    return numbers, changed
