@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from bert_tf.analysis.bias.part import BiasOptions
+from bert_tf.analysis.calibration.part import CalibrationOptions
 from bert_tf.analysis.page import make_page
 from bert_tf.analysis.subject import Subject, keep, sample
 from bert_tf.checkpoints import exported
@@ -32,12 +33,13 @@ _log = logging.getLogger(__name__)
 PARTS = {
     "explain": lazy("bert_tf.analysis.explain.part"),
     "bias": lazy("bert_tf.analysis.bias.part"),
+    "calibration": lazy("bert_tf.analysis.calibration.part"),
 }
 
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class AnalyzeConfig(BiasOptions, ModelConfig, TableOptions):
+class AnalyzeConfig(CalibrationOptions, BiasOptions, ModelConfig, TableOptions):
     """Which model to analyse, on which records, and where to write the report.
 
     Example:
