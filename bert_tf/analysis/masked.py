@@ -30,11 +30,17 @@ class MaskedLM:
             logs = tf.nn.log_softmax(outputs["masked_lm_logits"])
             return tf.gather(logs, targets, batch_dims=1)
 
+        def guess(batch, top_k):
+            logits = pretrainer(as_rows(batch))["masked_lm_logits"]
+            known = logits[0, : self.tokenizer.vocab_size]
+            return tf.math.top_k(known, top_k).indices
+
         def compare(batch):
             return tf.nn.softmax(pretrainer(as_rows(batch))["next_sentence_logits"])
 
         options = {"reduce_retracing": True, "autograph": False}
         self._compute = tf.function(compute, **options)
+        self._guess = tf.function(guess, **options)
         self._compare = tf.function(compare, **options)
 
     def encode(self, text, pair=None):
@@ -61,6 +67,14 @@ class MaskedLM:
             targets = tf.constant([target for _, _, target in chosen])
             logs[part] = self._compute(_constants(batch), targets).numpy()
         return logs
+
+    def guess(self, text, top_k):
+        """Returns the ids of the most probable tokens for the first [MASK] of a text."""
+        ids, _ = self.encode(text)
+        position = int(np.argmax(ids == self.tokenizer.mask_id))
+        batch = pad(self.tokenizer, [ids], [np.zeros(len(ids))])
+        batch["masked_lm_positions"] = np.array([[position]], np.int32)
+        return self._guess(_constants(batch), top_k).numpy().tolist()
 
     def follows(self, pairs, title=""):
         """Returns the probability that a sentence follows another, float64 [pairs].

@@ -1,0 +1,240 @@
+"""The part `robustness` of an analysis: what breaks a classifier."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from bert_tf import intervals
+from bert_tf.analysis.findings import Part, Table
+from bert_tf.analysis.masked import MaskedLM
+from bert_tf.analysis.robustness import attacks, checklist, triggers
+from bert_tf.analysis.robustness.perturbations import CHARACTER_ATTACKS
+from bert_tf.ground import progress, setting
+from bert_tf.json_files import read_json
+from bert_tf.predictor import Model
+from bert_tf.serving.adapters import ADAPTERS
+
+NEEDS_LABELS = False
+_SHOWN = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class RobustnessOptions:
+    """What to try, and by which files."""
+
+    attacked: int = setting(
+        30, "Most records to attack; each takes a hundred predictions.",
+        section="robustness",
+    )
+    attack_model: str = setting(
+        "", "Masked LM that suggests words, for an attack on words. Empty: none."
+    )
+    checklist_file: str = setting("", "Tests of expected behaviour. Empty: none.")
+    advglue_file: str = setting("", "AdvGLUE's dev.json. Empty: none.")
+    advglue_task: str = setting("", "Key of advglue_file, such as sst2.")
+
+
+def analyze(subject, config):
+    """Returns the `Part` of a `Subject`; None for other tasks than classification."""
+    if subject.task.name != "classification":
+        return None
+    part = Part("robustness", "Robustness", [], {}, [], [])
+    if subject.records:
+        _attack(part, subject, config)
+        _scan(part, subject, config)
+    if config.checklist_file:
+        _check(part, subject, config)
+    if config.advglue_file:
+        _score_advglue(part, subject, config)
+    if not part.values:
+        return None
+    part.caveats.append(
+        "Attacks that fail here may succeed with more queries or other means; success is "
+        "of these attacks alone."
+    )
+    return part
+
+
+def _attack(part, subject, config):
+    changes = {name: attacks.change_characters(name) for name in CHARACTER_ATTACKS}
+    if config.attack_model:
+        other = Model(config.attack_model, task="fill_mask")
+        changes["words"] = attacks.substitute_words(MaskedLM(other))
+    field = next(f for f in ADAPTERS[subject.task.name].fields if f in subject.records[0])
+    records = _right_ones(subject)[: config.attacked]
+    victim = attacks.Victim(subject.model)
+    rows, shown = [], []
+    for name, change in changes.items():
+        outcomes = [
+            attacks.attack(victim, record, field, change, seed=subject.seed)
+            for record in progress(records, f"attack by {name}", leave=False, unit="text")
+        ]
+        own = attacks.summarise(outcomes)
+        hits = np.array([outcome.success for outcome in outcomes], float)
+        own["success_95"] = intervals.bootstrap_mean(hits, seed=subject.seed)
+        part.values.setdefault("attacks", {})[name] = own
+        rows.append(
+            [
+                *(name.replace("_", " "), own["records"], own["success"]),
+                "{:.3f} to {:.3f}".format(*own["success_95"]),
+                *(own["queries"], own["changed"]),
+            ]
+        )
+        shown += [
+            [name.replace("_", " "), o.text, o.changed, o.before, o.after]
+            for o in outcomes
+            if o.success
+        ][: _SHOWN // len(changes) + 1]
+    part.blocks += [
+        Table(
+            "Attacks on records that are predicted right",
+            ["attack", "records", "success", "95 %", "queries", "words changed"],
+            rows,
+            "Queries and the fraction of words that were changed are means. At most 30 % "
+            "of the words are.",
+        ),
+        Table(
+            "Examples of success", ["attack", "text", "changed", "before", "after"], shown
+        ),
+    ]
+    worst = max(part.values["attacks"], key=lambda n: part.values["attacks"][n]["success"])
+    part.summary.append(
+        f"The attack by {worst.replace('_', ' ')} changes "
+        f"{part.values['attacks'][worst]['success']:.1%} of the right predictions."
+    )
+
+
+def _right_ones(subject):
+    """Returns the records that are predicted right; all if there are no labels."""
+    records = [
+        {name: x for name, x in record.items() if name != "label"}
+        for record in subject.records
+    ]
+    if not any(subject.truths):
+        return records
+    predictions = subject.model.predict(records)
+    return [
+        record
+        for record, row, truth in zip(records, predictions, subject.truths)
+        if row["label"] == truth
+    ]
+
+
+def _scan(part, subject, config):
+    records = subject.records[:64]
+    found = triggers.scan(
+        subject.model, records, batch_size=config.per_device_eval_batch_size
+    )
+    suspicious = [row for row in found if row["suspicious"]]
+    part.values["triggers"] = {"suspicious": suspicious, "most_effective": found[:_SHOWN]}
+    part.blocks.append(
+        Table(
+            "Tokens that turn predictions when they are put before a text",
+            ["token", "label", "turned", "deviations", "suspicious"],
+            [
+                [
+                    *(row["token"], row["label"], row["turned"], row["deviations"]),
+                    "yes" if row["suspicious"] else "no",
+                ]
+                for row in found[:_SHOWN]
+            ],
+            f"Turned: the fraction of {len(records)} texts with another prediction. "
+            "Suspicious: most of them, and far more than by other tokens.",
+        )
+    )
+    part.summary.append(
+        "The scan for back doors found "
+        + (
+            ", ".join(f"{row['token']} (to {row['label']})" for row in suspicious[:5])
+            if suspicious
+            else "no token that turns most predictions"
+        )
+        + "."
+    )
+
+
+def _check(part, subject, config):
+    tests = checklist.read(config.checklist_file, subject.task.labels)
+    texts = list(dict.fromkeys(t for test in tests for g in test.groups for t in g))
+    scores = dict(zip(texts, (row["scores"] for row in subject.model.predict(texts))))
+    figures, rows, failed = {}, [], []
+    for test in tests:
+        by_group = [[scores[text] for text in group] for group in test.groups]
+        failures = checklist.judge(test, by_group)
+        figures[test.name] = {
+            "kind": test.kind,
+            "groups": len(failures),
+            "failures": sum(failures),
+        }
+        rows.append(
+            [test.name, checklist.KINDS[test.kind], len(failures), sum(failures)]
+        )
+        rows[-1].append(sum(failures) / len(failures))
+        failed += [
+            [test.name, " | ".join(group)]
+            for group, fails in zip(test.groups, failures)
+            if fails
+        ][:3]
+    part.values["checklist"] = figures
+    part.blocks += [
+        Table(
+            "Tests of expected behaviour",
+            ["test", "kind", "cases", "failures", "failure rate"],
+            rows,
+        ),
+        Table("Failures", ["test", "texts"], failed),
+    ]
+    total = collections.Counter()
+    for own in figures.values():
+        total.update({"groups": own["groups"], "failures": own["failures"]})
+    part.summary.append(
+        f"Of {total['groups']} cases of expected behaviour, {total['failures']} fail."
+    )
+
+
+# Of AdvGLUE, for each task the fields of the text and of its pair, and the labels.
+_ADVGLUE = {
+    "sst2": ("sentence", None),
+    "qqp": ("question1", "question2"),
+    "mnli": ("premise", "hypothesis"),
+    "mnli-mm": ("premise", "hypothesis"),
+    "qnli": ("question", "sentence"),
+    "rte": ("sentence1", "sentence2"),
+}
+
+
+def _score_advglue(part, subject, config):
+    data = read_json(config.advglue_file)
+    if config.advglue_task not in data or config.advglue_task not in _ADVGLUE:
+        raise ValueError(
+            f"advglue_task must be among {', '.join(k for k in data if k in _ADVGLUE)}; "
+            f"received {config.advglue_task!r}."
+        )
+    text, pair = _ADVGLUE[config.advglue_task]
+    rows = data[config.advglue_task]
+    records = [
+        {"text": row[text]} | ({"text_pair": row[pair]} if pair else {}) for row in rows
+    ]
+    labels = subject.task.labels
+    predictions = [row["label"] for row in subject.model.predict(records)]
+    # Labels there are numbers, in the order of GLUE.
+    hits = np.array(
+        [
+            str(row["label"]) == label or labels.index(label) == row["label"]
+            for row, label in zip(rows, predictions)
+        ],
+        float,
+    )
+    figures = {
+        "records": len(rows),
+        "accuracy": float(hits.mean()),
+        "interval_95": intervals.bootstrap_mean(hits, seed=subject.seed),
+    }
+    part.values["advglue"] = figures
+    part.summary.append(
+        f"AdvGLUE, {config.advglue_task}: accuracy {figures['accuracy']:.3f} on "
+        "{:,} adversarial records (95 %: {:.3f} to {:.3f}).".format(
+            len(rows), *figures["interval_95"]
+        )
+    )
