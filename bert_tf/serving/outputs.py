@@ -40,12 +40,11 @@ def sigmoid(named):
 def of_labels(task, named):
     """Returns `logits`, `scores` and `label`, the most probable, of `logits` [B, C]."""
     logits = named["logits"]
-    best = tf.argmax(logits, axis=-1)
-    return {
-        "logits": logits,
-        "scores": tf.nn.softmax(logits),
-        "label": tf.gather(tf.constant(task.labels), best),
-    }
+    scores = tf.nn.softmax(logits)
+    label = tf.gather(tf.constant(task.labels), tf.argmax(logits, axis=-1))
+    if least := getattr(task.options, "abstain_below", 0.0):
+        label = tf.where(tf.reduce_max(scores, axis=-1) < least, "", label)
+    return {"logits": logits, "scores": scores, "label": label}
 
 
 def of_many_labels(task, named):

@@ -16,7 +16,7 @@ from bert_tf.tasks.labels import (
     label_ids,
     parse_weights,
 )
-from bert_tf.tasks.options import TextOptions, option
+from bert_tf.tasks.options import TextOptions, option, remembered
 from bert_tf.tasks.probabilities import log_softmax, softmax
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 
@@ -32,6 +32,10 @@ class Classification(Task):
     Args:
         tokenizer, options, labels: as of `Task`.
         class_weights: float [C], of each label in the training loss; 1 if None.
+
+    Attributes:
+        temperature: logits are divided by it in predictions, so that probabilities are as
+            high as predictions are right (Guo et al., 2017); 1 until it is fitted.
     """
 
     name = "classification"
@@ -51,6 +55,11 @@ class Classification(Task):
             0.0,
             "Fraction of the target to spread over all labels, in [0, 1).",
         )
+        abstain_below: float = option(
+            0.0,
+            "Predict no label, an empty one, if its probability is lower. 0: always one.",
+            use="prediction",
+        )
 
         def __post_init__(self):
             super().__post_init__()
@@ -59,12 +68,23 @@ class Classification(Task):
                     "label_smoothing must be in [0, 1); received "
                     f"{self.label_smoothing}."
                 )
+            if not 0 <= self.abstain_below <= 1:
+                raise ValueError(
+                    f"abstain_below must be in [0, 1]; received {self.abstain_below}."
+                )
 
     def __init__(self, tokenizer, options=None, *, labels, class_weights=None):
         super().__init__(tokenizer, options, labels=labels)
         self.class_weights = np.ones(len(self.labels), np.float32)
         if class_weights is not None:
             self.class_weights = np.asarray(class_weights, np.float32)
+        self.temperature = 1.0
+
+    @classmethod
+    def restore(cls, tokenizer, config, settings):
+        task = super().restore(tokenizer, config, settings)
+        task.temperature = remembered(settings, "temperature", float, 1.0)
+        return task
 
     @classmethod
     def learn(cls, tokenizer, table, options):
@@ -102,6 +122,12 @@ class Classification(Task):
     def build(self, backbone):
         return finetuning.Classifier(backbone, len(self.labels))
 
+    def infer(self, model, rows):
+        named = super().infer(model, rows)
+        if self.temperature == 1.0:
+            return named
+        return named | {"logits": named["logits"] / self.temperature}
+
     def weights(self, rows):
         own = ops.take(self.class_weights, rows["label"])
         return {"classification": own * example_weights(rows)}
@@ -131,13 +157,16 @@ class Classification(Task):
     def predict(self, outputs, columns):
         """Returns `label` and `scores`, {label: probability}, of each record.
 
+        The label is "" where its probability is below `abstain_below`.
+
         Args:
             outputs: dict with `logits`, float [N, C].
         """
         probabilities = softmax(outputs["logits"].astype(np.float64))
+        least = self.options.abstain_below
         return [
             {
-                "label": self.labels[int(np.argmax(row))],
+                "label": self.labels[int(np.argmax(row))] if row.max() >= least else "",
                 "scores": dict(zip(self.labels, row.tolist())),
             }
             for row in probabilities
@@ -147,7 +176,7 @@ class Classification(Task):
         """Adds `score`, the probability of the label; each label's has its own column."""
         return [
             {name: x for name, x in row.items() if name != "scores"}
-            | {"score": row["scores"][row["label"]]}
+            | {"score": max(row["scores"].values())}
             | {f"score_{label}": x for label, x in row["scores"].items()}
             for row in predictions
         ]

@@ -8,6 +8,8 @@ from bert_tf import intervals
 from bert_tf.analysis.calibration import measures
 from bert_tf.analysis.findings import Part, Picture, Table
 from bert_tf.analysis.sentences import embed_sentences
+from bert_tf.checkpoints import folder as folders
+from bert_tf.checkpoints.remembered import remember
 from bert_tf.data.records.options import reader_arguments
 from bert_tf.ground import setting
 from bert_tf.report.canvas import drawing
@@ -26,6 +28,11 @@ class CalibrationOptions:
         "",
         "Texts of another domain, to tell from data. Empty: not measured.",
         section="calibration",
+    )
+    save_temperature: bool = setting(
+        False,
+        "Remember the fitted temperature in the model folder, for all predictions and "
+        "exports.",
     )
 
 
@@ -60,6 +67,7 @@ def analyze(subject, config):
         measures.reliability(confidences, hits),
         curve,
     )
+    total = temperature * subject.task.temperature
     part = Part(
         "calibration",
         "Calibration",
@@ -71,7 +79,7 @@ def analyze(subject, config):
             f"all have {curve[-1]['accuracy']:.3f}.",
         ],
         {
-            "temperature": temperature,
+            "temperature": total,
             "before": before,
             "after": after,
             "ece_reduction_95": change,
@@ -100,6 +108,11 @@ def analyze(subject, config):
     )
     if config.outside_file:
         _tell_apart(part, subject, config, logits)
+    if config.save_temperature:
+        remember(folders.resolve(config.model), temperature=total)
+        part.summary.append(
+            f"The model folder divides its logits by {total:.3f} from now on."
+        )
     return part
 
 

@@ -58,3 +58,33 @@ def test_records_without_labels(folders, tmp_path):
     )
     with pytest.raises(ValueError, match="label"):
         bert_tf.analyze(config)
+
+
+def test_a_temperature_is_remembered_and_used(folders, tmp_path):
+    import shutil
+
+    from bert_tf import light
+    from bert_tf.checkpoints.remembered import remember
+    from bert_tf.serving import exporting
+
+    shutil.copytree(folders["classification"], tmp_path / "model")
+    before = bert_tf.Model(str(tmp_path / "model")).predict(["it was good"])[0]["scores"]
+    remember(tmp_path / "model", temperature=2.0)
+    model = bert_tf.Model(str(tmp_path / "model"))
+    (after,) = model.predict(["it was good"])
+    shares = np.sqrt(list(before.values()))  # The softmax of half the logits.
+    expected = dict(zip(before, shares / shares.sum()))
+    assert after["scores"] == pytest.approx(expected, abs=1e-6)
+    exporting.export(
+        exporting.ExportConfig(
+            model=str(tmp_path / "model"),
+            output_dir=str(tmp_path / "phone"),
+            format="tflite",
+            dynamic_length=True,
+        )
+    )
+    (of_file,) = light.Model(tmp_path / "phone").predict(["it was good"])
+    assert of_file["scores"] == pytest.approx(after["scores"], abs=1e-5)
+    abstaining = bert_tf.Model(str(tmp_path / "model"), abstain_below=0.99)
+    (none,) = abstaining.predict(["it was good"])
+    assert none == {"label": "", "scores": after["scores"]}
