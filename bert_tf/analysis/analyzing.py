@@ -39,7 +39,7 @@ PARTS = {
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class AnalyzeConfig(CalibrationOptions, BiasOptions, ModelConfig, TableOptions):
+class AnalyzeConfig(ModelConfig, CalibrationOptions, BiasOptions, TableOptions):
     """Which model to analyse, on which records, and where to write the report.
 
     Example:
@@ -169,7 +169,9 @@ def _read(config, model, parts):
         return None, {}
     task, options = model.task, reader_arguments(config)
     options |= task.read_options(model.folder.settings) | {"columns": model.columns}
-    needed = columns or any(part.NEEDS_LABELS for part in parts)
+    needed = columns or (
+        config.part != "all" and any(part.NEEDS_LABELS for part in parts)
+    )
     try:
         table = task.read(config.data, **options)
     except ValueError:

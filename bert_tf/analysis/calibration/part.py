@@ -1,6 +1,7 @@
 """The part `calibration` of an analysis: is a classifier as sure as it is right?"""
 
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from bert_tf.report.canvas import drawing
 from bert_tf.tasks.probabilities import softmax
 
 NEEDS_LABELS = True
+_log = logging.getLogger(__name__)
 _FEWEST = 20  # Records, of which one half fits the temperature.
 _MOST_TRAINING = 2_000  # Records for the distances.
 
@@ -40,11 +42,15 @@ def analyze(subject, config):
     """Returns the `Part` of a `Subject`; None for other tasks than classification."""
     if subject.task.name != "classification" or not subject.records:
         return None
-    if len(subject.records) < _FEWEST:
-        raise ValueError(
-            f"calibration needs {_FEWEST} records or more, of which one half fits the "
-            f"temperature; received {len(subject.records)}."
+    if len(subject.records) < _FEWEST or not all(subject.truths):
+        says = (
+            f"calibration needs {_FEWEST} records with labels or more, of which one half "
+            f"fits the temperature; received {len(subject.records)}"
         )
+        if config.part != "all":
+            raise ValueError(f"{says}.")
+        _log.warning("%s; it is left out.", says)
+        return None
     columns, outputs = subject.model.outputs_of(subject.table)
     logits, truth = outputs["logits"], np.asarray(columns["label"])
     drawn = np.random.default_rng(subject.seed).permutation(len(truth))

@@ -114,10 +114,15 @@ def _span_value(outputs, choices):
 
 
 def _masked_logits(task, model, batch):
-    """Returns the logits of one [MASK] of each example, float32 [B, V]."""
+    """Returns the logits of one [MASK] of each example, float32 [B, rows of the table]."""
     positions = batch["mask_places"]  # [B, 1]
     named = model.pretrainer(batch | {"masked_lm_positions": positions})
-    return {"logits": named["masked_lm_logits"][:, : task.tokenizer.vocab_size]}
+    return {"logits": named["masked_lm_logits"]}
+
+
+def _best_token(task, outputs):
+    known = outputs["logits"][:, : task.tokenizer.vocab_size]
+    return np.argmax(known, axis=-1)[:, None]
 
 
 def _find_mask(task, example):
@@ -147,7 +152,7 @@ TARGETS = {
         _choose_span, _span_value, _span, probability=np.exp
     ),
     "fill_mask": Target(
-        _best,
+        _best_token,
         lambda outputs, chosen: log_odds(outputs["logits"], chosen[:, 0]),
         lambda task, choice, example: task.tokenizer.vocab[choice[0]],
         outputs=_masked_logits,

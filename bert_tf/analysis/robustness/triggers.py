@@ -61,9 +61,9 @@ def scan(model, records, *, batch_size=128):
         others = [marked[n] for n in range(len(marked)) if before[n] != label]
         if not others:
             continue
-        gains = _estimate(model, others, label)
-        gains[~ordinary[: len(gains)]] = -np.inf
-        for token in np.argsort(-gains[: len(vocab)], kind="stable")[:_TRIED]:
+        # The table may have more rows than the vocabulary.
+        gains = np.where(ordinary, _estimate(model, others, label)[: len(vocab)], -np.inf)
+        for token in np.argsort(-gains, kind="stable")[: min(_TRIED, ordinary.sum())]:
             tried = []
             for ids, segments in others:
                 own = ids.copy()

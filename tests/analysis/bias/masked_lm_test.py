@@ -140,22 +140,13 @@ class TestStereoSet:
     def test_a_word_of_several_pieces_is_guessed_from_left_to_right(
         self, model, masked_lm
     ):
-        vocab = model.task.tokenizer.vocab
-        pieces = next(
-            (a, b)
-            for a in vocab
-            for b in vocab
-            if b.startswith("##")
-            and a.isalpha()
-            and len(ids_of(model, a + b[2:])) == 4
-        )
-        word = pieces[0] + pieces[1][2:]
+        word = "goodly"
         options = dict.fromkeys(stereoset.LABELS, word)
         example = stereoset.Example("film", "race", "the BLANK is good", options)
         (scores,) = stereoset.score_words(masked_lm, [example])
         mask, parts = model.task.tokenizer.mask_id, ids_of(model, word)[1:-1]
         first = ids_of(model, "the [MASK] is good")
-        second = ids_of(model, f"the {pieces[0]}[MASK] is good")
+        second = ids_of(model, "the good[MASK] is good")
         logs = [
             log_of(model, ids, ids.index(mask), piece)
             for ids, piece in zip((first, second), parts)

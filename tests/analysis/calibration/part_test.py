@@ -44,7 +44,7 @@ def test_too_few_records(folders, tmp_path):
         part="calibration",
         output_dir=str(tmp_path / "report"),
     )
-    with pytest.raises(ValueError, match="needs 20 records or more.*received 2"):
+    with pytest.raises(ValueError, match="needs 20 records with labels or more.*received 2"):
         bert_tf.analyze(config)
 
 
