@@ -4,11 +4,12 @@ Shapes: B examples of a batch, V vocabulary size.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.analysis.explain.examples import pad
-from bert_tf.ground import progress
-from bert_tf.models.backbone import as_rows
+from bert_tf.ground import lazy, progress
+
+tf = lazy("tensorflow")
+backbones = lazy("bert_tf.models.backbone")
 
 
 class MaskedLM:
@@ -26,17 +27,19 @@ class MaskedLM:
         pretrainer = model.keras_model.pretrainer
 
         def compute(batch, targets):
-            outputs = pretrainer(as_rows(batch))
+            outputs = pretrainer(backbones.as_rows(batch))
             logs = tf.nn.log_softmax(outputs["masked_lm_logits"])
             return tf.gather(logs, targets, batch_dims=1)
 
         def guess(batch, top_k):
-            logits = pretrainer(as_rows(batch))["masked_lm_logits"]
+            logits = pretrainer(backbones.as_rows(batch))["masked_lm_logits"]
             known = logits[0, : self.tokenizer.vocab_size]
             return tf.math.top_k(known, top_k).indices
 
         def compare(batch):
-            return tf.nn.softmax(pretrainer(as_rows(batch))["next_sentence_logits"])
+            return tf.nn.softmax(
+                pretrainer(backbones.as_rows(batch))["next_sentence_logits"]
+            )
 
         options = {"reduce_retracing": True, "autograph": False}
         self._compute = tf.function(compute, **options)
@@ -48,7 +51,9 @@ class MaskedLM:
         batch = self.tokenizer(
             [text], None if pair is None else [pair], max_length=self.max_tokens
         )
-        return tuple(np.asarray(batch[name])[0] for name in ("input_ids", "segment_ids"))
+        return tuple(
+            np.asarray(batch[name])[0] for name in ("input_ids", "segment_ids")
+        )
 
     def log_probabilities(self, variants, title=""):
         """Returns the log-probability of a token in the place of another, float64 [variants].
@@ -63,7 +68,9 @@ class MaskedLM:
             chosen = [variants[number] for number in part]
             ids = [ids for ids, _, _ in chosen]
             batch = pad(self.tokenizer, ids, [np.zeros(len(x)) for x in ids])
-            batch["masked_lm_positions"] = np.array([[p] for _, p, _ in chosen], np.int32)
+            batch["masked_lm_positions"] = np.array(
+                [[p] for _, p, _ in chosen], np.int32
+            )
             targets = tf.constant([target for _, _, target in chosen])
             logs[part] = self._compute(_constants(batch), targets).numpy()
         return logs

@@ -9,7 +9,9 @@ import tiny_folder
 import bert_tf
 from bert_tf.serving import exporting
 
-TEXTS = "text\tlabel\nit was very good\tup\nbad\tdown\na fine film\tup\npoor film\tdown\n"
+TEXTS = (
+    "text\tlabel\nit was very good\tup\nbad\tdown\na fine film\tup\npoor film\tdown\n"
+)
 
 
 @pytest.fixture(scope="module")

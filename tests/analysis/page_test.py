@@ -91,7 +91,9 @@ def test_nothing_is_loaded(page):
 def browse(page, fragment=""):
     """Returns the page as a browser has it, after its script has run."""
     browser = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+        filter(
+            None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+        ),
         None,
     )
     if not browser:

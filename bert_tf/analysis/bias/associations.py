@@ -34,7 +34,10 @@ def read(path):
         try:
             values = json.loads(file.read())
             found = {
-                name: (values[name]["category"], list(map(str, values[name]["examples"])))
+                name: (
+                    values[name]["category"],
+                    list(map(str, values[name]["examples"])),
+                )
                 for name in SETS
             }
         except (ValueError, KeyError, TypeError) as error:
@@ -89,7 +92,10 @@ def p_value(own, others, *, seed=1):
     # s(X) - s(Y) rises with s(X), so that only the sums of X are compared.
     observed = _sum(own)
     if math.comb(len(every), size) <= MOST_PARTITIONS:
-        sums = [_sum(every[list(c)]) for c in itertools.combinations(range(len(every)), size)]
+        sums = [
+            _sum(every[list(c)])
+            for c in itertools.combinations(range(len(every)), size)
+        ]
         return float(np.mean(np.array(sums) >= observed))
     random = np.random.default_rng(seed)
     as_extreme = 1

@@ -61,7 +61,10 @@ def _with_interval(hits, total):
         return None
     test = proportion.binomtest(hits, total)
     bounds = test.proportion_ci(intervals.LEVEL, method="wilson")
-    return {"value": hits / total, "interval_95": [float(bounds.low), float(bounds.high)]}
+    return {
+        "value": hits / total,
+        "interval_95": [float(bounds.low), float(bounds.high)],
+    }
 
 
 def differences(truth, predicted, groups, positive, *, seed=1):

@@ -43,9 +43,10 @@ def expected_calibration_error(confidences, hits, bins=BINS):
     """Returns the mean difference of confidence and accuracy over bins, by their records."""
     found = reliability(confidences, hits, bins)
     total = sum(row["records"] for row in found)
-    return sum(
-        row["records"] * abs(row["confidence"] - row["accuracy"]) for row in found
-    ) / total
+    return (
+        sum(row["records"] * abs(row["confidence"] - row["accuracy"]) for row in found)
+        / total
+    )
 
 
 def scores(logits, truth):

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 
 from bert_tf import intervals
+from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.calibration import measures
 from bert_tf.analysis.findings import Part, Picture, Table
 from bert_tf.analysis.sentences import embed_sentences
@@ -40,7 +41,7 @@ class CalibrationOptions:
 
 def analyze(subject, config):
     """Returns the `Part` of a `Subject`; None for other tasks than classification."""
-    if subject.task.name != "classification" or not subject.records:
+    if not find_adapter(subject.task).classifies or not subject.records:
         return None
     if len(subject.records) < _FEWEST or not all(subject.truths):
         says = (
@@ -152,9 +153,7 @@ def _tell_apart(part, subject, config, logits):
             near.closeness(_embed(subject, own))
             for own in (subject.records, others.records)
         )
-    figures = {
-        name: measures.area_under_roc(*sides) for name, sides in found.items()
-    }
+    figures = {name: measures.area_under_roc(*sides) for name, sides in found.items()}
     part.values["outside"] = {"records": len(others.records), "auroc": figures}
     part.blocks.append(
         Table(

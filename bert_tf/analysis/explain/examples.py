@@ -6,10 +6,12 @@ Shapes: L tokens of an example, B examples of a batch, S tokens of the longest.
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
-from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.ground import lazy
 from bert_tf.tokenization.framing import frame
+
+tf = lazy("tensorflow")
+serving = lazy("bert_tf.serving.adapters")
 
 _SPECIAL = -1
 
@@ -54,7 +56,7 @@ def make_examples(task, records):
     Raises:
         ValueError: the task cuts texts into windows, and one of them needs several.
     """
-    fields = [name for name in ADAPTERS[task.name].fields if name in records[0]]
+    fields = [name for name in serving.ADAPTERS[task.name].fields if name in records[0]]
     texts = [[record[field] for record in records] for field in fields]
     read = [task.tokenizer.tokenize_with_offsets(column) for column in texts]
     options = task.options
@@ -110,7 +112,7 @@ def _make_example(tokenizer, fields, texts, read, kept, segments):
     words, names, tokens = [], [], []
     for side, (field, text) in enumerate(zip(fields, texts)):
         own, starts, ends = read[side]
-        last = None
+        last, begin = None, 0
         for position in np.flatnonzero((segments == side) & (kept != _SPECIAL)):
             number = kept[position]
             ids[position] = own[number]

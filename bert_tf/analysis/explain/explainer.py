@@ -5,12 +5,13 @@ size, Y layers, N heads.
 """
 
 import numpy as np
-import tensorflow as tf
 
+from bert_tf.analysis.adapters import ADAPTERS, find_adapter
 from bert_tf.analysis.explain.examples import make_examples, pad
-from bert_tf.analysis.explain.targets import find_target
-from bert_tf.ground import progress
-from bert_tf.models.backbone import as_rows
+from bert_tf.ground import lazy, progress
+
+tf = lazy("tensorflow")
+backbones = lazy("bert_tf.models.backbone")
 
 
 class Explainer:
@@ -35,7 +36,13 @@ class Explainer:
 
     def __init__(self, model, records, *, batch_size=128):
         self.task, self.model = model.task, model.keras_model
-        self.target = find_target(self.task)
+        self.target = find_adapter(self.task).target
+        if not self.target:
+            explained = [name for name, own in ADAPTERS.items() if own.target]
+            raise ValueError(
+                f"predictions of {self.task.name} are not explained; those of "
+                f"{', '.join(explained)} are."
+            )
         self.mask_id = self.task.tokenizer.mask_id
         if self.mask_id is None:
             raise ValueError(
@@ -115,8 +122,12 @@ class Explainer:
                 alphas,
                 self._chosen(whole, part),
             )
-            for number, example, *rows in zip(part, examples, *(x.numpy() for x in both)):
-                own, times = (row[: len(example.ids)].astype(np.float64) for row in rows)
+            for number, example, *rows in zip(
+                part, examples, *(x.numpy() for x in both)
+            ):
+                own, times = (
+                    row[: len(example.ids)].astype(np.float64) for row in rows
+                )
                 along[number], inputs[number] = own, times
         return along, inputs
 
@@ -131,7 +142,7 @@ class Explainer:
                 yield number, [layer[row][:, :length, :length] for layer in layers]
 
     def _attend(self, batch):
-        rows = self.model.backbone.compute(as_rows(batch), probabilities=True)
+        rows = self.model.backbone.compute(backbones.as_rows(batch), probabilities=True)
         return rows["attention_probabilities"]
 
     def _compute(self, batch, chosen):

@@ -4,10 +4,12 @@ Shapes: Y layers, N heads, L tokens, W words.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.analysis.explain.examples import pad
-from bert_tf.models.backbone import as_rows
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
+backbones = lazy("bert_tf.models.backbone")
 
 
 def read_attention(model, example):
@@ -21,7 +23,8 @@ def read_attention(model, example):
         ValueError: pruned layers have different numbers of heads.
     """
     layers = [
-        layer[0].numpy() for layer in _compute(model, example)["attention_probabilities"]
+        layer[0].numpy()
+        for layer in _compute(model, example)["attention_probabilities"]
     ]
     heads = [len(layer) for layer in layers]
     if len(set(heads)) > 1:
@@ -80,5 +83,7 @@ def guess_by_layer(model, example, place, top_k=5):
 
 def _compute(model, example):
     batch = pad(model.task.tokenizer, [example.ids], [example.segments])
-    rows = as_rows({name: tf.constant(array) for name, array in batch.items()})
+    rows = backbones.as_rows(
+        {name: tf.constant(array) for name, array in batch.items()}
+    )
     return model.keras_model.backbone.compute(rows, probabilities=True)

@@ -5,12 +5,12 @@ import collections
 import numpy as np
 
 from bert_tf import intervals
+from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.explain import faithfulness, neighbours
 from bert_tf.analysis.explain.explainer import Explainer
 from bert_tf.analysis.explain.inside import guess_by_layer, read_attention
 from bert_tf.analysis.explain.methods import METHODS
 from bert_tf.analysis.explain.pictures import draw_attention, draw_curves
-from bert_tf.analysis.explain.targets import TARGETS
 from bert_tf.analysis.findings import Highlights, Part, Picture, Table
 from bert_tf.tasks.predicting import FIELDS
 
@@ -23,7 +23,8 @@ _MOST_NEIGHBOURS = 20
 
 def analyze(subject, config):
     """Returns the `Part` of a `Subject`; None without records, or for other tasks."""
-    if not subject.records or subject.task.name not in TARGETS:
+    adapter = find_adapter(subject.task)
+    if not subject.records or not adapter.target:
         return None
     explainer = Explainer(
         subject.model,
@@ -82,7 +83,7 @@ def analyze(subject, config):
         ],
     )
     part.blocks += _attention(subject, explainer)
-    if subject.task.name == "fill_mask":
+    if adapter.guesses:
         part.blocks.append(_guesses(subject, explainer))
     if subject.training:
         part.blocks.append(_neighbours(subject))

@@ -66,4 +66,7 @@ def draw_attention(path, attention, tokens):
                     axes.set_title(f"head {head}", fontsize=7)
             grid[layer][0].set_ylabel(f"layer {layer}", fontsize=7)
         shown = " ".join(tokens[:_MOST_NAMES])
-        figure.supxlabel(f"each square: to which token (across) each token attends: {shown}", fontsize=7)
+        figure.supxlabel(
+            f"each square: to which token (across) each token attends: {shown}",
+            fontsize=7,
+        )

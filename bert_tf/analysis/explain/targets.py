@@ -7,14 +7,16 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import tensorflow as tf
 
-from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
+serving = lazy("bert_tf.serving.adapters")
 
 
 def infer(task, model, batch):
     """Returns the outputs of a model by name, for a padded batch."""
-    return task.infer(model, ADAPTERS[task.name].complete(task, batch))
+    return task.infer(model, serving.ADAPTERS[task.name].complete(task, batch))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,46 +132,26 @@ def _find_mask(task, example):
     return {"mask_places": [int(np.argmax(example.ids == task.tokenizer.mask_id))]}
 
 
-TARGETS = {
-    "classification": Target(
-        _best, lambda outputs, chosen: log_odds(outputs["logits"], chosen[:, 0]), _label
-    ),
-    "multi_label": Target(
-        _best,
-        lambda outputs, chosen: tf.gather(
-            outputs["logits"], chosen[:, 0], batch_dims=1
-        ),
-        _label,
-    ),
-    "regression": Target(
-        lambda task, outputs: np.zeros((len(outputs["logits"]), 1), np.int64),
-        lambda outputs, chosen: outputs["logits"][:, 0],
-        lambda task, choice, example: "score",
-        probability=lambda values: values,
-    ),
-    "token_classification": Target(_choose_tags, _tag_value, _tag),
-    "question_answering": Target(
-        _choose_span, _span_value, _span, probability=np.exp
-    ),
-    "fill_mask": Target(
-        _best_token,
-        lambda outputs, chosen: log_odds(outputs["logits"], chosen[:, 0]),
-        lambda task, choice, example: task.tokenizer.vocab[choice[0]],
-        outputs=_masked_logits,
-        inputs=_find_mask,
-    ),
-}
-
-
-def find_target(task):
-    """Returns the `Target` of a task.
-
-    Raises:
-        ValueError: its predictions are not explained.
-    """
-    if task.name not in TARGETS:
-        raise ValueError(
-            f"predictions of {task.name} are not explained; those of "
-            f"{', '.join(TARGETS)} are."
-        )
-    return TARGETS[task.name]
+LABEL = Target(
+    _best, lambda outputs, chosen: log_odds(outputs["logits"], chosen[:, 0]), _label
+)
+ONE_OF_SEVERAL = Target(
+    _best,
+    lambda outputs, chosen: tf.gather(outputs["logits"], chosen[:, 0], batch_dims=1),
+    _label,
+)
+NUMBER = Target(
+    lambda task, outputs: np.zeros((len(outputs["logits"]), 1), np.int64),
+    lambda outputs, chosen: outputs["logits"][:, 0],
+    lambda task, choice, example: "score",
+    probability=lambda values: values,
+)
+TAG = Target(_choose_tags, _tag_value, _tag)
+SPAN = Target(_choose_span, _span_value, _span, probability=np.exp)
+TOKEN = Target(
+    _best_token,
+    lambda outputs, chosen: log_odds(outputs["logits"], chosen[:, 0]),
+    lambda task, choice, example: task.tokenizer.vocab[choice[0]],
+    outputs=_masked_logits,
+    inputs=_find_mask,
+)

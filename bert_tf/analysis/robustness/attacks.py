@@ -18,9 +18,68 @@ _TRIES = 3  # Changes of a word of which the worst is kept.
 _WORD = re.compile(r"\w+")
 # Words that carry the grammar, which substitutes would break.
 _KEPT = frozenset(
-    "a an the and or but if of to in on at by for with from as is are was were be been "
-    "am do does did has have had it its this that these those he she they we you i his "
-    "her their our your my me him them us not no nor so than then there here".split()
+    [
+        "a",
+        "an",
+        "the",
+        "and",
+        "or",
+        "but",
+        "if",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "with",
+        "from",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "do",
+        "does",
+        "did",
+        "has",
+        "have",
+        "had",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "he",
+        "she",
+        "they",
+        "we",
+        "you",
+        "i",
+        "his",
+        "her",
+        "their",
+        "our",
+        "your",
+        "my",
+        "me",
+        "him",
+        "them",
+        "us",
+        "not",
+        "no",
+        "nor",
+        "so",
+        "than",
+        "then",
+        "there",
+        "here",
+    ]
 )
 
 
@@ -106,7 +165,9 @@ def attack(victim, record, field, change, *, seed=0):
         if found != label:
             share = changed / len(words)
             return Outcome(text, current, label, found, True, queries, share)
-    return Outcome(text, current, label, label, False, queries, changed / max(len(words), 1))
+    return Outcome(
+        text, current, label, label, False, queries, changed / max(len(words), 1)
+    )
 
 
 def change_characters(name):

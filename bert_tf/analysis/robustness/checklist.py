@@ -80,14 +80,18 @@ def read(path, labels):
     empty = next((test.name for test in tests if not test.groups), None)
     if empty or not tests:
         raise ValueError(
-            f"{path}: the test {empty!r} has no texts." if empty else f"{path}: no tests."
+            f"{path}: the test {empty!r} has no texts."
+            if empty
+            else f"{path}: no tests."
         )
     return tests
 
 
 def _begin(kind, name, expected, labels, where):
     if kind not in KINDS:
-        raise ValueError(f"{where}: a test is one of {', '.join(KINDS)}; received {kind!r}.")
+        raise ValueError(
+            f"{where}: a test is one of {', '.join(KINDS)}; received {kind!r}."
+        )
     direction = ""
     if kind == "dir":
         expected, _, direction = expected.rpartition(" ")
@@ -98,7 +102,9 @@ def _begin(kind, name, expected, labels, where):
             )
     expected = expected.strip()
     if kind == "inv" and expected:
-        raise ValueError(f"{where}: an invariance test has no label; received {expected!r}.")
+        raise ValueError(
+            f"{where}: an invariance test has no label; received {expected!r}."
+        )
     if kind != "inv" and expected not in labels:
         raise ValueError(
             f"{where}: the label must be among {', '.join(labels)}; received {expected!r}."
@@ -151,5 +157,7 @@ def judge(test, scores):
             failures.append(len(set(labels)) > 1)
         else:
             change = rows[1][test.label] - rows[0][test.label]
-            failures.append(change < -SLACK if test.direction == "up" else change > SLACK)
+            failures.append(
+                change < -SLACK if test.direction == "up" else change > SLACK
+            )
     return failures

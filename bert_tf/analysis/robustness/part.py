@@ -6,14 +6,16 @@ import dataclasses
 import numpy as np
 
 from bert_tf import intervals
+from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.findings import Part, Table
 from bert_tf.analysis.masked import MaskedLM
 from bert_tf.analysis.robustness import attacks, checklist, triggers
 from bert_tf.analysis.robustness.perturbations import CHARACTER_ATTACKS
-from bert_tf.ground import progress, setting
+from bert_tf.ground import lazy, progress, setting
 from bert_tf.json_files import read_json
 from bert_tf.predictor import Model
-from bert_tf.serving.adapters import ADAPTERS
+
+serving = lazy("bert_tf.serving.adapters")
 
 NEEDS_LABELS = False
 _SHOWN = 12
@@ -24,7 +26,8 @@ class RobustnessOptions:
     """What to try, and by which files."""
 
     attacked: int = setting(
-        30, "Most records to attack; each takes a hundred predictions.",
+        30,
+        "Most records to attack; each takes a hundred predictions.",
         section="robustness",
     )
     attack_model: str = setting(
@@ -37,7 +40,7 @@ class RobustnessOptions:
 
 def analyze(subject, config):
     """Returns the `Part` of a `Subject`; None for other tasks than classification."""
-    if subject.task.name != "classification":
+    if not find_adapter(subject.task).classifies:
         return None
     part = Part("robustness", "Robustness", [], {}, [], [])
     if subject.records:
@@ -61,14 +64,18 @@ def _attack(part, subject, config):
     if config.attack_model:
         other = Model(config.attack_model, task="fill_mask")
         changes["words"] = attacks.substitute_words(MaskedLM(other))
-    field = next(f for f in ADAPTERS[subject.task.name].fields if f in subject.records[0])
+    field = next(
+        f for f in serving.ADAPTERS[subject.task.name].fields if f in subject.records[0]
+    )
     records = _right_ones(subject)[: config.attacked]
     victim = attacks.Victim(subject.model)
     rows, shown = [], []
     for name, change in changes.items():
         outcomes = [
             attacks.attack(victim, record, field, change, seed=subject.seed)
-            for record in progress(records, f"attack by {name}", leave=False, unit="text")
+            for record in progress(
+                records, f"attack by {name}", leave=False, unit="text"
+            )
         ]
         own = attacks.summarise(outcomes)
         hits = np.array([outcome.success for outcome in outcomes], float)
@@ -95,10 +102,14 @@ def _attack(part, subject, config):
             "of the words are.",
         ),
         Table(
-            "Examples of success", ["attack", "text", "changed", "before", "after"], shown
+            "Examples of success",
+            ["attack", "text", "changed", "before", "after"],
+            shown,
         ),
     ]
-    worst = max(part.values["attacks"], key=lambda n: part.values["attacks"][n]["success"])
+    worst = max(
+        part.values["attacks"], key=lambda n: part.values["attacks"][n]["success"]
+    )
     part.summary.append(
         f"The attack by {worst.replace('_', ' ')} changes "
         f"{part.values['attacks'][worst]['success']:.1%} of the right predictions."
@@ -127,7 +138,10 @@ def _scan(part, subject, config):
         subject.model, records, batch_size=config.per_device_eval_batch_size
     )
     suspicious = [row for row in found if row["suspicious"]]
-    part.values["triggers"] = {"suspicious": suspicious, "most_effective": found[:_SHOWN]}
+    part.values["triggers"] = {
+        "suspicious": suspicious,
+        "most_effective": found[:_SHOWN],
+    }
     part.blocks.append(
         Table(
             "Tokens that turn predictions when they are put before a text",

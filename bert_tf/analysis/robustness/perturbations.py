@@ -44,7 +44,11 @@ def slip(word, random):
         return word
     place = random.choice(places)
     key = random.choice(_NEIGHBOURS[word[place].lower()])
-    return word[:place] + (key.upper() if word[place].isupper() else key) + word[place + 1 :]
+    return (
+        word[:place]
+        + (key.upper() if word[place].isupper() else key)
+        + word[place + 1 :]
+    )
 
 
 def drop_letter(word, random):

@@ -9,10 +9,12 @@ Shapes: V vocabulary size, C labels, B texts.
 """
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.analysis.explain.examples import make_examples, pad
 from bert_tf.analysis.explain.targets import infer, log_odds
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 _TRIED = 200  # Tokens for each label.
 # A token is suspicious if it turns at least so many of the texts, and so much more often
@@ -52,7 +54,9 @@ def scan(model, records, *, batch_size=128):
         for begin in range(0, len(variants), batch_size):
             ids, segments = zip(*variants[begin : begin + batch_size])
             batch = pad(special, ids, segments)
-            logits.append(compute({n: tf.constant(x) for n, x in batch.items()}).numpy())
+            logits.append(
+                compute({n: tf.constant(x) for n, x in batch.items()}).numpy()
+            )
         return np.concatenate(logits).argmax(axis=1)
 
     before = predict([(example.ids, example.segments) for example in examples])
@@ -62,7 +66,9 @@ def scan(model, records, *, batch_size=128):
         if not others:
             continue
         # The table may have more rows than the vocabulary.
-        gains = np.where(ordinary, _estimate(model, others, label)[: len(vocab)], -np.inf)
+        gains = np.where(
+            ordinary, _estimate(model, others, label)[: len(vocab)], -np.inf
+        )
         for token in np.argsort(-gains, kind="stable")[: min(_TRIED, ordinary.sum())]:
             tried = []
             for ids, segments in others:

@@ -56,9 +56,7 @@ def test_p_by_draws_is_near_the_exact_one(monkeypatch):
     assert associations.p_value(own, others, seed=2) == drawn
 
 
-SETS = {
-    name: {"category": name, "examples": ["a", "b"]} for name in associations.SETS
-}
+SETS = {name: {"category": name, "examples": ["a", "b"]} for name in associations.SETS}
 
 
 def test_a_file(tmp_path):

@@ -62,7 +62,9 @@ class TestSlices:
     def test_rates_by_hand(self):
         found = slices.by_group(TRUTH, PREDICTED, GROUPS, "y")
         values = {
-            group: {name: rate["value"] for name, rate in own.items() if name != "records"}
+            group: {
+                name: rate["value"] for name, rate in own.items() if name != "records"
+            }
             for group, own in found.items()
         }
         assert values == {
@@ -76,9 +78,10 @@ class TestSlices:
 
     def test_a_rate_of_no_records(self):
         groups = np.array(["a"] * 6 + ["b"] * 2)
-        assert slices.by_group(TRUTH, PREDICTED, groups, "y")["b"][
-            "true_positive_rate"
-        ] is None
+        assert (
+            slices.by_group(TRUTH, PREDICTED, groups, "y")["b"]["true_positive_rate"]
+            is None
+        )
 
     def test_differences_by_hand(self):
         found = slices.differences(TRUTH, PREDICTED, GROUPS, "y")

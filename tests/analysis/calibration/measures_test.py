@@ -64,7 +64,10 @@ def test_coverage_by_hand():
 
 def test_area_equals_scikit_learns():
     random = np.random.default_rng(1)
-    inside, outside = random.normal(size=30).round(1) + 0.5, random.normal(size=50).round(1)
+    inside, outside = (
+        random.normal(size=30).round(1) + 0.5,
+        random.normal(size=50).round(1),
+    )
     truth = [1] * 30 + [0] * 50
     expected = metrics.roc_auc_score(truth, np.concatenate([inside, outside]))
     assert measures.area_under_roc(inside, outside) == pytest.approx(expected)

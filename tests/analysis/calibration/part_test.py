@@ -44,7 +44,9 @@ def test_too_few_records(folders, tmp_path):
         part="calibration",
         output_dir=str(tmp_path / "report"),
     )
-    with pytest.raises(ValueError, match="needs 20 records with labels or more.*received 2"):
+    with pytest.raises(
+        ValueError, match="needs 20 records with labels or more.*received 2"
+    ):
         bert_tf.analyze(config)
 
 
@@ -68,7 +70,9 @@ def test_a_temperature_is_remembered_and_used(folders, tmp_path):
     from bert_tf.serving import exporting
 
     shutil.copytree(folders["classification"], tmp_path / "model")
-    before = bert_tf.Model(str(tmp_path / "model")).predict(["it was good"])[0]["scores"]
+    before = bert_tf.Model(str(tmp_path / "model")).predict(["it was good"])[0][
+        "scores"
+    ]
     remember(tmp_path / "model", temperature=2.0)
     model = bert_tf.Model(str(tmp_path / "model"))
     (after,) = model.predict(["it was good"])

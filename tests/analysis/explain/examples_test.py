@@ -38,7 +38,7 @@ def test_pairs(folders):
     ids, segments = tokens_of(model, *record.values())
     np.testing.assert_array_equal(example.ids, ids)
     np.testing.assert_array_equal(example.segments, segments)
-    assert example.words == "it was good a fine film".split()
+    assert example.words == ["it", "was", "good", "a", "fine", "film"]
     assert example.fields == ["text"] * 3 + ["text_pair"] * 3
 
 

@@ -75,7 +75,9 @@ def test_integrated_gradients_add_up(name, explainers):
     found = integrated_gradients(explainer)
     for number, (example, own) in enumerate(zip(explainer.examples, found)):
         everything = range(len(example.words))
-        hidden = explainer.values([(number, example.hide(everything, explainer.mask_id))])
+        hidden = explainer.values(
+            [(number, example.hide(everything, explainer.mask_id))]
+        )
         change = explainer.full[number] - hidden[0]
         assert own.error <= 0.01
         assert own.weights.sum() == pytest.approx(change, abs=0.011 * abs(change))
@@ -157,7 +159,9 @@ class TestInPython:
         best = prediction["tokens"][0][0]
         assert found["predicted"] == best["token"]
         assert found["probability"] == pytest.approx(best["probability"], abs=1e-5)
-        assert found["weights"][3] == pytest.approx(0, abs=1e-6)  # It is hidden already.
+        assert found["weights"][3] == pytest.approx(
+            0, abs=1e-6
+        )  # It is hidden already.
 
     def test_another_method(self, folders):
         with pytest.raises(ValueError, match="method must be .*; received 'lime'"):

@@ -58,7 +58,9 @@ def test_later_words_are_found_where_earlier_ones_moved_them():
             rows = []
             for text in texts:
                 words = text.split()
-                up = 0.9 - 0.25 * sum(w in ("itit", "waswas", "goodgood") for w in words)
+                up = 0.9 - 0.25 * sum(
+                    w in ("itit", "waswas", "goodgood") for w in words
+                )
                 up -= 0.01 * (7 - len(words))
                 rows.append({"up": up, "down": 1 - up})
             return rows

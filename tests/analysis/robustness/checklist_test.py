@@ -58,11 +58,17 @@ def test_verdicts_by_hand(write):
     ("text", "message"),
     [
         ("A text.\n", "line 1: a text stands under no"),
-        ("[abc: x] up\nA text.\n", "line 1: a test is one of mft, inv, dir; received 'abc'"),
+        (
+            "[abc: x] up\nA text.\n",
+            "line 1: a test is one of mft, inv, dir; received 'abc'",
+        ),
         ("[mft: x] left\nA text.\n", "line 1: the label must be among up, down"),
         ("[inv: x] up\n{a|b}\n", "line 1: an invariance test has no label"),
         ("[inv: x]\nA text.\n", "line 2: an invariance test compares several texts"),
-        ("[dir: x] up\na => b\n", "line 1: the label must be among up, down; received ''"),
+        (
+            "[dir: x] up\na => b\n",
+            "line 1: the label must be among up, down; received ''",
+        ),
         ("[dir: x] up left\na => b\n", "line 1: a directional test has a label and up"),
         ("[dir: x] up down\na\n", "line 2: a directional test has a text => changed"),
         ("[mft: x] up\n", "the test 'x' has no texts"),
