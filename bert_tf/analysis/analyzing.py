@@ -10,6 +10,7 @@ import numpy as np
 from bert_tf.analysis.bias.part import BiasOptions
 from bert_tf.analysis.calibration.part import CalibrationOptions
 from bert_tf.analysis.page import make_page
+from bert_tf.analysis.robustness.part import RobustnessOptions
 from bert_tf.analysis.subject import Subject, keep, sample
 from bert_tf.checkpoints import exported
 from bert_tf.data.records.options import TableOptions, reader_arguments
@@ -33,13 +34,16 @@ _log = logging.getLogger(__name__)
 PARTS = {
     "explain": lazy("bert_tf.analysis.explain.part"),
     "bias": lazy("bert_tf.analysis.bias.part"),
+    "robustness": lazy("bert_tf.analysis.robustness.part"),
     "calibration": lazy("bert_tf.analysis.calibration.part"),
 }
 
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class AnalyzeConfig(ModelConfig, CalibrationOptions, BiasOptions, TableOptions):
+class AnalyzeConfig(
+    ModelConfig, CalibrationOptions, RobustnessOptions, BiasOptions, TableOptions
+):
     """Which model to analyse, on which records, and where to write the report.
 
     Example:
@@ -75,6 +79,7 @@ class AnalyzeConfig(ModelConfig, CalibrationOptions, BiasOptions, TableOptions):
         require(self, "output_dir")
         one_of("part", self.part, (*PARTS, "all"))
         at_least(self, "max_examples", 2)
+        at_least(self, "attacked", 1)
         for name, value in (("bf16", self.bf16), ("quantize", self.quantize)):
             if value:
                 raise ValueError(

@@ -17,7 +17,16 @@ from bert_tf.ground import did_you_mean, quote
 
 VERBS = (
     *("quickstart", "doctor", "finetune", "evaluate", "predict", "compare", "search"),
-    *("distill", "prune", "compress", "analyze", "export", "serve", "glue", "learn-vocabulary"),
+    *(
+        "distill",
+        "prune",
+        "compress",
+        "analyze",
+        "export",
+        "serve",
+        "glue",
+        "learn-vocabulary",
+    ),
     *("create-pretraining-data", "pretrain", "convert-checkpoint"),
 )
 _TAKE_TEXTS = ("predict",)  # Their arguments need not be flags.

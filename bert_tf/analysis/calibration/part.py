@@ -79,11 +79,15 @@ def analyze(subject, config):
         "calibration",
         "Calibration",
         [
-            f"On the held-out half, the expected calibration error is {before['ece']:.3f}, "
-            f"and {after['ece']:.3f} with logits divided by {temperature:.2f}, which "
-            "changes no prediction.",
-            f"The surest half of the records has an accuracy of {curve[4]['accuracy']:.3f}, "
-            f"all have {curve[-1]['accuracy']:.3f}.",
+            (
+                f"On the held-out half, the expected calibration error is {before['ece']:.3f}, "
+                f"and {after['ece']:.3f} with logits divided by {temperature:.2f}, which "
+                "changes no prediction."
+            ),
+            (
+                f"The surest half of the records has an accuracy of {curve[4]['accuracy']:.3f}, "
+                f"all have {curve[-1]['accuracy']:.3f}."
+            ),
         ],
         {
             "temperature": total,

@@ -26,6 +26,7 @@ def explain(model, records, method="integrated_gradients"):
         integrated gradients, a fraction of the value's change, else None.
 
     Raises:
+        TypeError: the model is an exported file.
         ValueError: there is no such method; the task's predictions are not explained.
 
     Example:
@@ -38,7 +39,7 @@ def explain(model, records, method="integrated_gradients"):
     engine.select("tensorflow")
     model = model if isinstance(model, Predictor) else Model(model)
     if not isinstance(model, Model):
-        raise ValueError(
+        raise TypeError(
             "a file has no gradients; pass a model folder, or a bert_tf.Model of it."
         )
     table = model.task.read(

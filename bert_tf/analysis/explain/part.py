@@ -45,13 +45,17 @@ def analyze(subject, config):
         "explain",
         "Explanation",
         [
-            f"{titles[best]} finds the words that the predictions need best: with them "
-            "masked, the probability falls by "
-            f"{scores[best]['comprehensiveness']['mean']:.3f} in the mean, and by "
-            f"{scores['random']['comprehensiveness']['mean']:.3f} with as many random "
-            "words.",
-            f"Integrated gradients add up to the change of the value within 1 % for "
-            f"{complete:.1%} of the records (largest error {errors.max():.2%}).",
+            (
+                f"{titles[best]} finds the words that the predictions need best: with them "
+                "masked, the probability falls by "
+                f"{scores[best]['comprehensiveness']['mean']:.3f} in the mean, and by "
+                f"{scores['random']['comprehensiveness']['mean']:.3f} with as many random "
+                "words."
+            ),
+            (
+                f"Integrated gradients add up to the change of the value within 1 % for "
+                f"{complete:.1%} of the records (largest error {errors.max():.2%})."
+            ),
         ],
         {
             "faithfulness": scores,
@@ -77,8 +81,10 @@ def analyze(subject, config):
         ],
         [
             "Weights are those of words in their texts, not of words in general.",
-            "Words are hidden by [MASK]. A text with many masks is unlike those that the "
-            "model was trained on, which curves show, too.",
+            (
+                "Words are hidden by [MASK]. A text with many masks is unlike those that the "
+                "model was trained on, which curves show, too."
+            ),
             "Attention says where a layer looks, and not what the prediction comes from.",
         ],
     )

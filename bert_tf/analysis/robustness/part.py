@@ -9,10 +9,9 @@ from bert_tf import intervals
 from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.findings import Part, Table
 from bert_tf.analysis.masked import MaskedLM
-from bert_tf.analysis.robustness import attacks, checklist, triggers
+from bert_tf.analysis.robustness import advglue, attacks, checklist, triggers
 from bert_tf.analysis.robustness.perturbations import CHARACTER_ATTACKS
 from bert_tf.ground import lazy, progress, setting
-from bert_tf.json_files import read_json
 from bert_tf.predictor import Model
 
 serving = lazy("bert_tf.serving.adapters")
@@ -207,48 +206,20 @@ def _check(part, subject, config):
     )
 
 
-# Of AdvGLUE, for each task the fields of the text and of its pair, and the labels.
-_ADVGLUE = {
-    "sst2": ("sentence", None),
-    "qqp": ("question1", "question2"),
-    "mnli": ("premise", "hypothesis"),
-    "mnli-mm": ("premise", "hypothesis"),
-    "qnli": ("question", "sentence"),
-    "rte": ("sentence1", "sentence2"),
-}
-
-
 def _score_advglue(part, subject, config):
-    data = read_json(config.advglue_file)
-    if config.advglue_task not in data or config.advglue_task not in _ADVGLUE:
-        raise ValueError(
-            f"advglue_task must be among {', '.join(k for k in data if k in _ADVGLUE)}; "
-            f"received {config.advglue_task!r}."
-        )
-    text, pair = _ADVGLUE[config.advglue_task]
-    rows = data[config.advglue_task]
-    records = [
-        {"text": row[text]} | ({"text_pair": row[pair]} if pair else {}) for row in rows
-    ]
-    labels = subject.task.labels
-    predictions = [row["label"] for row in subject.model.predict(records)]
-    # Labels there are numbers, in the order of GLUE.
-    hits = np.array(
-        [
-            str(row["label"]) == label or labels.index(label) == row["label"]
-            for row, label in zip(rows, predictions)
-        ],
-        float,
+    records, truths = advglue.read(
+        config.advglue_file, config.advglue_task, subject.task.labels
     )
-    figures = {
-        "records": len(rows),
-        "accuracy": float(hits.mean()),
-        "interval_95": intervals.bootstrap_mean(hits, seed=subject.seed),
+    predictions = subject.model.predict(records)
+    hits = [row["label"] == truth for row, truth in zip(predictions, truths)]
+    low, high = intervals.bootstrap_mean(np.array(hits, float), seed=subject.seed)
+    accuracy = sum(hits) / len(hits)
+    part.values["advglue"] = {
+        "records": len(hits),
+        "accuracy": accuracy,
+        "interval_95": [low, high],
     }
-    part.values["advglue"] = figures
     part.summary.append(
-        f"AdvGLUE, {config.advglue_task}: accuracy {figures['accuracy']:.3f} on "
-        "{:,} adversarial records (95 %: {:.3f} to {:.3f}).".format(
-            len(rows), *figures["interval_95"]
-        )
+        f"AdvGLUE, {config.advglue_task}: accuracy {accuracy:.3f} on {len(hits):,} "
+        f"adversarial records (95 %: {low:.3f} to {high:.3f})."
     )

@@ -1,21 +1,10 @@
 """A tiny masked LM whose weights matter."""
 
-from unittest import mock
-
 import keras
 import pytest
-import tiny_folder
 
 from bert_tf import Model
 from bert_tf.analysis.masked import MaskedLM
-
-
-@pytest.fixture(scope="session")
-def masked_folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("masked") / "masked"
-    with mock.patch.object(tiny_folder, "VOCAB", [*tiny_folder.VOCAB, "##ly"]):
-        tiny_folder.write_pretrained(path)
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            ({"crows_pairs_file": "a.csv"}, "crows_pairs_file is for masked LMs"),
+            (
+                {"crows_pairs_file": "a.csv"},
+                "crows_pairs_file is for fill_mask, but .* is classification",
+            ),
             ({"positive_label": "best", "slice_columns": "group"}, "received 'best'"),
             ({"slice_columns": "age"}, "age"),
         ],
