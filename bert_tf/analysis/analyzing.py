@@ -11,9 +11,8 @@ from bert_tf.analysis.bias.part import BiasOptions
 from bert_tf.analysis.calibration.part import CalibrationOptions
 from bert_tf.analysis.page import make_page
 from bert_tf.analysis.robustness.part import RobustnessOptions
-from bert_tf.analysis.subject import Subject, keep, sample
-from bert_tf.checkpoints import exported
-from bert_tf.data.records.options import TableOptions, reader_arguments
+from bert_tf.analysis.subject import Subject, SubjectOptions, keep, sample
+from bert_tf.data.records.options import reader_arguments
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import (
     at_least,
@@ -24,7 +23,6 @@ from bert_tf.ground import (
     setting,
     write_text,
 )
-from bert_tf.run.needs import ModelConfig
 from bert_tf.training import engine
 
 _log = logging.getLogger(__name__)
@@ -41,9 +39,7 @@ PARTS = {
 
 @list_settings
 @dataclasses.dataclass(frozen=True, init=False)
-class AnalyzeConfig(
-    ModelConfig, CalibrationOptions, RobustnessOptions, BiasOptions, TableOptions
-):
+class AnalyzeConfig(CalibrationOptions, RobustnessOptions, BiasOptions, SubjectOptions):
     """Which model to analyse, on which records, and where to write the report.
 
     Example:
@@ -53,17 +49,6 @@ class AnalyzeConfig(
         200
     """
 
-    data: str = setting(
-        "",
-        "Records that the model predicts for, with labels if there are any. Empty: what "
-        "needs none.",
-    )
-    task: str = setting(
-        "", "Task to analyse, such as fill_mask. Empty: that of the model's training."
-    )
-    train_file: str = setting(
-        "", "Records that the model was trained on. Empty: what needs them is left out."
-    )
     part: str = setting(
         "all",
         f"What to analyse: {', '.join(PARTS)}, or all that suits the task.",
@@ -74,18 +59,12 @@ class AnalyzeConfig(
     output_dir: str = setting("", "Folder to write: report.html, PNG and JSON.")
 
     def __post_init__(self):
-        super().__post_init__()
         self.check_files()
-        require(self, "output_dir")
+        require(self, "model", "output_dir")
         one_of("part", self.part, (*PARTS, "all"))
+        at_least(self, "per_device_eval_batch_size", 1)
         at_least(self, "max_examples", 2)
         at_least(self, "attacked", 1)
-        for name, value in (("bf16", self.bf16), ("quantize", self.quantize)):
-            if value:
-                raise ValueError(
-                    f"an analysis computes gradients in float32; received {name}={value}. "
-                    "Drop it."
-                )
 
 
 def analyze(config):
@@ -114,11 +93,7 @@ def analyze(config):
     output_dir = pathlib.Path(config.output_dir)
     if output_dir.exists():
         raise FileExistsError(f"output_dir exists: {output_dir}. Choose a new folder.")
-    if exported.is_export(config.model):
-        raise ValueError(
-            f"{config.model} is an export, which has no gradients; pass the model folder."
-        )
-    model = config.load_model(config.task)
+    model = config.load_model()
     names = PARTS if config.part == "all" else [config.part]
     table, groups = _read(config, model, [PARTS[name] for name in names])
     training = None

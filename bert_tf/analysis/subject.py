@@ -5,8 +5,48 @@ import pathlib
 
 import numpy as np
 
+from bert_tf.checkpoints import exported
+from bert_tf.data.records.options import TableOptions
 from bert_tf.data.records.tables import Table
+from bert_tf.ground import setting
 from bert_tf.predictor import Model
+from bert_tf.tasks.options import TakesOptions
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class SubjectOptions(TakesOptions, TableOptions):
+    """Which model to analyse, and on which records."""
+
+    model: str = setting("", "Model folder.", section="model and records")
+    per_device_eval_batch_size: int = setting(128, "Examples computed at once.")
+    data: str = setting(
+        "",
+        "Records that the model predicts for, with labels if there are any. Empty: what "
+        "needs none.",
+    )
+    task: str = setting(
+        "", "Task to analyse, such as fill_mask. Empty: that of the model's training."
+    )
+    train_file: str = setting(
+        "", "Records that the model was trained on. Empty: what needs them is left out."
+    )
+
+    def load_model(self):
+        """Returns the `Model`, in float32.
+
+        Raises:
+            ValueError, FileNotFoundError: there is no such model folder; it is an export.
+        """
+        if exported.is_export(self.model):
+            raise ValueError(
+                f"{self.model} is an export, which has no gradients; pass the model folder."
+            )
+        return Model(
+            self.model,
+            task=self.task,
+            batch_size=self.per_device_eval_batch_size,
+            **self.options,
+        )
 
 
 @dataclasses.dataclass

@@ -70,8 +70,7 @@ class TestRefused:
         ("settings", "message"),
         [
             ({"part": "fairness"}, "part must be .*explain.*; received 'fairness'"),
-            ({"bf16": True}, "gradients in float32; received bf16=True"),
-            ({"quantize": "int8"}, "received quantize=int8"),
+            ({"attacked": 0}, "attacked must be at least 1"),
             ({"max_examples": 1}, "max_examples must be at least 2"),
             ({"output_dir": ""}, "output_dir"),
         ],

@@ -21,7 +21,7 @@ MEASURES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class BiasOptions:
     """The files of the measures, and the groups of the data."""
 

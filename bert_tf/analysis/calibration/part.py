@@ -23,7 +23,7 @@ _FEWEST = 20  # Records, of which one half fits the temperature.
 _MOST_TRAINING = 2_000  # Records for the distances.
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class CalibrationOptions:
     """What the model should not answer."""
 

@@ -20,7 +20,7 @@ NEEDS_LABELS = False
 _SHOWN = 12
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class RobustnessOptions:
     """What to try, and by which files."""
 
