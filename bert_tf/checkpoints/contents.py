@@ -36,6 +36,12 @@ class ModelFolder:
     settings: dict = dataclasses.field(default_factory=dict)
     decoder: "ModelFolder | None" = None
 
+    def with_clean_input(self):
+        """Returns the folder with a tokenizer that cleans texts; see `tokenization.cleaning`."""
+        return dataclasses.replace(
+            self, tokenizer=self.tokenizer | {"clean_input": True}
+        )
+
     @property
     def shared(self):
         """Whether a decoder has the embeddings and layers of its encoder."""

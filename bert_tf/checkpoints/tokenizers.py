@@ -16,6 +16,7 @@ _TYPES = {
     "strip_accents": bool,
     "tokenize_chinese_chars": bool,
     "split_special_tokens": bool,
+    "clean_input": bool,  # Only bert_tf reads it.
     "do_basic_tokenize": bool,
     "model_max_length": float,  # transformers writes 1e30 for an unknown length.
     "tokenizer_class": str,

@@ -20,7 +20,10 @@ backbone = lazy("bert_tf.models.backbone")
 parts = lazy("bert_tf.models.parts")
 
 # Keys of tokenizer_config.json that change which tokens a text has.
-_TOKENIZER = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
+_TOKENIZER = (
+    *("do_lower_case", "strip_accents", "tokenize_chinese_chars"),
+    "clean_input",
+)
 _NO_HEAD = "BertModel"  # The architecture of tasks whose outputs are states.
 _HEAD = ("classifier/kernel", "classifier/bias")
 

@@ -120,7 +120,8 @@ def folder_of(backbone, tokenizer=None, argument="tokenizer"):
 
 def tokenizer_options(tokenizer):
     """Returns the keys of tokenizer_config.json for a `BertTokenizer`."""
-    return {
+    own = {"clean_input": True} if tokenizer.clean_input else {}
+    return own | {
         "do_lower_case": tokenizer.lower_case,
         "strip_accents": tokenizer.strip_accents,
         "tokenize_chinese_chars": tokenizer.tokenize_chinese_chars,

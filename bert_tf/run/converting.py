@@ -75,6 +75,12 @@ class ConvertConfig:
         "float32", "Numbers on disk: float32, float16, bfloat16, or int8 with scales."
     )
 
+    clean_input: bool = setting(
+        False,
+        "The written model drops invisible characters from texts, and reads letters that "
+        "look like Latin ones as Latin.",
+    )
+
     def __post_init__(self):
         require(self, "input", "output")
         one_of("format", self.format, FORMATS)
@@ -135,6 +141,8 @@ def convert(config):
     words = read_words(config.add_tokens) if config.add_tokens else []
     start = folders.resolve(config.input)
     folder = folders.read(start)
+    if config.clean_input:
+        folder = folder.with_clean_input()
     _check_decoder(start, folder, config)
     if config.format == "google" and not folder.config.is_plain:
         raise ValueError(

@@ -55,6 +55,11 @@ class FinetuneConfig(TrainingData):
     from_scratch: bool = setting(
         False, "Start from random weights (not decoder_model's)."
     )
+    clean_input: bool = setting(
+        False,
+        "Drop invisible characters from texts, and write letters that look like Latin "
+        "ones in Latin, now and in all predictions.",
+    )
     task: str = setting("classification", "Task; its options are below.")
     output_dir: str = setting(
         "",
@@ -141,6 +146,8 @@ def find_start(config):
     """Returns the `Start` of fine-tuning."""
     path = folders.resolve(config.model)
     scratch, folder = config.from_scratch, folders.read(path)
+    if config.clean_input:
+        folder = folder.with_clean_input()
     name, path = ("", None) if scratch else (config.model, path)
     return Start("finetune", folder, path, name)
 

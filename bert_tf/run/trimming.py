@@ -19,6 +19,7 @@ from bert_tf.data.corpus.files import find_files
 from bert_tf.ground import reading_progress
 from bert_tf.tokenization import make_tokenizer
 from bert_tf.tokenization.base import SPECIAL
+from bert_tf.tokenization.cleaning import clean_strings
 from bert_tf.tokenization.words import WordSplitter, match_pieces
 
 _BATCH = 1_000_000  # Characters that are tokenized together; memory depends on it.
@@ -138,6 +139,8 @@ class _Counter:
         """Counts the tokens of texts, and those before the gaps of unknown words."""
         if not lines:
             return
+        if self.tokenizer.clean_input:
+            lines, _ = clean_strings(lines)
         ids, rows = self._tokenize(lines)
         self.counts += np.bincount(ids, minlength=len(self.counts))
         unknown = np.unique(rows[ids == self.tokenizer.unk_id])

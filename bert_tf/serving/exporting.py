@@ -149,6 +149,7 @@ def _write_tflite(path, model, inputs, config):
     path.mkdir()
     files = _write_files(path, model)
     _describe_model(path, model)
+    _warn_of_cleaning(model)
     tflite.write_tflite(
         path / "model.tflite",
         model.task,
@@ -175,6 +176,7 @@ def _write_onnx(path, model, inputs, config):
     path.mkdir()
     _write_files(path, model)
     _describe_model(path, model)
+    _warn_of_cleaning(model)
     onnx.write_onnx(path / "model.onnx", model.task, model.keras_model)
     ids, expected = padded.expected(
         model, inputs, padded.TRANSFORMERS, dynamic_length=True
@@ -199,6 +201,14 @@ def _describe_model(path, model):
     own = {"task": task.name} | {name: getattr(task.options, name) for name in names}
     folder = dataclasses.replace(model.folder, settings=model.folder.settings | own)
     exported.write(path, folder)
+
+
+def _warn_of_cleaning(model):
+    if model.task.tokenizer.clean_input:
+        _log.warning(
+            "The file takes ids of cleaned texts (clean_input). bert_tf.light cleans them; "
+            "other programs, such as TensorFlow Lite's Task Library, do not."
+        )
 
 
 def _write_files(folder, model):

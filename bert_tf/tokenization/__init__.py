@@ -58,6 +58,7 @@ def make_tokenizer(folder, *, keep_special_tokens=False, kind=None):
         # As transformers reads the same folder.
         keep_special_tokens=keep_special_tokens
         or not options.get("split_special_tokens", False),
+        clean_input=options.get("clean_input", False),
         # transformers writes 1e30 for an unknown length.
         model_max_length=int(
             min(options.get("model_max_length") or positions, positions)

@@ -125,6 +125,14 @@ def _ragged_range(starts, limits=None):
 ragged = types.SimpleNamespace(range=_ragged_range)
 
 
+def _segment_sum(values, segments):
+    """Returns the sums of the values [N] of each segment, whose numbers do not decrease."""
+    return np.bincount(segments, values).astype(values.dtype)
+
+
+math = types.SimpleNamespace(segment_sum=_segment_sum)
+
+
 def _assert_less_equal(values, limit, message):
     if np.any(values > limit):
         raise ValueError(f"{message}: {np.max(values)} > {limit}.")

@@ -14,7 +14,7 @@ class Tokenizer:
 
     Args:
         vocab, lower_case, strip_accents, tokenize_chinese_chars, keep_special_tokens,
-            model_max_length, max_position_embeddings: as of `BertTokenizer`.
+            clean_input, model_max_length, max_position_embeddings: as of `BertTokenizer`.
 
     Raises:
         ValueError: [PAD], [UNK], [CLS] or [SEP] is missing from `vocab`.
@@ -28,6 +28,7 @@ class Tokenizer:
         strip_accents=None,
         tokenize_chinese_chars=True,
         keep_special_tokens=False,
+        clean_input=False,
         model_max_length=None,
         max_position_embeddings=None,
     ):
@@ -39,6 +40,7 @@ class Tokenizer:
         )
         self.tokenize_chinese_chars = bool(tokenize_chinese_chars)
         self.keep_special_tokens = bool(keep_special_tokens)
+        self.clean_input = bool(clean_input)
         self.model_max_length = model_max_length
         self.max_position_embeddings = max_position_embeddings
         self.token_to_id = {piece: number for number, piece in enumerate(self.vocab)}

@@ -12,7 +12,8 @@ import itertools
 import unicodedata
 
 
-def _ranges(text) -> frozenset[int]:
+def ranges(text) -> frozenset[int]:
+    """Returns the code points of ranges in hexadecimal, such as "20 41-5a"."""
     points = set()
     for part in text.split():
         first, _, last = part.partition("-")
@@ -22,7 +23,7 @@ def _ranges(text) -> frozenset[int]:
 
 # Control, format and private-use characters and U+FFFD, which are dropped. The parts of
 # a word on both sides stay one word.
-DROPPED = _ranges("""
+DROPPED = ranges("""
 0-8 b-c e-1f 7f-9f ad 600-605 61c 6dd 70f 180e 200b-200f 202a-202e 2060-2064
 2066-206f e000-f8ff feff fff9-fffb fffd 110bd 1bca0-1bca3 1d173-1d17a e0001
 e0020-e007f fffc0-ffffd 10ffc0-10fffd
@@ -32,15 +33,15 @@ PRIVATE_BLOCKS = tuple(range(0xF0000, 0xFFFC0, 64)) + tuple(
     range(0x100000, 0x10FFC0, 64)
 )
 # Characters that become a space (U+0020, which is not listed).
-SPACES = _ranges("""
+SPACES = ranges("""
 9-a d a0 1680 2000-200a 2028-2029 202f 205f 3000
 """)
 # Ideographs, which are words of their own. A bug of the Rust code leaves out U+2B820-2B91F.
-CHINESE = _ranges("""
+CHINESE = ranges("""
 3400-4dbf 4e00-9fff f900-faff 20000-2a6df 2a700-2b81f 2b920-2ceaf 2f800-2fa1f
 """)
 # Punctuation marks, which are words of their own.
-PUNCTUATION = _ranges("""
+PUNCTUATION = ranges("""
 21-2f 3a-40 5b-60 7b-7e a1 a7 ab b6-b7 bb bf 37e 387 55a-55f 589-58a 5be 5c0 5c3 5c6
 5f3-5f4 609-60a 60c-60d 61b 61e-61f 66a-66d 6d4 700-70d 7f7-7f9 830-83e 85e 964-965
 970 af0 df4 e4f e5a-e5b f04-f12 f14 f3a-f3d f85 fd0-fd4 fd9-fda 104a-104f 10fb
@@ -59,7 +60,7 @@ ff1f-ff20 ff3b-ff3d ff3f ff5b ff5d ff5f-ff65 10100-10102 1039f 103d0 1056f 10857
 16af5 16b37-16b3b 16b44 1bc9f 1da87-1da8b
 """)
 # Nonspacing marks (Mn), which are removed after decomposition.
-ACCENTS = _ranges("""
+ACCENTS = ranges("""
 300-36f 483-487 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4
 6e7-6e8 6ea-6ed 711 730-74a 7a6-7b0 7eb-7f3 816-819 81b-823 825-827 829-82d 859-85b
 8e3-902 93a 93c 941-948 94d 951-957 962-963 981 9bc 9c1-9c4 9cd 9e2-9e3 a01-a02 a3c
@@ -90,7 +91,7 @@ aaec-aaed aaf6 abe5 abe8 abed fb1e fe00-fe0f fe20-fe2f 101fd 102e0 10376-1037a
 """)
 # Characters that only TensorFlow Text's kernel (Unicode 16) splits off as punctuation or
 # ideographs.
-KERNEL_ONLY = _ranges("""
+KERNEL_ONLY = ranges("""
 61d 9fd a76 c77 c84 1b4e-1b4f 1b7d-1b7f 2e43-2e4f 2e52-2e5d 10d6e 10ead 10f55-10f59
 10f86-10f89 113d4-113d5 113d7-113d8 1144b-1144f 1145a-1145b 1145d 11660-1166c 116b9
 1183b 11944-11946 119e2 11a3f-11a46 11a9a-11a9c 11a9e-11aa2 11b00-11b09 11be1
@@ -98,7 +99,7 @@ KERNEL_ONLY = _ranges("""
 16e97-16e9a 16fe2 1e5ff 1e95e-1e95f 2b820-2b91f
 """)
 # Characters whose decompositions are newer than the Rust code. They are not decomposed.
-WHOLE = _ranges("""
+WHOLE = ranges("""
 105c9 105e4 11383 11385 1138e 11391 113c5 113c7-113c8 11938 16121-16128 16d68-16d6a
 """)
 # Capital letters newer than Python 3.11: (first, last, step, distance to the lowercase).
@@ -141,8 +142,8 @@ def normalize(character, *, lower_case, strip_accents) -> str:
 def changing() -> frozenset[str]:
     """Returns every character that `normalize` changes under some options."""
     # The ranges leave out ideographs and private use, which have no case or accents.
-    ranges = [(0, 0x3400), (0xA000, 0xD7A4), (0xF900, 0x20000), (0x2F800, 0x2FA20)]
-    points = itertools.chain.from_iterable(range(*bounds) for bounds in ranges)
+    blocks = [(0, 0x3400), (0xA000, 0xD7A4), (0xF900, 0x20000), (0x2F800, 0x2FA20)]
+    points = itertools.chain.from_iterable(range(*bounds) for bounds in blocks)
     changed = {
         character
         for character in map(chr, points)

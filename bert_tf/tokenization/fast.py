@@ -7,6 +7,7 @@ import numpy as np
 from bert_tf.ground import lazy
 from bert_tf.tokenization.base import Tokenizer
 from bert_tf.tokenization.batches import list_strings, make_batch
+from bert_tf.tokenization.cleaning import clean_strings, place_offsets
 from bert_tf.tokenization.kernels import MAX_CHARACTERS
 from bert_tf.tokenization.ragged import Ragged
 
@@ -64,9 +65,8 @@ class FastTokenizer(Tokenizer):
         Args:
             texts: a string, or a list or array [B] of strings.
         """
-        encoded = self._tokenizer.encode_batch_fast(
-            _decoded(texts), add_special_tokens=False
-        )
+        texts, _ = self._clean(_decoded(texts))
+        encoded = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return _join([row.ids for row in encoded])
 
     def tokenize_with_offsets(self, texts):
@@ -74,13 +74,18 @@ class FastTokenizer(Tokenizer):
 
         A piece is `text[start:end]` of the original string, in code points.
         """
-        encoded = self._tokenizer.encode_batch(
-            _decoded(texts), add_special_tokens=False
-        )
+        texts, cleaned = self._clean(_decoded(texts))
+        encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         ids = _join([row.ids for row in encoded])
         offsets = [row.offsets for row in encoded]
-        starts, ends = _join(offsets, shape=[-1, 2]).values.T
-        return ids, ids.with_values(starts), ids.with_values(ends)
+        starts, ends = map(ids.with_values, _join(offsets, shape=[-1, 2]).values.T)
+        if cleaned is not None:
+            starts, ends = place_offsets(cleaned, ids, starts, ends)
+        return ids, starts, ends
+
+    def _clean(self, texts):
+        """Returns the strings that are tokenized, and where their characters were."""
+        return clean_strings(texts) if self.clean_input else (texts, None)
 
 
 def _decoded(texts):

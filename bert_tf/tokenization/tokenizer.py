@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from bert_tf.tokenization import kernels
+from bert_tf.tokenization import cleaning, kernels
 from bert_tf.tokenization.base import Tokenizer
 from bert_tf.tokenization.batches import make_batch, strings
 
@@ -26,6 +26,9 @@ class BertTokenizer(Tokenizer):
         keep_special_tokens: True reads "[MASK]" and other special pieces in the text as
             one piece each, as Hugging Face does by default; False reads them as a
             bracket, a word and a bracket.
+        clean_input: True drops invisible characters and writes letters that look like
+            Latin ones in Latin, see `bert_tf.tokenization.cleaning`. Then the ids are not
+            those of transformers.
         model_max_length: most tokens of an example, if a call gives no `max_length`;
             None for no limit.
         max_position_embeddings: positions of the model, which no `max_length` may
@@ -104,7 +107,8 @@ class BertTokenizer(Tokenizer):
 
     def tokenize(self, texts):
         """Returns ids of strings [B], int32 ragged [B, (pieces)], without [CLS] and [SEP]."""
-        normal = self._normalizer.normalize(self._mark(strings(texts)))
+        texts, _ = self._clean(strings(texts))
+        normal = self._normalizer.normalize(self._mark(texts))
         return self._map_kept(self._split(normal)[0])
 
     def tokenize_with_kernels(self, texts):
@@ -112,7 +116,15 @@ class BertTokenizer(Tokenizer):
 
         Two things are missing: a word of more than 100 characters is cut into pieces
         instead of being unknown, and special pieces in the text are always split.
+
+        Raises:
+            ValueError: the tokenizer cleans its input, which TFLite cannot.
         """
+        if self.clean_input:
+            raise ValueError(
+                "TFLite cannot clean texts (clean_input); export without text_input, so "
+                "that the file takes ids, and bert_tf.light cleans."
+            )
         normal = self._normalizer.normalize(strings(texts))
         return self._wordpiece.tokenize(normal)
 
@@ -122,7 +134,7 @@ class BertTokenizer(Tokenizer):
         A piece is `text[start:end]` of the original string, in code points. (If bytes are
         not UTF-8, those from 0x80 to 0xBF are not counted.)
         """
-        texts = strings(texts)
+        texts, cleaned = self._clean(strings(texts))
         normal, source = self._normalizer.normalize_with_offsets(self._mark(texts))
         ids, starts, ends = self._split(normal)
         # From bytes of the normalized text to bytes, then characters, of the original.
@@ -138,7 +150,10 @@ class BertTokenizer(Tokenizer):
         if self._kept:  # A stand-in is one character, but its piece has several.
             extra = [0] * self.vocab_size + [len(piece) - 1 for piece in self._kept]
             ends += tf.gather(tf.constant(extra, tf.int32), ids.values)
-        return self._map_kept(ids), ids.with_values(starts), ids.with_values(ends)
+        starts, ends = map(ids.with_values, (starts, ends))
+        if cleaned is not None:
+            starts, ends = cleaning.place_offsets(cleaned, ids, starts, ends)
+        return self._map_kept(ids), starts, ends
 
     def detokenize(self, ids):
         """Returns the strings [B] of ids [B, (pieces)], ragged or dense.
@@ -152,6 +167,10 @@ class BertTokenizer(Tokenizer):
         first = tf.gather(self._pieces, ids[:, :1])  # The first piece keeps its `##`.
         rest = tf.gather(self._joined, ids[:, 1:])
         return tf.strings.reduce_join(tf.concat([first, rest], axis=1), axis=-1)
+
+    def _clean(self, texts):
+        """Returns the strings that are tokenized, and where their characters were."""
+        return cleaning.clean_tensor(texts) if self.clean_input else (texts, None)
 
     def _map_kept(self, ids):
         """Replaces the ids of kept special pieces by those of the vocabulary."""
