@@ -16,6 +16,8 @@ class Adapter:
             attacked and calibrated.
         guesses: whether layers can be asked for the token of a [MASK].
         embeds: whether predictions are embeddings.
+        answers: whether predictions are parts of a context, to which irrelevant sentences
+            can be added.
     """
 
     target: targets.Target | None = None
@@ -23,6 +25,7 @@ class Adapter:
     classifies: bool = False
     guesses: bool = False
     embeds: bool = False
+    answers: bool = False
 
 
 _OF_GROUPS = ("associations", "counterfactuals")
@@ -31,7 +34,7 @@ ADAPTERS = {
     "multi_label": Adapter(targets.ONE_OF_SEVERAL, _OF_GROUPS),
     "regression": Adapter(targets.NUMBER, _OF_GROUPS),
     "token_classification": Adapter(targets.TAG),
-    "question_answering": Adapter(targets.SPAN),
+    "question_answering": Adapter(targets.SPAN, answers=True),
     "fill_mask": Adapter(
         targets.TOKEN,
         ("crows_pairs", "stereoset", "winobias", "associations"),

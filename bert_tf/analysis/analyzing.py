@@ -9,6 +9,7 @@ import numpy as np
 
 from bert_tf.analysis.bias.part import BiasOptions
 from bert_tf.analysis.calibration.part import CalibrationOptions
+from bert_tf.analysis.card import find_card, update_card
 from bert_tf.analysis.page import make_page
 from bert_tf.analysis.robustness.part import RobustnessOptions
 from bert_tf.analysis.subject import Subject, SubjectOptions, keep, sample
@@ -57,6 +58,9 @@ class AnalyzeConfig(CalibrationOptions, RobustnessOptions, BiasOptions, SubjectO
     max_examples: int = setting(200, "Most records of data to analyse, drawn by seed.")
     seed: int = setting(1, "Seed of whatever is drawn.")
     output_dir: str = setting("", "Folder to write: report.html, PNG and JSON.")
+    update_card: bool = setting(
+        False, "Write the figures that have intervals into the model's README.md, too."
+    )
 
     def __post_init__(self):
         self.check_files()
@@ -65,6 +69,7 @@ class AnalyzeConfig(CalibrationOptions, RobustnessOptions, BiasOptions, SubjectO
         at_least(self, "per_device_eval_batch_size", 1)
         at_least(self, "max_examples", 2)
         at_least(self, "attacked", 1)
+        at_least(self, "canary_candidates", 1)
 
 
 def analyze(config):
@@ -93,6 +98,7 @@ def analyze(config):
     output_dir = pathlib.Path(config.output_dir)
     if output_dir.exists():
         raise FileExistsError(f"output_dir exists: {output_dir}. Choose a new folder.")
+    card = find_card(config.model) if config.update_card else None
     model = config.load_model()
     names = PARTS if config.part == "all" else [config.part]
     table, groups = _read(config, model, [PARTS[name] for name in names])
@@ -131,6 +137,8 @@ def analyze(config):
         }
         text = json.dumps(result, indent=2, ensure_ascii=False)
         write_text(beside / "analysis.json", text + "\n")
+    if card:
+        update_card(card, found, facts.get("Records", ""))
     return result
 
 

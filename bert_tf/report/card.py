@@ -116,10 +116,10 @@ def write_model_card(
     """
     title = " ".join(title.split())
     shown = "".join(
-        f"\n\n![{_escape(text)}]({file})" for file, text in (pictures or {}).items()
+        f"\n\n![{escape(text)}]({file})" for file, text in (pictures or {}).items()
     )
     if ids:
-        rows = {f"#{number}": _escape(label) for number, label in ids.items()}
+        rows = {f"#{number}": escape(label) for number, label in ids.items()}
         shown += "\n\nThe picture shows these labels by their ids:\n\n"
         shown += _table("id", "label", rows)
     limits = "\nIt can predict only the labels that occur in its training data."
@@ -127,7 +127,7 @@ def write_model_card(
     text = _TEXTS.get(verb, _FINETUNED).format(
         trained=_TRAINED.get(verb, "fine-tuned"),
         readers=readers if plain else _BY_LAYER,
-        title=_escape(title),
+        title=escape(title),
         folder=json.dumps(title, ensure_ascii=False),
         argument=shlex.quote(title),
         start=_code(start) if start else "random weights",
@@ -174,7 +174,7 @@ def _command(verb, settings, in_memory):
     )
 
 
-def _escape(text):
+def escape(text):
     """Returns a text on one line, without the effect of Markdown and HTML."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 

@@ -18,6 +18,7 @@ from bert_tf.run import session
 from bert_tf.run.converting import ConvertConfig, convert
 from bert_tf.serving import exporting
 from bert_tf.serving.parity import leaves
+from bert_tf.serving.saved_model import write_saved_model
 
 CLEAN = ["it was good", "a very bad film .", "fine", "the film is very poor"]
 DIRTY = [
@@ -72,16 +73,21 @@ def test_the_model_reads_dirty_texts_as_clean_ones(cleaning, folders):
 
 
 def test_a_saved_model_cleans_in_the_graph(cleaning, tmp_path):
-    path = cleaning("classification")
-    config = exporting.ExportConfig(model=path, output_dir=str(tmp_path / "1"))
-    assert exporting.export(config)["agreement"] == 1
-    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    model, path = bert_tf.Model(cleaning("classification")), str(tmp_path / "1")
+    custom_ops = write_saved_model(
+        *(path, model.task, model.keras_model),
+        files=[],
+        pairs=False,
+        signatures=["serving_default"],
+    )
+    assert len(custom_ops["serving_default"]) == 2  # As without cleaning.
+    serve = tf.saved_model.load(path).signatures["serving_default"]
     dirty, clean = (serve(text=tf.constant(texts)) for texts in (DIRTY, CLEAN))
     for name in clean:
         np.testing.assert_array_equal(dirty[name], clean[name])
     jobs = [
         {
-            "path": str(tmp_path / "1"),
+            "path": path,
             "signature": "serving_default",
             "inputs": {"text": texts},
         }
@@ -149,6 +155,7 @@ def test_training_takes_the_option_and_writes_it(folders, tmp_path, monkeypatch)
             model=folders["features"],
             train_file=str(folders.data("classification")),
             output_dir=str(tmp_path / "trained"),
+            max_seq_length=14,
             clean_input=True,
         ),
         bert_tf.TrainConfig(max_steps=1, eval_strategy="no"),

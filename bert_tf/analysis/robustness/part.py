@@ -1,4 +1,4 @@
-"""The part `robustness` of an analysis: what breaks a classifier."""
+"""The part `robustness` of an analysis: what breaks a model, and what it remembers."""
 
 import collections
 import dataclasses
@@ -9,7 +9,14 @@ from bert_tf import intervals
 from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.findings import Part, Table
 from bert_tf.analysis.masked import MaskedLM
-from bert_tf.analysis.robustness import advglue, attacks, checklist, triggers
+from bert_tf.analysis.robustness import (
+    advglue,
+    attacks,
+    canaries,
+    checklist,
+    distractors,
+    triggers,
+)
 from bert_tf.analysis.robustness.perturbations import CHARACTER_ATTACKS
 from bert_tf.ground import lazy, progress, setting
 from bert_tf.predictor import Model
@@ -35,20 +42,35 @@ class RobustnessOptions:
     checklist_file: str = setting("", "Tests of expected behaviour. Empty: none.")
     advglue_file: str = setting("", "AdvGLUE's dev.json. Empty: none.")
     advglue_task: str = setting("", "Key of advglue_file, such as sst2.")
+    canaries_file: str = setting(
+        "",
+        "Sentences with secrets that were planted in the training texts of a masked LM, "
+        "one a line: the code is {1234 5678}. Empty: none.",
+    )
+    canary_candidates: int = setting(
+        200, "Other secrets that each of canaries_file is compared with."
+    )
 
 
 def analyze(subject, config):
-    """Returns the `Part` of a `Subject`; None for other tasks than classification."""
-    if not find_adapter(subject.task).classifies:
-        return None
+    """Returns the `Part` of a `Subject`, or None if nothing suits the task.
+
+    Raises:
+        ValueError: a file is wrong, or does not suit the model.
+    """
+    adapter = find_adapter(subject.task)
+    if config.canaries_file and not adapter.guesses:
+        raise ValueError(
+            f"canaries_file is for masked LMs, but the model's task is {subject.task.name}; "
+            "drop it, or pass task=fill_mask and a folder that has its head."
+        )
     part = Part("robustness", "Robustness", [], {}, [], [])
-    if subject.records:
-        _attack(part, subject, config)
-        _scan(part, subject, config)
-    if config.checklist_file:
-        _check(part, subject, config)
-    if config.advglue_file:
-        _score_advglue(part, subject, config)
+    if adapter.classifies:
+        _try_classifier(part, subject, config)
+    if adapter.answers and subject.records:
+        distractors.measure(part, subject, config)
+    if config.canaries_file:
+        canaries.measure(part, subject, config)
     if not part.values:
         return None
     part.caveats.append(
@@ -56,6 +78,16 @@ def analyze(subject, config):
         "of these attacks alone."
     )
     return part
+
+
+def _try_classifier(part, subject, config):
+    if subject.records:
+        _attack(part, subject, config)
+        _scan(part, subject, config)
+    if config.checklist_file:
+        _check(part, subject, config)
+    if config.advglue_file:
+        _score_advglue(part, subject, config)
 
 
 def _attack(part, subject, config):
