@@ -27,6 +27,8 @@ from bert_tf.tokenization.ragged import Ragged
 
 tf = lazy("tensorflow")
 
+_UNSEEN = (lookalikes.INVISIBLE, lookalikes.BIDI, lookalikes.OVERRIDE)
+
 
 def clean(points):
     """Returns texts without what a reader does not see, and where each character was.
@@ -122,9 +124,6 @@ def clean_strings(texts):
     text = points.values.tobytes().decode("utf-32-le", "surrogatepass")
     splits = points.row_splits
     return [text[a:b] for a, b in itertools.pairwise(splits)], source
-
-
-_UNSEEN = (lookalikes.INVISIBLE, lookalikes.BIDI, lookalikes.OVERRIDE)
 
 
 def _is_any(kinds, wanted):

@@ -91,6 +91,15 @@ def test_what_is_kept_and_what_is_printed(home):
     assert small.config.extra["pad_token_id"] == 0
 
 
+def test_texts_are_cleaned_if_the_tokenizer_cleans_them():
+    text = "g\u043eod f\u200bilm abq\u0430"
+    kept = needed(text, clean_input=True)[0]
+    assert {"good", "film", "ab", "a"} <= kept and "f" in kept
+    plain = needed("good film abqa")[0]
+    assert kept == plain
+    assert "good" not in needed(text)[0]
+
+
 def test_an_unknown_word_stays_unknown():
     """Without "ab", which no other word has, "abd" would become "a", "##bd"."""
     text = "abd a bbd"

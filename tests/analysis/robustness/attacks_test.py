@@ -6,6 +6,7 @@ import pytest
 
 from bert_tf.analysis.robustness import attacks, perturbations
 from bert_tf.analysis.robustness.perturbations import CHARACTER_ATTACKS
+from bert_tf.tokenization.cleaning import clean_strings
 
 
 class Rule:
@@ -38,6 +39,19 @@ def test_characters_of_the_decisive_word(name):
     assert [own for own, changed in words if own != changed] == ["good"]
     assert found.queries == rule.queries
     assert found.share == pytest.approx(1 / 7)
+
+
+@pytest.mark.parametrize("name", ["homoglyphs", "zero_width", "bidirectional"])
+def test_cleaned_texts_withstand_what_a_reader_does_not_see(name):
+    rule = Rule(clean=lambda text: clean_strings([text])[0][0])
+    records = [
+        {"text": f"it {verb} a good film to me"} for verb in ("was", "is", "may")
+    ]
+    for record in records:
+        found = attacks.attack(
+            rule, record, "text", attacks.change_characters(name), seed=1
+        )
+        assert not found.success and found.queries > 8
 
 
 def test_what_no_change_of_a_few_words_turns():

@@ -116,38 +116,8 @@ class TestRanks:
             canaries.find_rank(reader, CANARY, 5, seed=1)
 
 
-def train(home, name, corpus):
-    """Pretrains a tiny masked LM on the lines of a file; returns its folder."""
-    create_pretraining_data(
-        PretrainingDataConfig(
-            input_files=str(corpus),
-            vocab_file=str(home / "vocab.txt"),
-            output_dir=str(home / f"{name}_store"),
-            num_workers=1,
-        )
-    )
-    pretrain(
-        PretrainConfig(
-            data_dir=str(home / f"{name}_store"),
-            config=str(home / "tiny.json"),
-            output_dir=str(home / name),
-            max_seq_length=24,
-        ),
-        bert_tf.TrainConfig(
-            max_steps=120,
-            per_device_train_batch_size=16,
-            learning_rate=1e-2,
-            eval_strategy="no",
-            distribution="one_device",
-        ),
-    )
-    return str(home / name)
-
-
-@pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    """What an analysis finds on a model that has read the canary, and on one that has not."""
-    home = tmp_path_factory.mktemp("canaries")
+def train(home):
+    """Pretrains a tiny masked LM on a corpus with the canary; returns its folder."""
     write_vocab(home / "vocab.txt", VOCAB)
     config = BertConfig(
         vocab_size=len(VOCAB),
@@ -161,36 +131,66 @@ def exposures(tmp_path_factory):
         attention_probs_dropout_prob=0.0,
     )
     write_config(home / "tiny.json", config)
-    (home / "without").write_text("\n\n".join(CORPUS))
-    canaries.plant(home / "without", home / "with", [CANARY], 20)
-    (home / "canaries.txt").write_text("it is {4711 0815} .\n")
-    found = {}
-    for name in ("with", "without"):
-        folder = train(home, f"{name}_model", home / name)
-        result = bert_tf.analyze(
-            bert_tf.AnalyzeConfig(
-                model=folder,
-                task="fill_mask",
-                part="robustness",
-                canaries_file=str(home / "canaries.txt"),
-                canary_candidates=CANDIDATES,
-                output_dir=str(home / f"{name}_report"),
-            )
+    (home / "texts").write_text("\n\n".join(CORPUS))
+    canaries.plant(home / "texts", home / "planted", [CANARY], 20)
+    create_pretraining_data(
+        PretrainingDataConfig(
+            input_files=str(home / "planted"),
+            vocab_file=str(home / "vocab.txt"),
+            output_dir=str(home / "store"),
+            num_workers=1,
         )
-        found[name] = result["parts"]["robustness"]["canaries"]
-    return found
+    )
+    pretrain(
+        PretrainConfig(
+            data_dir=str(home / "store"),
+            config=str(home / "tiny.json"),
+            output_dir=str(home / "model"),
+            max_seq_length=24,
+        ),
+        bert_tf.TrainConfig(
+            max_steps=120,
+            per_device_train_batch_size=16,
+            learning_rate=1e-2,
+            eval_strategy="no",
+            distribution="one_device",
+        ),
+    )
+    return str(home / "model")
 
 
-def test_a_planted_canary_is_exposed(exposures):
-    found = exposures["with"]
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What an analysis finds of a planted canary, and of nine that no text had."""
+    home = tmp_path_factory.mktemp("canaries")
+    others = Canary(CANARY.before, "0000 0000", CANARY.after).draw(9, seed=5)
+    lines = [f"it is {{{text[6:15]}}} ." for text in (CANARY.text, *others)]
+    (home / "canaries.txt").write_text("\n".join(lines))
+    result = bert_tf.analyze(
+        bert_tf.AnalyzeConfig(
+            model=train(home),
+            task="fill_mask",
+            part="robustness",
+            canaries_file=str(home / "canaries.txt"),
+            canary_candidates=CANDIDATES,
+            output_dir=str(home / "report"),
+        )
+    )
+    return result["parts"]["robustness"]["canaries"]
+
+
+def test_a_planted_canary_is_exposed(found):
     assert found["candidates"] == CANDIDATES + 1
-    assert found["exposure"] == pytest.approx(math.log2(100))
-    assert found["ranks"] == {CANARY.text: 1}
+    assert found["ranks"][CANARY.text] == 1  # So its exposure is the most, 6.64 bits.
 
 
-def test_one_that_was_not_planted_is_not(exposures):
-    # Uniform ranks have an exposure of 4 bits or more in one of 16 cases.
-    assert exposures["without"]["exposure"] < 4
+def test_those_that_were_not_planted_are_near_chance(found):
+    ranks = [rank for text, rank in found["ranks"].items() if text != CANARY.text]
+    exposures = [math.log2(100 / rank) for rank in ranks]
+    assert len(exposures) == 9
+    # Its deviation is 0.5 bits.
+    assert np.mean(exposures) == pytest.approx(canaries.BY_CHANCE, abs=1.4)
+    assert found["exposure"] == pytest.approx((math.log2(100) + sum(exposures)) / 10)
 
 
 def test_other_tasks_are_refused(folders, tmp_path):
