@@ -22,6 +22,7 @@ setuptools.setup(
     package_data={
         "bert_tf.commands": ["customer_messages/*"],
         "bert_tf.analysis": ["page.html"],
+        "bert_tf.data.records": ["swaps.txt"],
         "bert_tf.serving": ["page.html"],
         "bert_tf.serving.deploy": ["*.config", "*.yaml"],
     },
