@@ -21,6 +21,7 @@ from bert_tf.data.records.files import read_text, split_lines
 
 _LISTS = pathlib.Path(__file__).with_name("swaps.txt")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
+_LETTER = r"[^\W\u3400-\u9fff]"  # Of a word between spaces, or beside Chinese.
 
 
 @dataclasses.dataclass
@@ -42,7 +43,7 @@ class Swaps:
         others = [re.escape(word) for word in words if not _CHINESE.search(word)]
         patterns = [*chinese]
         if others:
-            patterns.append(rf"\b(?:{'|'.join(others)})\b")
+            patterns.append(rf"(?<!{_LETTER})(?:{'|'.join(others)})(?!{_LETTER})")
         self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
 
     def swap(self, text):

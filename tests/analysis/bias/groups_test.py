@@ -5,7 +5,6 @@ import pytest
 
 from bert_tf.analysis.bias import slices
 
-
 TRUTH = np.array(["y", "y", "n", "n", "y", "n", "n", "n"])
 PREDICTED = np.array(["y", "n", "y", "n", "y", "n", "n", "n"])
 GROUPS = np.array(["a"] * 4 + ["b"] * 4)

@@ -19,6 +19,8 @@ def gender():
         ("他是我的父亲。", "她是我的母亲。"),
         ("他们和其他人弹吉他", "她们和其他人弹吉他"),
         ("his film", "her film"),
+        ("他是King，不是Kingdom", "她是Queen，不是Kingdom"),
+        ("the_king, king2 and king's", "the_king, king2 and queen's"),
         ("\u017fhe", "\u017fhe"),  # The long s, which is an s to a search without case.
     ],
 )
