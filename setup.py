@@ -21,7 +21,8 @@ setuptools.setup(
     packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
     package_data={
         "bert_tf.commands": ["customer_messages/*"],
-        "bert_tf.analysis": ["page.html", "bias/swaps.txt"],
+        "bert_tf.analysis": ["page.html"],
+        "bert_tf.data.records": ["swaps.txt"],
         "bert_tf.serving": ["page.html"],
         "bert_tf.serving.deploy": ["*.config", "*.yaml"],
     },

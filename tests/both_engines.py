@@ -35,6 +35,7 @@ VARIANTS = {
     "adamw": {},
     "lamb": {"optim": "lamb", "freeze": "embeddings,1", "max_grad_norm": 0.0}
     | {"max_steps": 0, "train_minutes": 0.1},
+    "adversarial": {"adversarial_epsilon": 0.7, "freeze": "embeddings"},
     "averages": {"ema_decay": 0.6, "layerwise_lr_decay": 0.8, "save_total_limit": 2},
 }
 

@@ -76,9 +76,11 @@ class Distiller(keras.Model):
             outputs = {"student": self.student(batch, training=True), "teachers": []}
         outputs |= {"hidden": [], "attention": []}
         projections = iter(self.projections)
+        # Adversarial training changes the words of the student alone.
+        unchanged = {n: x for n, x in batch.items() if n != "word_perturbation"}
         for teacher, pairs in zip(self.teachers, self.pairs):
             with self._watched(teacher.backbone) as others:
-                outputs["teachers"].append(teacher(batch, training=False))
+                outputs["teachers"].append(teacher(unchanged, training=False))
             if self.hidden:
                 own_width, width = (
                     model.backbone.config.hidden_size for model in (self, teacher)

@@ -27,6 +27,7 @@ class Embeddings(keras.layers.Layer):
         input_ids, position_ids, segment_ids: int32 [T].
         word_vectors: float [T, H], in the place of rows of the word table, so that they
             can be changed and have gradients; None to look them up.
+        word_perturbation: float [T, H], added to the vectors of words; None for 0.
         seed: int32 [2] or None, see `Dropout`.
 
     Returns:
@@ -82,12 +83,15 @@ class Embeddings(keras.layers.Layer):
         position_ids,
         segment_ids,
         word_vectors=None,
+        word_perturbation=None,
         seed=None,
         training=None,
     ):
         words = word_vectors
         if words is None:
             words = self._look_up(self.word_table, input_ids)
+        if word_perturbation is not None:
+            words = words + ops.cast(word_perturbation, words.dtype)
         embedded = (
             words
             + self._look_up(self.position_table, position_ids)

@@ -181,12 +181,10 @@ class BertBackbone(keras.Model):
             name: ops.reshape(rows[name], (-1,))
             for name in ("input_ids", "position_ids", "segment_ids")
         }
-        words = rows.get("word_vectors")
-        if words is not None:
-            words = ops.reshape(words, (-1, self.config.hidden_size))
-        hidden = self.embeddings(
-            **flat, word_vectors=words, seed=fold_in(seed, 0), training=training
-        )
+        for name in ("word_vectors", "word_perturbation"):
+            if name in rows:
+                flat[name] = ops.reshape(rows[name], (-1, self.config.hidden_size))
+        hidden = self.embeddings(**flat, seed=fold_in(seed, 0), training=training)
         kernel = "ops" if probabilities else self.attention
         attend = attention_kernels.make(
             kernel, rows["sequence_ids"], ops.shape(rows["first_token"])[0]

@@ -10,7 +10,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, require, setting
 from bert_tf.predictor import check_length
-from bert_tf.run import seeds
+from bert_tf.run import debiasing, seeds
 from bert_tf.run.training_data import (
     TrainingData,
     describe_data,
@@ -47,6 +47,12 @@ class FinetuneConfig(TrainingData):
         0.1
     """
 
+    counterfactual_file: str = setting(
+        "", "Add copies with swapped words: builtin, or a file. Empty: none."
+    )
+    reweigh_column: str = setting(
+        "", "Column of groups; weights make labels independent. Empty: none."
+    )
     model: str = setting(
         "",
         "Model folder, minilm, or a published name such as bert-base-uncased.",
@@ -76,6 +82,7 @@ class FinetuneConfig(TrainingData):
         self.check_data()
         at_least(self, "seeds", 1)
         at_least(self.task_options, "max_seq_length", 8)
+        debiasing.check(self)
 
     @property
     def task_options(self):
@@ -149,7 +156,7 @@ def find_start(config):
     if config.clean_input:
         folder = folder.with_clean_input()
     name, path = ("", None) if scratch else (config.model, path)
-    return Start("finetune", folder, path, name)
+    return debiasing.debias(Start("finetune", folder, path, name), config)
 
 
 def run(config, training=None, train_data=None, eval_data=None, *, begin):

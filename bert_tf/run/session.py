@@ -192,7 +192,9 @@ def train(job, training, output_dir, flags, strategy):
     if job.operations_per_token:
         dtype = keras.backend.standardize_dtype(model.compute_dtype)
         peak = engine.part("matmul").matmul_rate(dtype)
-        per_token = job.operations_per_token / (peak * strategy.num_replicas_in_sync)
+        passes = 2 if training.adversarial_epsilon else 1
+        per_token = passes * job.operations_per_token
+        per_token /= peak * strategy.num_replicas_in_sync
         matmul_share = lambda tokens_per_second: tokens_per_second * per_token
 
     if workers.chief:

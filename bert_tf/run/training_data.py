@@ -84,6 +84,7 @@ def read_data(config, train_data=None, eval_data=None):
         train_data,
         eval_data,
         read=kind.read,
+        group_column=getattr(config, "reweigh_column", ""),
         **reader_arguments(config),
         **kind.read_options(dataclasses.asdict(config.task_options)),
     )

@@ -36,8 +36,8 @@ class Options:
 
 
 _LONG_TEXT = (
-    "Of texts beyond max_seq_length read only the beginning (truncate), both ends "
-    "(head_tail), or all in overlapping windows (windows)."
+    "Of texts beyond max_seq_length reads the beginning (truncate), both ends "
+    "(head_tail), or all in windows (windows)."
 )
 
 

@@ -149,6 +149,32 @@ def weighted_terms(losses, weights, totals):
     }
 
 
+def perturb(gradient, rows, epsilon):
+    """Returns the change of word vectors that raises the loss most (Miyato et al., 2017).
+
+    To first order, among all changes of an example's vectors, together, of norm epsilon.
+    As this is epsilon · g / ‖g‖ of each example, factors of its loss do not matter.
+
+    Args:
+        gradient: float32 [R, S, H], of the loss by the word vectors of packed rows.
+        rows: dict with `sequence_ids`, int32 [R, S], and `first_token`, int32 [B].
+        epsilon: norm of the change of each example.
+
+    Returns:
+        float32 [R, S, H]; 0 for padding, and where the gradient is 0 or not finite.
+    """
+    numbers = ops.reshape(rows["sequence_ids"], (-1,))  # From 1; padding has 0.
+    squares = ops.reshape(ops.sum(ops.square(gradient), axis=-1), (-1,))
+    examples = ops.shape(rows["first_token"])[0]
+    norms = ops.sqrt(ops.segment_sum(squares, numbers, num_segments=examples + 1))
+    usable = ops.logical_and(norms > 0.0, ops.isfinite(norms))
+    scales = ops.where(usable, epsilon / ops.where(usable, norms, 1.0), 0.0)
+    scales = ops.take(scales, rows["sequence_ids"], axis=0)  # [R, S]
+    scales = ops.where(rows["sequence_ids"] > 0, scales, 0.0)[..., None]
+    # An infinite number times 0 is none.
+    return ops.where(scales > 0.0, scales * gradient, 0.0)
+
+
 def norm(arrays):
     """Returns the root of the sum of the squares of all numbers of some arrays."""
     return ops.sqrt(sum(ops.sum(ops.square(array)) for array in arrays))

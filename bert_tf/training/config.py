@@ -103,6 +103,9 @@ class TrainConfig:
     ema_decay: float = setting(
         0.0, "Decay of weight averages to evaluate and save, say 0.999. 0: none."
     )
+    adversarial_epsilon: float = setting(
+        0.0, "Also train on the worst change of word vectors of this norm. 0: off."
+    )
     freeze: str = setting(
         "",
         "Freeze embeddings, a number of lowest layers, or both: embeddings,3.",
@@ -165,6 +168,7 @@ class TrainConfig:
             "seed",
             "weight_decay",
             "max_grad_norm",
+            "adversarial_epsilon",
             "lora_rank",
             "early_stopping_patience",
             "early_stopping_threshold",

@@ -3,10 +3,11 @@
 import numpy as np
 
 from bert_tf import intervals
-from bert_tf.analysis.bias import associations, counterfactuals, slices
+from bert_tf.analysis.bias import associations, slices
 from bert_tf.analysis.bias.shares import share, shown
 from bert_tf.analysis.findings import Table
 from bert_tf.analysis.sentences import embed_sentences
+from bert_tf.data.records.swaps import read_swaps, swap_records
 from bert_tf.ground import lazy
 
 serving = lazy("bert_tf.serving.adapters")
@@ -55,8 +56,8 @@ def measure_associations(subject, config):
 def measure_counterfactuals(subject, config):
     fields = serving.ADAPTERS[subject.task.name].fields
     figures, rows, largest_gaps = {}, [], []
-    for swaps in counterfactuals.read_swaps(config.swaps_file):
-        numbers, changed = counterfactuals.swap_records(subject.records, swaps, fields)
+    for swaps in read_swaps(config.swaps_file):
+        numbers, changed = swap_records(subject.records, swaps, fields)
         if not changed:
             continue
         before = subject.model.predict(

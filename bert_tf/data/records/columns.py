@@ -13,7 +13,8 @@ from bert_tf.data.records.faults import BAD_ROWS
 from bert_tf.ground import count, did_you_mean, one_of, quote_all, show
 
 ROLES = ("text", "text_pair", "label")
-ID = "id"  # Of a column that only the user can name.
+# Roles of columns that only the user can name.
+ID, GROUP = "id", "group"
 
 # Well-known column names, compared without case.
 PAIRS = (
@@ -85,6 +86,7 @@ def make_request(
     text_pair_column=None,
     label_column=None,
     id_column=None,
+    group_column=None,
     with_labels=True,
     many_labels=False,
     label_separator=None,
@@ -110,7 +112,11 @@ def make_request(
     return Request(
         roles,
         known(dict(zip(ROLES, (text_column, text_pair_column, label_column))))
-        | ({} if id_column in (None, "") else {ID: id_column}),
+        | {
+            role: column
+            for role, column in ((ID, id_column), (GROUP, group_column))
+            if column not in (None, "")
+        },
         known(columns),
         with_labels,
         many_labels,
@@ -182,7 +188,7 @@ def choose_columns(where, cells, request, *, header=True, ordered=True):
     if only_texts and not request.named and len(chosen) < len(needed):
         chosen = dict(zip(needed, names))
     _refuse_doubt(where, cells, chosen, needed, header)
-    return {role: chosen[role] for role in (ID, *ROLES) if role in chosen}
+    return {role: chosen[role] for role in (ID, GROUP, *ROLES) if role in chosen}
 
 
 def map_columns(function, columns):
@@ -207,7 +213,8 @@ def _find_named(where, cells, names, ordered, role, column):
     if position is None and ordered:
         position = _position(column)
     if position not in range(len(names)):
-        advice = did_you_mean(str(column), cells, f"Give one as {role}_column.")
+        flag = "reweigh_column" if role == GROUP else f"{role}_column"
+        advice = did_you_mean(str(column), cells, f"Give one as {flag}.")
         raise ValueError(
             f"{where}: no column {show(column)} for the {role}; there are "
             f"{quote_all(cells)}. {advice}"

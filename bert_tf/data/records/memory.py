@@ -5,7 +5,7 @@
 
 import dataclasses
 
-from bert_tf.data.records.columns import LABELS
+from bert_tf.data.records.columns import GROUP, LABELS
 from bert_tf.data.records.faults import Fault
 from bert_tf.data.records.objects import refuse_half_characters
 from bert_tf.data.records.sheets import as_text
@@ -114,6 +114,8 @@ def read_cells(request, where, record):
             continue
         if cell is None:
             raise _missing(where, role)
+        if role == GROUP:
+            cell = read[role] = as_text(cell)
         if not isinstance(cell, str):
             raise Fault(
                 where,

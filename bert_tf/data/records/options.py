@@ -26,8 +26,7 @@ class FileOptions:
     )
     bad_rows: str = setting(
         "error",
-        "Rows that cannot be read: list them and stop (error), or leave them out and "
-        "log how many (skip).",
+        "Unreadable rows: error (list them and stop), or skip (count them).",
     )
 
     def check_files(self):
@@ -44,8 +43,7 @@ class TextFileOptions(FileOptions):
 
     text_column: str = setting(
         "",
-        "Column of the text: a name, or a position from 0. Empty: as in training, or "
-        "detected by its name.",
+        "Text column: name or position from 0. Empty: as trained or detected.",
     )
     text_pair_column: str = setting("", "Column of the second text of a pair.")
 

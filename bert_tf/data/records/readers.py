@@ -54,6 +54,7 @@ def read_table(path, *, delimiter=None, encoding=None, sheet=None, **options):
                 column by its name (see `bert_tf.data.records.columns`), and is an error
                 if there is doubt.
             id_column: column whose values become `id` of the records; None for none.
+            group_column: the same of `group`, a string.
             with_labels: False for prediction: labels are not read, and texts may be
                 empty. In a file without a header, one column is the text, two are the
                 text and its pair.

@@ -10,7 +10,9 @@ from bert_tf.data.records.tfds import read_tfds
 from bert_tf.ground import count
 
 
-def read_tables(source, train=None, evaluation=None, *, read=read_table, **options):
+def read_tables(
+    source, train=None, evaluation=None, *, read=read_table, group_column="", **options
+):
     """Returns the training table, and the evaluation table or None.
 
     The columns and the label separator detected in the training data also apply to the
@@ -22,6 +24,7 @@ def read_tables(source, train=None, evaluation=None, *, read=read_table, **optio
             `eval_fraction`, the fraction of the training data to hold out, or 0.
         train, evaluation: `memory.Rows` in place of these files, or None.
         read: function that reads a file, with the arguments of `read_table`.
+        group_column: of the training data alone, as in `read_table`; "" for none.
         options: as in `read_table`.
     """
     if source.tfds:
@@ -39,7 +42,8 @@ def read_tables(source, train=None, evaluation=None, *, read=read_table, **optio
     else:
         train_path = source.train_file if train is None else train
         eval_path = source.eval_file if evaluation is None else evaluation
-    train = read(train_path, **options)
+    groups = {"group_column": group_column} if group_column else {}
+    train = read(train_path, **options, **groups)
     if source.eval_fraction:
         return hold_out(train, source.eval_fraction)
     if not eval_path:

@@ -34,7 +34,7 @@ def make_update(model, task, config, devices, *, total_steps):
         training time so far, float32; `stop`, float32 [devices, 1], is summed into the
         metrics. These are those of TensorFlow's `make_update`.
     """
-    sum_gradients = _make_sum(model, task)
+    sum_gradients = _make_sum(model, task, config.adversarial_epsilon)
     spread = jax.shard_map(
         sum_gradients,
         mesh=devices.mesh,
@@ -60,7 +60,7 @@ def make_update(model, task, config, devices, *, total_steps):
     )
 
 
-def _make_sum(model, task):
+def _make_sum(model, task, adversarial_epsilon):
     """Returns function(weights, frozen, rows and stop of a device) -> gradients, metrics.
 
     Both are summed over micro-batches and devices. A weight that no term reaches has no
@@ -68,15 +68,34 @@ def _make_sum(model, task):
     """
     paths = [weight.path for weight in model.trainable_variables]
 
-    def compute_loss(trained, others, frozen, rows, totals):
+    def compute_loss(trained, inputs, others, frozen, rows, totals):
         weights = others | trained
         values = [weights[path] for path in paths]
-        outputs, _ = model.stateless_call(values, frozen, rows, training=True)
+        batch = rows | inputs
+        outputs, _ = model.stateless_call(values, frozen, batch, training=True)
         losses = task.losses(rows, task.named(outputs))
         terms = arithmetic.weighted_terms(losses, task.weights(rows), totals)
         return sum(terms.values()), terms
 
-    differentiate = jax.value_and_grad(compute_loss, has_aux=True)
+    compute_gradients = jax.value_and_grad(compute_loss, (0, 1), has_aux=True)
+
+    def differentiate(trained, others, frozen, rows, totals):
+        """Returns the gradients and losses of a micro-batch, by path and by term."""
+        rest, none = (others, frozen, rows, totals), {}
+        if adversarial_epsilon:
+            shape = (*rows["input_ids"].shape, model.backbone.config.hidden_size)
+            none = {"word_perturbation": jnp.zeros(shape)}
+        (loss, terms), (gradients, slopes) = compute_gradients(trained, none, *rest)
+        metrics = terms | {"loss": loss}
+        if adversarial_epsilon:
+            change = arithmetic.perturb(
+                slopes["word_perturbation"], rows, adversarial_epsilon
+            )
+            changed = {"word_perturbation": change}
+            (loss, _), (more, _) = compute_gradients(trained, changed, *rest)
+            gradients = jax.tree.map(jnp.add, gradients, more)
+            metrics |= {"adversarial_loss": loss}
+        return gradients, metrics
 
     def sum_gradients(weights, frozen, rows, stop):
         rows = jax.tree.map(lambda array: array[0], rows)  # [micro-batches, …]
@@ -89,14 +108,15 @@ def _make_sum(model, task):
         totals = jax.lax.psum(jax.tree.map(jnp.sum, sums), AXIS)
         first = jax.tree.map(lambda array: array[0], rows)
         reached = _find_reached(
-            lambda weights: compute_loss(weights, {}, frozen, first, totals)[0], weights
+            lambda weights: compute_loss(weights, {}, {}, frozen, first, totals)[0],
+            weights,
         )
         trained = {path: weights[path] for path in reached}
         others = {path: weights[path] for path in weights.keys() - reached}
 
         def add_micro_batch(gradients, rows):
-            (loss, terms), more = differentiate(trained, others, frozen, rows, totals)
-            return jax.tree.map(jnp.add, gradients, more), terms | {"loss": loss}
+            more, metrics = differentiate(trained, others, frozen, rows, totals)
+            return jax.tree.map(jnp.add, gradients, more), metrics
 
         zeros = jax.tree.map(jnp.zeros_like, trained)
         # In sequence, because together they would need all of their memory at once.

@@ -49,6 +49,7 @@ class Engine(WithCheckpoints):
             micro_batches=config.gradient_accumulation_steps,
             max_grad_norm=config.max_grad_norm,
             loss_scale=self._loss_scale,
+            adversarial_epsilon=config.adversarial_epsilon,
             stop=self._stop_flag.variable,
         )
 

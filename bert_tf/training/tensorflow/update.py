@@ -20,6 +20,7 @@ def make_update(
     micro_batches,
     max_grad_norm,
     loss_scale=None,
+    adversarial_epsilon=0.0,
     stop=None,
 ):
     """Returns a compiled function that takes its rows from an iterator and updates.
@@ -34,14 +35,18 @@ def make_update(
         max_grad_norm: the summed gradient is scaled down to this norm; 0 for no limit.
         loss_scale: `LossScale` for float16. An update whose gradients overflow is skipped,
             and its `grad_norm` is 0.
+        adversarial_epsilon: the gradient of the loss after `arithmetic.perturb` of this
+            norm is added, if it is not 0; then the model has a `backbone`.
         stop: float32 variable of this worker, which each replica adds to the metrics.
 
     Returns:
         function(iterator) -> dict of float32 scalars: `loss`, the loss of each term by
-        its name, `grad_norm` before clipping, the numbers of `examples` and `tokens`
-        without padding, and `stop` if there is one.
+        its name, `adversarial_loss` if there is one, `grad_norm` before clipping, the
+        numbers of `examples` and `tokens` without padding, and `stop` if there is one.
     """
-    differentiate = _make_differentiate(model, task, optimizer.variables)
+    differentiate = _make_differentiate(
+        model, task, optimizer.variables, adversarial_epsilon
+    )
 
     def update_replica(batches):
         context = tf.distribute.get_replica_context()
@@ -95,25 +100,24 @@ def make_update(
     return update
 
 
-def _make_differentiate(model, task, variables):
+def _make_differentiate(model, task, variables, adversarial_epsilon):
     """Returns function(rows, totals, factor) -> gradients and losses of a micro-batch.
 
     The losses of each term are divided by its entry of `totals`; the gradients are those
     of the loss times `factor`. Both results are dicts, by path and by term.
     """
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def differentiate(rows, totals, factor):
+    def differentiate(rows, totals, factor, **inputs):
         # Without watching, nothing is recorded for variables that do not train.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(list(variables.values()))
-            outputs = task.named(model(rows, training=True))
+            tape.watch([*variables.values(), *inputs.values()])
+            outputs = task.named(model(rows | inputs, training=True))
             weights = task.weights(rows)
             losses = task.losses(rows, outputs)
             terms = arithmetic.weighted_terms(losses, weights, totals)
             loss = tf.add_n(list(terms.values()))
             scaled = loss * factor
-        gradients = tape.gradient(scaled, variables)
+        gradients = tape.gradient(scaled, variables | inputs)
         # Dense, because the norm of slices that repeat a row is not the norm of the
         # gradient. A variable that no term reaches does not change.
         dense = {
@@ -123,7 +127,26 @@ def _make_differentiate(model, task, variables):
         }
         return dense, terms | {"loss": loss}
 
-    return differentiate
+    def differentiate_twice(rows, totals, factor):
+        width = model.backbone.config.hidden_size
+        none = tf.zeros([*tf.unstack(tf.shape(rows["input_ids"])), width])
+        gradients, terms = differentiate(rows, totals, factor, word_perturbation=none)
+        change = arithmetic.perturb(
+            gradients.pop("word_perturbation"), rows, adversarial_epsilon
+        )
+        # In sequence, because together they would need all of their memory at once.
+        with tf.control_dependencies(list(gradients.values())):
+            rows = tf.nest.map_structure(tf.identity, rows)
+            perturbed = rows | {"word_perturbation": change}
+            more, others = differentiate(perturbed, totals, factor)
+        gradients = {path: gradients[path] + more[path] for path in gradients}
+        return gradients, terms | {"adversarial_loss": others["loss"]}
+
+    return tf.function(
+        differentiate_twice if adversarial_epsilon else differentiate,
+        reduce_retracing=True,
+        autograph=False,
+    )
 
 
 def _count_examples(rows):

@@ -52,7 +52,7 @@ def train_in_tensorflow(changes):
         metrics.append(engine.update(step))
         rates.append(engine.learning_rate())
     engine.load_averages()
-    names = ("loss", "grad_norm")
+    names = [n for n in metrics[0] if n.endswith("loss") or n == "grad_norm"]
     columns = {name: [float(line[name]) for line in metrics] for name in names}
     return columns | {"rates": rates} | cases.weights_of(model)
 

@@ -11,8 +11,12 @@ from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.update import make_update
 
 
-def train(distribution, batch_size, micro_batches, updates=3, **changes):
+def train(
+    distribution, batch_size, micro_batches, updates=3, hardened=False, **changes
+):
     """Weights, metrics and optimizer after a few updates on 13 examples.
+
+    If hardened, the examples have weights, and each update an adversarial loss.
 
     Every second update has five examples only, and so smaller or empty micro-batches.
     """
@@ -33,11 +37,15 @@ def train(distribution, batch_size, micro_batches, updates=3, **changes):
         strategy,
         micro_batches=micro_batches,
         max_grad_norm=0.5,
+        adversarial_epsilon=0.5 if hardened else 0.0,
     )
+    columns = tiny.columns(13)
+    if hardened:
+        columns["weight"] = np.linspace(0.2, 3.0, 13, dtype=np.float32)
     iterator = replica_rows(
         strategy,
         lambda share: training_rows(
-            tiny.columns(13),
+            columns,
             tiny.features,
             batch_size=batch_size,
             micro_batches=micro_batches * replicas,
@@ -99,6 +107,14 @@ class TestDivision:
                 first, second = (copy.numpy() for copy in variable.values)
                 np.testing.assert_array_equal(first, second, err_msg=path)
         assert [int(copy.numpy()) for copy in optimizer.step.values] == [3, 3]
+
+    def test_weights_of_examples_and_adversarial_losses_are_divided_alike(self, whole):
+        one = train("one_device", 8, 1, hardened=True)
+        assert_same(train("mirrored", 2, 2, hardened=True), one)
+        for line, other in zip(one[1], whole[1]):
+            assert line["examples"] == other["examples"]
+            assert line["adversarial_loss"] > line["loss"]
+        assert abs(one[1][0]["loss"] - whole[1][0]["loss"]) > 1e-3
 
     def test_dropout_follows_the_micro_batch_not_the_replica(self, whole):
         dropping = tiny.dropping()

@@ -1,16 +1,27 @@
-"""Counterfactual gaps: how a prediction changes when a text speaks of another group.
+"""Counterfactual texts: the same ones, but of another group, by an exchange of words.
 
-Garg et al., 2019, "Counterfactual fairness in text classification through robustness".
+Garg et al., 2019, "Counterfactual fairness in text classification through robustness";
+Zmigrod et al., 2019, and Lu et al., 2020, on their use in training. A list of words is
+plain text:
+
+    [gender]
+    he<TAB>she
+    father<TAB>mother
+    其他<TAB>其他
+
+Words of a line are exchanged with each other. A word beside itself stays as it is, though a
+part of it, here 他, is in the list. In Chinese, words are found without spaces around them.
 """
 
 import dataclasses
 import pathlib
 import re
 
-from bert_tf.analysis.lines import read_lines
+from bert_tf.data.records.files import read_text, split_lines
 
 _LISTS = pathlib.Path(__file__).with_name("swaps.txt")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
+_LETTER = r"[^\W\u3400-\u9fff]"  # Of a word between spaces, or beside Chinese.
 
 
 @dataclasses.dataclass
@@ -20,7 +31,7 @@ class Swaps:
     Attributes:
         name: of the list, such as "gender".
         partners: {word: word}, lower case, both ways. Of several partners the first in
-            the file counts.
+            the file counts. A word that stays is its own partner.
     """
 
     name: str
@@ -32,7 +43,7 @@ class Swaps:
         others = [re.escape(word) for word in words if not _CHINESE.search(word)]
         patterns = [*chinese]
         if others:
-            patterns.append(rf"\b(?:{'|'.join(others)})\b")
+            patterns.append(rf"(?<!{_LETTER})(?:{'|'.join(others)})(?!{_LETTER})")
         self._pattern = re.compile("|".join(patterns), re.IGNORECASE)
 
     def swap(self, text):
@@ -41,7 +52,9 @@ class Swaps:
 
     def _exchange(self, match):
         word = match[0]
-        partner = self.partners[word.lower()]
+        partner = self.partners.get(word.lower(), word)
+        if partner == word.lower():
+            return word
         if word.isupper() and len(word) > 1:
             return partner.upper()
         return partner.capitalize() if word[:1].isupper() else partner
@@ -52,12 +65,12 @@ def read_swaps(path=""):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a line does not have two words, or stands before the first list; names
-            the line.
+        ValueError: the file is no text; a line does not have two words, or stands before
+            the first list. Names the line.
     """
     lists, name = {}, None
     path = path or str(_LISTS)
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(split_lines(read_text(path)), start=1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
@@ -66,15 +79,18 @@ def read_swaps(path=""):
             lists.setdefault(name, {})
             continue
         words = [word.strip().lower() for word in line.split("\t")]
-        if name is None or len(words) != 2 or not all(words) or words[0] == words[1]:
+        if name is None or len(words) != 2 or not all(words):
             raise ValueError(
-                f"{path}, line {number}: a line has two different words with a tab "
-                f"between them, under a [list]; received {line!r}."
+                f"{path}, line {number}: a line has two words with a tab between them, "
+                f"under a [list]; received {line!r}."
             )
         for word, partner in (words, reversed(words)):
             lists[name].setdefault(word, partner)
     if not any(lists.values()):
-        raise ValueError(f"{path} has no words to exchange.")
+        raise ValueError(
+            f"{path} has no words to exchange; write two on a line, with a tab between "
+            "them, under a [list]."
+        )
     return [Swaps(name, partners) for name, partners in lists.items() if partners]
 
 
