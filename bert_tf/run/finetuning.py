@@ -62,9 +62,7 @@ class FinetuneConfig(TrainingData):
         False, "Start from random weights (not decoder_model's)."
     )
     clean_input: bool = setting(
-        False,
-        "Drop invisible characters from texts, and write letters that look like Latin "
-        "ones in Latin, now and in all predictions.",
+        False, "Clean texts of hidden and look-alike characters."
     )
     task: str = setting("classification", "Task; its options are below.")
     output_dir: str = setting(
