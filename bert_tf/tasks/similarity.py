@@ -74,8 +74,7 @@ class Similarity(Task):
         )
         similarity_loss: str = option(
             "cosine",
-            "cosine: squared difference of cosine and label; negatives: pairs without "
-            "labels, told from the other pairs of the batch.",
+            "cosine: squared error of cosine; negatives: pairs without labels.",
         )
 
         def __post_init__(self):
