@@ -7,10 +7,12 @@ import tensorflow as tf
 import tiny
 
 from bert_tf.data.rows.packing import pack
+from bert_tf.data.rows.pipeline import training_rows
 from bert_tf.training import arithmetic
 from bert_tf.training.config import TrainConfig
 from bert_tf.training.tensorflow.distribution import make_strategy, replica_rows
 from bert_tf.training.tensorflow.loss_scale import LossScale
+from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.update import make_update
 
 COUNT, EPSILON = 7, 0.8
@@ -179,6 +181,45 @@ class TestUpdate:
         # A change of almost nothing, so that only other masks would give another loss.
         _, metrics = update(1e-6, **tiny.dropping())
         assert metrics["adversarial_loss"] == pytest.approx(metrics["loss"], rel=1e-4)
+
+
+def learn(epsilon, updates=60):
+    """Returns the losses, plain and adversarial, of a model after training."""
+    model, strategy = tiny.classifier(num_hidden_layers=1), make_strategy("one_device")
+    adamw = AdamW(
+        {weight.path: weight.value for weight in model.trainable_variables},
+        schedule=lambda step: 3e-3,
+    )
+    batch = columns() | {"weight": np.ones(COUNT, np.float32)}
+    metrics = {}
+    for optimizer, own, count in (
+        (adamw, epsilon, updates),
+        (Recorder(model), EPSILON, 1),
+    ):
+        function = make_update(
+            model,
+            tiny.task(),
+            optimizer,
+            strategy,
+            micro_batches=1,
+            max_grad_norm=1.0,
+            adversarial_epsilon=own,
+        )
+        rows = replica_rows(
+            strategy,
+            lambda share: training_rows(batch, tiny.features, batch_size=COUNT),
+        )
+        for _ in range(count):
+            metrics = function(rows)
+    return float(metrics["loss"]), float(metrics["adversarial_loss"])
+
+
+def test_attacks_cost_less_after_training_with_them():
+    (plain, attacked), (own, hardened) = learn(0.0), learn(EPSILON)
+    assert plain < 0.1
+    assert attacked > 3 * plain
+    assert own < 0.1
+    assert hardened < 0.7 * attacked
 
 
 @pytest.mark.parametrize(
