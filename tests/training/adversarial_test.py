@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import tiny_seq2seq
 
+from bert_tf.compression.distiller import Distiller
 from bert_tf.data.rows.packing import pack
 from bert_tf.data.rows.pipeline import training_rows
 from bert_tf.training import arithmetic
@@ -220,6 +222,28 @@ def test_attacks_cost_less_after_training_with_them():
     assert attacked > 3 * plain
     assert own < 0.1
     assert hardened < 0.7 * attacked
+
+
+def perturbed(rows):
+    """Returns the rows, and the same with changed word vectors."""
+    shape = (*np.shape(rows["input_ids"]), tiny.CONFIG.hidden_size)
+    change = np.random.default_rng(2).normal(0, 0.3, shape).astype(np.float32)
+    return rows, rows | {"word_perturbation": change}
+
+
+def test_a_decoder_reads_the_changed_source():
+    model = tiny_seq2seq.model()
+    one, other = (model(r)["logits"] for r in perturbed(tiny_seq2seq.rows()))
+    assert np.abs(one - other).max() > 1e-2
+
+
+def test_the_teachers_of_a_student_read_unchanged_words():
+    student, teacher = tiny.classifier(1), tiny.classifier(2, hidden_size=24)
+    model = Distiller(student, [teacher], pairs=[([], [])])
+    rows = pack(tiny.features(tiny.columns(COUNT)))
+    one, other = (model(r, training=True) for r in perturbed(rows))
+    assert np.abs(one["student"] - other["student"]).max() > 1e-2
+    np.testing.assert_array_equal(one["teachers"][0], other["teachers"][0])
 
 
 @pytest.mark.parametrize(
