@@ -42,8 +42,8 @@ class Engine(Protocol):
         """Makes one update, and returns its metrics without waiting for the devices.
 
         The training time so far, in seconds, is for a learning rate that follows it. The
-        metrics are `loss`, the loss of each term by its name, `grad_norm` and `COUNTS`, as
-        scalars that `float` converts later.
+        metrics are `loss`, the loss of each term by its name, `adversarial_loss` if there
+        is one, `grad_norm` and `COUNTS`, as scalars that `float` converts later.
         """
 
     def stop_signals(self, received):

@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+import tiny_seq2seq
 
+from bert_tf.compression.distiller import Distiller
 from bert_tf.data.rows.packing import pack
+from bert_tf.data.rows.pipeline import training_rows
 from bert_tf.training import arithmetic
 from bert_tf.training.config import TrainConfig
 from bert_tf.training.tensorflow.distribution import make_strategy, replica_rows
 from bert_tf.training.tensorflow.loss_scale import LossScale
+from bert_tf.training.tensorflow.optimizer import AdamW
 from bert_tf.training.tensorflow.update import make_update
 
 COUNT, EPSILON = 7, 0.8
@@ -179,6 +183,67 @@ class TestUpdate:
         # A change of almost nothing, so that only other masks would give another loss.
         _, metrics = update(1e-6, **tiny.dropping())
         assert metrics["adversarial_loss"] == pytest.approx(metrics["loss"], rel=1e-4)
+
+
+def learn(epsilon, updates=60):
+    """Returns the losses, plain and adversarial, of a model after training."""
+    model, strategy = tiny.classifier(num_hidden_layers=1), make_strategy("one_device")
+    adamw = AdamW(
+        {weight.path: weight.value for weight in model.trainable_variables},
+        schedule=lambda step: 3e-3,
+    )
+    batch = columns() | {"weight": np.ones(COUNT, np.float32)}
+    metrics = {}
+    for optimizer, own, count in (
+        (adamw, epsilon, updates),
+        (Recorder(model), EPSILON, 1),
+    ):
+        function = make_update(
+            model,
+            tiny.task(),
+            optimizer,
+            strategy,
+            micro_batches=1,
+            max_grad_norm=1.0,
+            adversarial_epsilon=own,
+        )
+        rows = replica_rows(
+            strategy,
+            lambda share: training_rows(batch, tiny.features, batch_size=COUNT),
+        )
+        for _ in range(count):
+            metrics = function(rows)
+    return float(metrics["loss"]), float(metrics["adversarial_loss"])
+
+
+def test_attacks_cost_less_after_training_with_them():
+    (plain, attacked), (own, hardened) = learn(0.0), learn(EPSILON)
+    assert plain < 0.1
+    assert attacked > 3 * plain
+    assert own < 0.1
+    assert hardened < 0.7 * attacked
+
+
+def perturbed(rows):
+    """Returns the rows, and the same with changed word vectors."""
+    shape = (*np.shape(rows["input_ids"]), tiny.CONFIG.hidden_size)
+    change = np.random.default_rng(2).normal(0, 0.3, shape).astype(np.float32)
+    return rows, rows | {"word_perturbation": change}
+
+
+def test_a_decoder_reads_the_changed_source():
+    model = tiny_seq2seq.model()
+    one, other = (model(r)["logits"] for r in perturbed(tiny_seq2seq.rows()))
+    assert np.abs(one - other).max() > 1e-2
+
+
+def test_the_teachers_of_a_student_read_unchanged_words():
+    student, teacher = tiny.classifier(1), tiny.classifier(2, hidden_size=24)
+    model = Distiller(student, [teacher], pairs=[([], [])])
+    rows = pack(tiny.features(tiny.columns(COUNT)))
+    one, other = (model(r, training=True) for r in perturbed(rows))
+    assert np.abs(one["student"] - other["student"]).max() > 1e-2
+    np.testing.assert_array_equal(one["teachers"][0], other["teachers"][0])
 
 
 @pytest.mark.parametrize(
