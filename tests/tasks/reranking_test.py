@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny
 
+from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.config import BertConfig
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.fixed_shapes import stack
@@ -90,6 +91,17 @@ class TestRestore:
         assert again.options == task.options
         assert (again.scale, again.activation) == (2.0, "identity")
         assert task_of(config, settings) == "reranking"
+
+    @pytest.mark.parametrize(
+        ("given", "known", "expected"),
+        [("", "identity", "identity"), ("sigmoid", "identity", "sigmoid")]
+        + [("", None, "sigmoid"), ("identity", None, "identity")],
+    )
+    def test_training_takes_over_the_activation(self, given, known, expected):
+        settings = {"activation": known} if known else {}
+        task = learn(activation=given)
+        task.inherit(ModelFolder(BertConfig(), [], {}, settings), make_table(RANKED))
+        assert task.activation == task.settings({})["activation"] == expected
 
     def test_several_labels_are_refused(self):
         config = BertConfig(extra={"id2label": {"0": "no", "1": "yes"}})
