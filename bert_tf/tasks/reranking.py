@@ -61,15 +61,11 @@ class Reranking(Task):
     @dataclasses.dataclass(frozen=True)
     class Options(TextOptions):
         ranking_loss: str = option(
-            "",
-            "pairwise: binary cross-entropy of each pair; listwise: softmax over the "
-            "passages of a query, of which a batch then holds whole lists. Empty: "
-            "listwise if train_file holds lists, pairwise if it holds rows of pairs.",
+            "", "pairwise or listwise. Empty: as train_file holds pairs or lists."
         )
         activation: str = option(
             "",
-            "Score of a passage: sigmoid (from 0 to 1) or identity (the model's output "
-            "as it is). Empty: as the model folder says, else sigmoid.",
+            "Of scores: sigmoid or identity. Empty: as the model, else sigmoid.",
             use="both",
         )
 
