@@ -44,9 +44,10 @@ def read(path, config, tokenizer):
         return {}
     known = {theirs: ours for ours, theirs in ACTIVATIONS.items()}
     activation = known.get(name, f"{name} ({file})")
-    longest = tokenizer.get("model_max_length", config.max_position_embeddings)
-    longest = min(longest, config.max_position_embeddings)
-    return {"activation": activation, "max_seq_length": int(longest)}
+    most = config.max_position_embeddings
+    file = path / "tokenizer_config.json"
+    longest = json_value(tokenizer, "model_max_length", float, file, most)
+    return {"activation": activation, "max_seq_length": int(min(longest, most))}
 
 
 def complete(folder):
@@ -55,7 +56,7 @@ def complete(folder):
     Args:
         folder: `ModelFolder`; changed only if its settings have an `activation`.
     """
-    name = ACTIVATIONS.get(folder.settings.get("activation"))
+    name = ACTIVATIONS.get(str(folder.settings.get("activation")))
     if name is None:
         return folder
     own = {"sentence_transformers": {"activation_fn": name}, KEYS[1]: name}
