@@ -32,6 +32,9 @@ FILES = {
     "multiple_choice": json.dumps(
         {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
     ),
+    "reranking": json.dumps(
+        {"query": "it was", "positive": "a good film", "negatives": ["bad", "a film"]}
+    ),
     "translation": (
         "source\ttarget\nit was good .\tes war gut.\nbad film .\tFilm, schlecht.\n"
         "a fine film\tein guter Film\n"

@@ -73,6 +73,10 @@ RECORDS = {
         {"text": "it is", "choices": ["fine", "bad .", LONG], "label": 1},
         {"text": LONG, "choices": ["poor", "a film", "?"], "label": 0},
     ],
+    "reranking": [
+        {"text": "it is", "passages": ["fine", LONG, "?"], "labels": [2.0, 0.0, 1.0]},
+        {"text": LONG, "passages": ["poor"], "labels": [1.0]},
+    ],
     "similarity": pairs("1", "0.5", "0", "0.3"),
     "translation": [
         {"text": "a good film", "target": "it was fine ."},

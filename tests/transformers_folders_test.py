@@ -6,6 +6,7 @@ embeddings_test.py compare with what they computed before.
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ FILES = {
     ),
     "multiple_choice": json.dumps(
         {"question": "it was", "choices": ["good", "bad", "a film"], "label": 0}
+    ),
+    "reranking": json.dumps(
+        {"query": "it was", "positive": "a good film", "negatives": ["bad", "a film"]}
     ),
     "similarity": "text\ttext_pair\tlabel\nit was good\tfine\t1\nbad\tgood , fine\t0\n",
     "classification": "text\tlabel\nit was good\t1\nbad\t0\n",
@@ -119,3 +123,22 @@ def test_same_embeddings():
     found = [answer["embedding"] for answer in Model("similarity").predict(TEXTS)]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert model.max_seq_length == 20
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "identity"])
+def test_same_ranking(activation, tmp_path):
+    library = pytest.importorskip("sentence_transformers")
+    path = tmp_path / "model"
+    shutil.copytree("reranking", path)
+    if activation == "identity":
+        model = bert_tf.Classifier.from_pretrained(str(path))
+        model.backbone.folder.settings["activation"] = activation
+        shutil.rmtree(path)
+        model.save_pretrained(path)
+    model = library.CrossEncoder(str(path), device="cpu")
+    assert model.max_seq_length == 20
+    record = {"query": "is it ?", "passages": [*TEXTS, "", "a very good film . " * 9]}
+    expected = model.predict([("is it ?", passage) for passage in record["passages"]])
+    (prediction,) = Model(path).predict([record])
+    scores = {x["index"]: x["score"] for x in prediction["ranking"]}
+    np.testing.assert_allclose([scores[n] for n in range(4)], expected, atol=1e-5)

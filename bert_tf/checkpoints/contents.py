@@ -6,6 +6,7 @@ import pathlib
 
 from bert_tf.checkpoints import (
     agreement,
+    cross_encoder,
     encoder_decoder,
     layouts,
     presets,
@@ -71,7 +72,9 @@ def read(path):
         vocab, tokenizer = tokenizers.read(path)
     config, own = _split(config, path / "config.json")
     agreement.check_labels(path / "config.json", config.extra)
-    settings = sentence_transformers.read(path, config, tokenizer) | own
+    settings = cross_encoder.read(path, config, tokenizer)
+    settings = settings or sentence_transformers.read(path, config, tokenizer)
+    settings |= own
     agreement.check_settings(path / "config.json", settings)
     _complete(path, config, vocab, tokenizer)
     agreement.check_sizes(path, config)

@@ -12,6 +12,7 @@ import logging
 import pathlib
 
 from bert_tf.checkpoints import (
+    cross_encoder,
     dialects,
     encoder_decoder,
     formats,
@@ -137,7 +138,7 @@ def write_arrays(path, arrays, folder, architecture, weights_dtype="float32"):
         arrays: {our path: array}.
         weights_dtype: one of `precision.DTYPES`; "float32" keeps the types of the arrays.
     """
-    path = pathlib.Path(path)
+    path, folder = pathlib.Path(path), cross_encoder.complete(folder)
     path.mkdir(parents=True, exist_ok=True)
     is_int8, is_half = weights_dtype == "int8", "float16" in weights_dtype
     own = arrays["bert/embeddings/word_embeddings"].dtype.name

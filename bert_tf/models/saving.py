@@ -12,6 +12,7 @@ import shutil
 import numpy as np
 
 from bert_tf.checkpoints import (
+    cross_encoder,
     encoder_decoder,
     formats,
     precision,
@@ -30,7 +31,10 @@ PROBLEM_TYPES = (  # What transformers calls what a classifier learns.
     "regression",
 )
 # Keys of config.json that describe a head.
-_HEAD_KEYS = ("architectures", "id2label", "label2id", "problem_type")
+_HEAD_KEYS = (
+    *("architectures", "id2label", "label2id", "problem_type"),
+    *cross_encoder.KEYS,
+)
 # What a saved model consists of; a folder with anything else is not overwritten.
 _FILES = {
     *("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"),

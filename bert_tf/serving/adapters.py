@@ -71,6 +71,15 @@ def serve_choices(task, model, pairs):
     return {"serving_default": (["question", "choices"], choose)}
 
 
+def serve_rankings(task, model, pairs):
+    """Signatures of reranking."""
+
+    def rank(query, passages):
+        return outputs.rank_passages(task, model, query, passages)
+
+    return {"serving_default": (["query", "passages"], rank)}
+
+
 def serve_embeddings(task, model, pairs):
     """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine."""
 
@@ -234,6 +243,16 @@ ADAPTERS = {
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
         sample=lambda texts, pairs: {"text": texts},
+    ),
+    "reranking": Adapter(
+        outputs.of_relevance,
+        signatures=serve_rankings,
+        padded=lambda named: {"logit": named["logits"]},
+        takes_one_text=False,
+        fields=("query", "passages"),
+        sample=examples.sample_passages,
+        examples=examples.PASSAGES,
+        prediction=outputs.as_ranking,
     ),
     "translation": dataclasses.replace(
         WRITES,

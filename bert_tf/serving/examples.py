@@ -40,6 +40,23 @@ CHOICES = (
         "choices": ["music", "light and water", "shoes", "a passport"],
     },
 )
+PASSAGES = (
+    {
+        "query": "How tall is the Eiffel Tower?",
+        "passages": [
+            "The Eiffel Tower was built in Paris from 1887 to 1889.",
+            "The tower is 330 metres tall and is painted every seven years.",
+            "The Danube flows from Germany to the Black Sea.",
+        ],
+    },
+    {
+        "query": "Where is my parcel?",
+        "passages": [
+            "You can return an article within 30 days.",
+            "The number in your confirmation shows where an order is.",
+        ],
+    },
+)
 MASKS = (
     {"text": f"Paris is the {MASK} of France."},
     {"text": f"The cat {MASK} on the {MASK}."},
@@ -63,6 +80,12 @@ def sample_choices(texts, pairs):
     """Returns questions with four choices each."""
     choices = [(texts * 2)[n + 1 : n + 5] for n in range(len(texts))]
     return {"question": texts, "choices": choices}
+
+
+def sample_passages(texts, pairs):
+    """Returns queries with four passages each."""
+    choices = sample_choices(texts, pairs)
+    return {"query": texts, "passages": choices["choices"]}
 
 
 def sample_masks(texts, pairs):

@@ -16,7 +16,7 @@ class Limits:
     max_bytes: int = setting(2**20, "Most bytes of a request.", section="limits")
     max_records: int = setting(1_000, "Most records of a request.")
     max_characters: int = setting(100_000, "Most characters of a text.")
-    max_choices: int = setting(100, "Most choices of a question.")
+    max_choices: int = setting(100, "Most choices or passages of a record.")
     max_tokens: int = setting(
         131_072,
         "Most tokens that a request makes the model compute: texts are shortened first, "

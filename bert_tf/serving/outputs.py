@@ -3,7 +3,8 @@
 Their names are those of `Task.predict`. They are dense tensors with a row a record: where a
 record has several values, rows are padded with "" or -1.
 
-Shapes: B records, W windows of them, T words, L tokens, C labels or choices, H hidden size,
+Shapes: B records, W windows of them, T words, L tokens, C labels, choices or passages, H
+hidden size,
 P and K the most of a batch.
 """
 
@@ -74,6 +75,36 @@ def of_number(task, named):
 def of_choices(task, named):
     """Returns `logits` and `scores`, [B, C]."""
     return {"logits": named["logits"], "scores": tf.nn.softmax(named["logits"])}
+
+
+def of_relevance(task, named):
+    """Returns `score` [B] of `logits` [B, 1]: of a pair of query and passage."""
+    logits = named["logits"][:, 0]
+    return {"score": tf.sigmoid(logits) if task.activation == "sigmoid" else logits}
+
+
+def rank_passages(task, model, queries, passages):
+    """Returns `index` and `score`, [B, C], of passages [B, C] for queries [B].
+
+    The best comes first, and of equal ones the first.
+    """
+    shape = tf.shape(passages)
+    columns = {
+        "text": tf.repeat(queries, shape[1]),
+        "text_pair": tf.reshape(passages, [-1]),
+    }
+    named = compute(task, model, columns)
+    logits = tf.reshape(named["logits"], shape)
+    # By logits, since scores near 1 may be equal although logits differ.
+    order = tf.argsort(-logits, axis=-1, stable=True)
+    scores = tf.reshape(of_relevance(task, named)["score"], shape)
+    return {"index": order, "score": tf.gather(scores, order, batch_dims=1)}
+
+
+def as_ranking(row):
+    """Returns a row of `rank_passages` as `Reranking.predict` has it."""
+    pairs = zip(row["index"], row["score"])
+    return {"ranking": [{"index": int(n), "score": x} for n, x in pairs if n >= 0]}
 
 
 def of_embeddings(task, named):

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.serving.requests import LISTS
 from bert_tf.serving.sentences import SENTENCES
 
 # {precision: (largest difference of a number, smallest fraction of equal predictions)}
@@ -34,14 +35,18 @@ def read_texts(model, parity_file):
     if not parity_file:
         return adapter.sample(SENTENCES, "text_pair" in (model.columns or {}))
     table = task.read(parity_file, with_labels=False, columns=model.columns)
-    # Records of multiple choice call the question `text`.
+    # Records of multiple choice call the question `text`, those of reranking the query.
     renamed = dict(zip(("text", "text_pair"), adapter.fields))
     inputs = {renamed.get(name, name): name for name in table.records[0]}
-    return {
+    texts = {
         field: [record[inputs[field]] for record in table.records]
         for field in adapter.fields
         if field in inputs
     }
+    for field in LISTS.keys() & texts.keys():  # A tensor has as many of each record.
+        width = min(map(len, texts[field]))
+        texts[field] = [values[:width] for values in texts[field]]
+    return texts
 
 
 def compare(path, model, inputs):

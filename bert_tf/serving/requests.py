@@ -4,6 +4,8 @@ from bert_tf.ground import show
 from bert_tf.json_files import parse_json
 from bert_tf.serving.limits import Refused, check_limit
 
+# Inputs of which a record has a list, and the fewest texts of it.
+LISTS = {"choices": 2, "passages": 1}
 _BODIES = (
     'the request must be an object with either "instances", a list, or "inputs", an '
     "object of lists"
@@ -66,17 +68,18 @@ def _read_rows(rows, fields):
 
 
 def _check(name, values, limits):
-    """Checks a list of texts, or of lists of choices."""
+    """Checks a list of texts, or of lists of choices or passages."""
     if not isinstance(values, list):
         raise _bad(f"{name} must be a list")
     check_limit(limits, "max_records", len(values), "records of a request")
-    if name == "choices":
-        if not all(isinstance(value, list) and len(value) > 1 for value in values):
-            raise _bad("choices must be lists of at least two texts")
+    if least := LISTS.get(name):
+        if not all(isinstance(value, list) and len(value) >= least for value in values):
+            fewest = "two texts" if least == 2 else "one text"
+            raise _bad(f"{name} must be lists of at least {fewest}")
         most = max(map(len, values), default=0)
-        check_limit(limits, "max_choices", most, "choices of a question")
+        check_limit(limits, "max_choices", most, f"{name} of a record")
         if len(set(map(len, values))) > 1:
-            raise _bad("all questions need the same number of choices")
+            raise _bad(f"all records need the same number of {name}")
         values = [text for value in values for text in value]
     for text in values:
         if not isinstance(text, str):

@@ -6,6 +6,7 @@ Shapes: B records, C choices, S tokens.
 import tensorflow as tf
 
 from bert_tf.serving.adapters import ADAPTERS
+from bert_tf.serving.requests import LISTS
 
 
 def make_signatures(task, model, *, pairs):
@@ -31,7 +32,7 @@ def make_signatures(task, model, *, pairs):
 
 
 def _string_spec(name):
-    shape = [None, None] if name == "choices" else [None]
+    shape = [None, None] if name in LISTS else [None]
     return tf.TensorSpec(shape, tf.string, name=name)
 
 
@@ -69,7 +70,7 @@ def _serve_examples(names, function):
     def from_examples(examples):
         features = {
             name: tf.io.VarLenFeature(tf.string)
-            if name == "choices"
+            if name in LISTS
             else tf.io.FixedLenFeature([], tf.string)
             for name in names
         }

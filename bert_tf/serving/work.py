@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.limits import check_limit
+from bert_tf.serving.requests import LISTS
 from bert_tf.tasks.fill_mask import MASK
 
 # Below so many characters, which are at least as many as tokens, nothing is tokenized.
@@ -25,7 +26,7 @@ class Work:
         characters: of all its texts.
         tokens: upper bound of the tokens that the model reads and writes.
         masks: [MASK] tokens; 0 if the task does not fill them.
-        choices: examples side by side; 1 if the task has none.
+        choices: examples side by side, of choices or passages; 1 if the task has none.
     """
 
     characters: np.ndarray
@@ -47,8 +48,8 @@ def measure(task, limits, inputs):
     """
     fields = list(inputs.values())
     choices = np.array([1] * len(fields[0]))
-    if ADAPTERS[task.name].has_choices:
-        choices = np.array([len(texts) for texts in inputs["choices"]])
+    for name in LISTS.keys() & inputs.keys():
+        choices = np.array([len(texts) for texts in inputs[name]])
     characters, lengths = zip(*(_count(task, field) for field in fields))
     first, second = (*lengths, np.zeros([1, 1], np.int64))[:2]
     tokens = count_tokens(task.options, first, second)

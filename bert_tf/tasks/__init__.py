@@ -13,6 +13,7 @@ from bert_tf.tasks.multi_label import MultiLabel
 from bert_tf.tasks.multiple_choice import MultipleChoice
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.regression import Regression
+from bert_tf.tasks.reranking import Reranking
 from bert_tf.tasks.similarity import Similarity
 from bert_tf.tasks.token_classification import TokenClassification
 from bert_tf.tasks.translation import Translation
@@ -28,6 +29,7 @@ TASKS = {
         QuestionAnswering,
         MultipleChoice,
         Similarity,
+        Reranking,
         Translation,
         Generation,
         FillMask,
@@ -52,7 +54,8 @@ def task_of(config, settings):
 
     Args:
         config: `BertConfig`. A folder made by transformers names its class and perhaps
-            its `problem_type`; a single label means regression there.
+            its `problem_type`; a single label means regression there, or reranking in a
+            cross-encoder of sentence-transformers.
         settings: what the folder remembers beside it.
     """
     if "task" in settings:
@@ -68,7 +71,8 @@ def task_of(config, settings):
     if "pooling" in settings:  # The folder has the files of sentence-transformers.
         return Similarity.name
     if len(config.extra.get("id2label") or "01") == 1:
-        return Regression.name
+        # Only a cross-encoder has an activation.
+        return (Reranking if "activation" in settings else Regression).name
     names = {task.problem_type: task.name for task in TASKS.values()}
     return names.get(
         config.extra.get("problem_type") or Classification.problem_type,

@@ -45,7 +45,7 @@ class Task(Teaching):
         has_labels: whether config.json holds names of labels (`id2label`).
         has_arrays: whether `arrays` can turn predictions into NumPy arrays.
         example_inputs: names of what `features` takes of `examples`; None for all.
-        cuts_records: whether `examples` cuts a record into several examples.
+        cuts_records: whether `examples` cuts texts into windows, each an example.
         keeps_special_tokens: whether [MASK] and others in a text stay what they are.
         decodes: whether predictions are texts that a decoder writes, token by token.
         zeros: names of options of a prediction that may be 0.

@@ -9,7 +9,7 @@ from bert_tf.data.records.containers import take_rows
 _log = logging.getLogger(__name__)
 
 # The texts of a record, which stand before its prediction on demand.
-FIELDS = ("text", "text_pair", "question", "context", "choices")
+FIELDS = ("text", "text_pair", "question", "context", "choices", "passages")
 
 
 class Predictor:

@@ -5,6 +5,7 @@ import functools
 from bert_tf.data.rows import pipeline, streams
 from bert_tf.data.rows.fixed_shapes import choose_row_length
 from bert_tf.ground import lazy
+from bert_tf.tokenization.ragged import Ragged
 
 keras = lazy("keras")
 tf = lazy("tensorflow")
@@ -30,6 +31,13 @@ def choose_stream(name, max_seq_length, max_target_length=None):
     return lambda *given, micro_batches=1, **plan: make_stream(
         *given, micro_batches=micro_batches, **plan
     ).in_few_shapes(micro_batches)
+
+
+def make_ragged(values, lengths):
+    """Returns an array [T] as rows of these lengths, of the kind that the streams take."""
+    if keras.backend.backend() == "tensorflow":
+        return tf.RaggedTensor.from_row_lengths(tf.constant(values), lengths)
+    return Ragged.from_row_lengths(values, lengths)
 
 
 def compile_features(function):

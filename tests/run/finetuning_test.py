@@ -520,7 +520,7 @@ BAD = {
     ),
     "unknown task": (
         {"task": "ner"},
-        "multiple_choice, similarity, translation, generation; received 'ner'.",
+        "similarity, reranking, translation, generation; received 'ner'.",
     ),
     "no training file given": (
         {"train_file": ""},

@@ -321,6 +321,15 @@ ROWS_OF_TASKS = [
         {"choice": "x", "scores": [0.75, 0.25]},
         {"choice": "x", "scores": [0.75, 0.25], "score": 0.75},
     ),
+    (
+        "reranking",
+        {"ranking": [{"index": 1, "score": 0.75}, {"index": 0, "score": 0.25}]},
+        {
+            "ranking": [{"index": 1, "score": 0.75}, {"index": 0, "score": 0.25}],
+            "index": 1,
+            "score": 0.75,
+        },
+    ),
     ("regression", {"score": 0.5}, {"score": 0.5}),
     ("token_classification", {"entities": []}, {"entities": []}),
 ]

@@ -256,7 +256,7 @@ def tasks(tmp_path_factory):
 WITHOUT_DECODER = [
     *("features", "fill_mask", "classification", "regression", "multi_label"),
     *("similarity", "pairs", "token_classification", "question_answering"),
-    "multiple_choice",
+    *("multiple_choice", "reranking"),
 ]
 TEXTS = ["it was good .", "a film"]  # "very", "bad" and others go.
 
@@ -291,6 +291,7 @@ RECORDS = {
     "pairs": [{"text": TEXTS[0], "text_pair": TEXTS[1]}],
     "question_answering": [{"question": "it was", "context": TEXTS[0]}],
     "multiple_choice": [{"text": "it was", "choices": ["good", "a film"]}],
+    "reranking": [{"query": "it was", "passages": ["good", "a film"]}],
     "fill_mask": ["it was [MASK] ."],
 }
 

@@ -29,6 +29,10 @@ INPUTS = {
         "question": TEXTS,
         "choices": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
     },
+    "reranking": {
+        "query": TEXTS,
+        "passages": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
+    },
     "features": {"text": TEXTS},
     "fill_mask": {"text": ["it was [MASK]", "[MASK] [MASK] film", f"[MASK] {LONG}"]},
 }
@@ -41,6 +45,7 @@ def exported(folders, tmp_path_factory):
     for name in INPUTS:
         model, paths[name] = load(folders, name), home / name
         extra = {"similarity": ["pairs"], "multiple_choice": ["examples"]}
+        extra["reranking"] = ["examples"]
         custom_ops = write_saved_model(
             paths[name],
             model.task,
@@ -150,6 +155,9 @@ def test_token_ids(name, folders, through_c):
     elif name == "similarity":
         expected = outputs["embeddings"][:, 0]
         np.testing.assert_allclose(found["embedding"], expected, atol=1e-5)
+    elif name == "reranking":
+        expected = 1 / (1 + np.exp(-outputs["logits"][:, 0]))
+        np.testing.assert_allclose(found["score"], expected, atol=1e-5)
     elif name == "regression":
         np.testing.assert_allclose(found["score"], outputs["logits"][:, 0], atol=1e-5)
     else:
@@ -168,8 +176,11 @@ def test_pairs_of_similarity(folders, through_c):
     np.testing.assert_allclose(similarities, expected, atol=1e-5)
 
 
-def test_serialised_examples(exported):
-    loaded = tf.saved_model.load(str(exported["multiple_choice"]))
+@pytest.mark.parametrize(
+    ("task", "output"), [("multiple_choice", "scores"), ("reranking", "score")]
+)
+def test_serialised_examples(exported, task, output):
+    loaded = tf.saved_model.load(str(exported[task]))
     examples = [
         tf.train.Example(
             features=tf.train.Features(
@@ -184,16 +195,16 @@ def test_serialised_examples(exported):
                             ]
                         )
                     )
-                    for name, value in zip(INPUTS["multiple_choice"], row)
+                    for name, value in zip(INPUTS[task], row)
                 }
             )
         ).SerializeToString()
-        for row in zip(*INPUTS["multiple_choice"].values())
+        for row in zip(*INPUTS[task].values())
     ]
     outputs = loaded.signatures["examples"](tf.constant(examples))
-    inputs = {k: tf.constant(v) for k, v in INPUTS["multiple_choice"].items()}
+    inputs = {k: tf.constant(v) for k, v in INPUTS[task].items()}
     expected = loaded.signatures["serving_default"](**inputs)
-    np.testing.assert_allclose(outputs["scores"], expected["scores"], atol=1e-6)
+    np.testing.assert_allclose(outputs[output], expected[output], atol=1e-6)
 
 
 def test_odd_requests_do_not_change_the_next_prediction(exported):

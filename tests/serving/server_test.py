@@ -52,6 +52,7 @@ def test_instances_inputs_and_bare_texts(server, folders):
             {"question": "it was", "choices": ["bad", "fine"]},
             "choice",
         ),
+        ("reranking", {"query": "it was", "passages": ["bad", "fine"]}, "index"),
         ("token_classification", {"text": "it was very good"}, "type"),
         ("pairs", {"text": "it was good", "text_pair": "fine"}, "label"),
     ],
@@ -92,6 +93,7 @@ def test_status_and_page(server):
         ("pairs", ["text", "text_pair"]),
         ("question_answering", ["question", "context"]),
         ("multiple_choice", ["question", "choices"]),
+        ("reranking", ["query", "passages"]),
         ("token_classification", ["text"]),
         ("fill_mask", ["text"]),
     ],
@@ -105,7 +107,9 @@ def test_no_records_give_no_predictions(serve, task, fields):
     assert all(values == [] for values in body["outputs"].values())
 
 
-@pytest.mark.parametrize("task", ["pairs", "question_answering", "multiple_choice"])
+@pytest.mark.parametrize(
+    "task", ["pairs", "question_answering", "multiple_choice", "reranking"]
+)
 def test_the_examples_of_the_page_are_good_requests(serve, task):
     server = serve(task)
     with urllib.request.urlopen(server.address) as response:
@@ -218,6 +222,35 @@ def test_concurrent_questions_with_different_numbers_of_choices(serve):
     for choices, prediction in zip(rows, predictions):
         assert len(prediction["scores"]) == len(choices)
         assert prediction["choice"] in choices
+
+
+def test_passages(serve, folders):
+    record = {"query": "it was", "passages": ["bad", "a fine film", "bad"]}
+    _, body = serve("reranking").post({"instances": [record]})
+    (expected,) = Model(folders["reranking"]).predict([record])
+    (prediction,) = body["predictions"]
+    ranking = expected["ranking"]
+    assert prediction["index"] == [passage["index"] for passage in ranking]
+    np.testing.assert_allclose(
+        prediction["score"], [passage["score"] for passage in ranking], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("passages", "message"),
+    [
+        ([[]], "passages must be lists of at least one text"),
+        (["bad"], "passages must be lists of at least one text"),
+        ([["bad"], ["bad", "fine"]], "all records need the same number of passages"),
+        ([["bad", 3]], "passages must be text; received 3"),
+        ([["bad"] * 101], "max_choices is 100 passages of a record; received 101"),
+    ],
+)
+def test_bad_passages(serve, passages, message):
+    rows = [{"query": "it was", "passages": texts} for texts in passages]
+    status, body = serve("reranking").post({"instances": rows})
+    assert status in (400, 413)
+    assert message in body["error"]
 
 
 class TestClient:

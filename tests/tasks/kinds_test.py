@@ -24,12 +24,14 @@ OPTIONS = {
     "question_answering": [{"doc_stride": 2}, {"long_text": "truncate"}],
     "multiple_choice": TEXTS,
     "similarity": TEXTS,
+    "reranking": TEXTS,
     "fill_mask": [{"top_k": 2}],
     "features": [*TEXTS, {"layers": "0,-1"}],
 }
 CASES = [(name, options, True) for name, many in OPTIONS.items() for options in many]
 CASES += [(name, {}, False) for name in ("similarity", "token_classification")]
 CASES += [(name, {}, False) for name in ("classification", "question_answering")]
+CASES += [("reranking", {}, False)]
 
 
 @functools.cache
@@ -59,7 +61,7 @@ def test_features(name, options, labelled):
     )
     records = tiny_tasks.RECORDS[name]
     if not labelled:
-        labels = ("label", "tags", "answers")
+        labels = ("label", "labels", "tags", "answers")
         records = [{n: x for n, x in r.items() if n not in labels} for r in records]
     table = tiny_tasks.make_table(name, records)
     columns = ours.columns(table)

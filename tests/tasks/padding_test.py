@@ -18,6 +18,7 @@ CASES = [
     ("classification", {"long_text": "windows"}),
     ("classification", {"class_weights": "balanced", "label_smoothing": 0.1}),
     ("multiple_choice", {"long_text": "windows"}),
+    ("reranking", {"long_text": "windows"}),
     *(("similarity", {"pooling": pooling}) for pooling in ("cls", "max")),
     ("similarity", {"long_text": "windows", "similarity_loss": "negatives"}),
 ]
@@ -66,9 +67,8 @@ def test_padding(name, options, backbone):
 
     def predict(rows):
         outputs = {n: x.numpy() for n, x in task.named(model(rows)).items()}
-        count = len(columns["text" if "text" in columns else "question"])
-        if not task.cuts_records:
-            outputs = {n: x[:count] for n, x in outputs.items()}
+        count = task.count(examples)
+        outputs = {n: x[:count] for n, x in outputs.items()}
         return task.predict(task.collect(columns, examples, outputs), columns)
 
     (words, numbers), (same_words, same_numbers) = map(

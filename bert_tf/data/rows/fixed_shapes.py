@@ -13,8 +13,9 @@ import numpy as np
 
 from bert_tf.data.rows.packing import ROW_LENGTH_OF_EQUAL_COST
 
-# Padding that is not 0: a place that is none, a window of no record, an example that is none.
-_PADDING = {"places": -1, "mask_places": -1, "record": -1, "example_number": -1}
+# Padding that is not 0: a place or an example that is none, a window of no record.
+_ABSENT = ("places", "mask_places", "lists", "record", "example_number")
+_PADDING = dict.fromkeys(_ABSENT, -1)
 # The micro-batches that show which shapes a run needs.
 _SEEN = 32
 # What belongs to the micro-batch as a whole.
