@@ -11,6 +11,7 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
+from bert_tf.serving.embeddings import find_prompt, serve_embeddings
 
 
 def serve_texts(task, model, pairs):
@@ -71,19 +72,6 @@ def serve_choices(task, model, pairs):
     return {"serving_default": (["question", "choices"], choose)}
 
 
-def serve_embeddings(task, model, pairs):
-    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine."""
-
-    def compare(text, text_pair):
-        columns = {"text": text, "text_pair": text_pair}
-        embeddings = outputs.compute(task, model, columns)["embeddings"]
-        both = tf.math.l2_normalize(embeddings, axis=-1)
-        return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
-
-    single = serve_texts(task, model, pairs=False)
-    return single | {"pairs": (["text", "text_pair"], compare)}
-
-
 def serve_masks(task, model, pairs):
     """Signatures of masked tokens."""
     return _of_text(lambda text: outputs.predict_masks(task, model, text))
@@ -140,6 +128,7 @@ class Adapter:
         chooses: names of the padded outputs whose highest value is the prediction.
         not_in_files: names of options that such a file does not have.
         takes_one_text: whether a TFLite file may take a string.
+        prompt: function(task) → text that `serving_default` puts before each text.
         gates: {precision: limits} in the place of those of `parity.GATES`.
         fields: names of the two texts of an example among the inputs.
         sample: function(sentences, pairs) → inputs of `serving_default`, to compare an
@@ -159,6 +148,7 @@ class Adapter:
     chooses: tuple = ()
     not_in_files: tuple = ()
     takes_one_text: bool = True
+    prompt: Callable = lambda task: ""
     gates: dict = dataclasses.field(default_factory=dict)
     fields: tuple = ("text", "text_pair")
     sample: Callable = examples.sample_texts
@@ -233,6 +223,7 @@ ADAPTERS = {
         outputs.of_embeddings,
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
+        prompt=find_prompt,
         sample=lambda texts, pairs: {"text": texts},
     ),
     "translation": dataclasses.replace(
