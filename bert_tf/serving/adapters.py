@@ -4,6 +4,7 @@ One entry a task. Nothing else in this package tests the name of a task.
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -11,7 +12,8 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
-from bert_tf.serving.embeddings import find_prompt, serve_embeddings
+
+_log = logging.getLogger(__name__)
 
 
 def serve_texts(task, model, pairs):
@@ -70,6 +72,41 @@ def serve_choices(task, model, pairs):
         return scored | {"choice": tf.gather(choices, best, batch_dims=1)}
 
     return {"serving_default": (["question", "choices"], choose)}
+
+
+def serve_embeddings(task, model, pairs):
+    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine.
+
+    Each prompt of the model has a signature of its name, such as `query`, which embeds a
+    text behind this prompt. The other two use the prompts that `Model.predict` uses.
+    """
+
+    def compute(texts, prompts):
+        texts = [tf.strings.join(parts) for parts in zip(prompts, texts)]
+        return outputs.compute(task, model, dict(zip(("text", "text_pair"), texts)))
+
+    def embed(prompt):
+        def single(text):
+            return outputs.of_embeddings(task, compute([text], [prompt]))
+
+        return ["text"], single
+
+    def compare(text, text_pair):
+        prompts = task.prompts.choose(task.options.prompt_name, 2)
+        embeddings = compute([text, text_pair], prompts)["embeddings"]
+        both = tf.math.l2_normalize(embeddings, axis=-1)
+        return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
+
+    served = {
+        "serving_default": embed(task.prompt),
+        "pairs": (["text", "text_pair"], compare),
+    }
+    for name in task.prompts.texts if task.prompts.included else ():
+        if name in (*served, "token_ids", "examples"):
+            _log.warning("the prompt %r has no signature, whose name is taken.", name)
+        else:
+            served[name] = embed(*task.prompts.choose(name, 1))
+    return served
 
 
 def serve_masks(task, model, pairs):
@@ -223,7 +260,7 @@ ADAPTERS = {
         outputs.of_embeddings,
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
-        prompt=find_prompt,
+        prompt=lambda task: task.prompt,
         sample=lambda texts, pairs: {"text": texts},
     ),
     "translation": dataclasses.replace(

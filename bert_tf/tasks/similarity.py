@@ -69,8 +69,14 @@ class Similarity(Task):
         return self.options.pooling or "mean"
 
     @property
+    def prompt(self):
+        """The text before single texts."""
+        (prompt,) = self.prompts.choose(self.options.prompt_name, 1)
+        return prompt
+
+    @property
     def couples_examples(self):
-        return self.options.similarity_loss == "negatives"
+        return "embeddings" if self.options.similarity_loss == "negatives" else ""
 
     @property
     def metric(self):

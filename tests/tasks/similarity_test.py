@@ -126,7 +126,7 @@ class TestLearning:
                 "number_labels": labels,
                 "triplets": not labels,
             }
-            assert task.couples_examples is not labels
+            assert task.couples_examples == ("" if labels else "embeddings")
 
 
 class TestEmbedder:
