@@ -129,7 +129,12 @@ class Similarity(Task):
         given, pooling = self.options.pooling, remembered(settings, "pooling", str, "")
         if given and pooling and given != pooling:
             _log.warning("pooling is %s; the model had %s.", given, pooling)
-        self.options = dataclasses.replace(self.options, pooling=given or pooling)
+        prompt_name = remembered(settings, "prompt_name", str, "")
+        self.options = dataclasses.replace(
+            self.options,
+            pooling=given or pooling,
+            prompt_name=self.options.prompt_name or prompt_name,
+        )
         self._take_over(settings)
         width = folder.config.hidden_size * len(self.pooling.split(","))
         for entry in self.dense:
@@ -187,7 +192,7 @@ class Similarity(Task):
             are any; and `label`, float32 [N], if labelled.
         """
         columns = text_columns(table)
-        if "negatives" in table.records[0]:
+        if table.records and "negatives" in table.records[0]:
             rows = [record["negatives"] for record in table.records]
             columns["negatives"] = np.array(rows, dtype=object)
         prompts = self.prompts.choose(self.options.prompt_name, len(columns))

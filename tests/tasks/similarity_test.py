@@ -84,6 +84,24 @@ class TestLearning:
         says = f"pooling is {given}; the model had {folder.get('pooling')}."
         assert caplog.messages == [says] * bool(differs)
 
+    @pytest.mark.parametrize(
+        ("given", "expected"), [("", "query,"), ("passage", "passage")]
+    )
+    def test_prompts_are_the_folders_unless_others_are_named(self, given, expected):
+        texts = {"query": "7 ", "passage": "8 "}
+        task = make(prompt_name=given)
+        task.inherit(folder_with({"prompts": texts, "prompt_name": "query,"}), None)
+        assert task.options.prompt_name == expected
+        columns = task.columns(table())
+        prompts = ("8 ", "8 ") if given else ("7 ", "")
+        assert (columns["text"][0], columns["text_pair"][0]) == (
+            f"{prompts[0]}7 8",
+            f"{prompts[1]}9",
+        )
+        settings = task.settings({})
+        assert settings["prompts"] == texts
+        assert settings.get("default_prompt_name") == (given or None)
+
     def test_a_pooling_that_is_not_computed_is_refused(self):
         settings = {"pooling": "lasttoken (1_Pooling/config.json)"}
         with pytest.raises(ValueError, match="received 'lasttoken .1_Pooling/config"):
