@@ -290,6 +290,20 @@ class TestHelp:
         assert rows[0] == ("--icing_0=0", "Layer 0.")
         assert [flag for flag, _ in rows][-2:] == ["--icing_5=5", "--size_of_pie=4"]
 
+    def test_many_options_of_a_task_are_shown_for_the_chosen_task(self):
+        names = [f"layer_{number}" for number in range(6)]
+        kind = dataclasses.make_dataclass(
+            "Options", [(name, int, option(4, f"Height of {name}.")) for name in names]
+        )
+        options = {field.name: {"cake": field} for field in dataclasses.fields(kind)}
+        (section,) = flag_help.option_sections(options, ["roll", "cake"], "training")
+        row = ("--task=cake --help", "the 6 options of cake.")
+        assert section == ("options of cake", [row])
+        ((_, rows),) = flag_help.option_sections(
+            options, ["roll", "cake"], "training", "cake"
+        )
+        assert [flag for flag, _ in rows] == [f"--{name}=4" for name in names]
+
     def test_of_a_task_only_its_options_are_shown(self, show):
         lines = show("--task=cake", "--help")
         assert "OPTIONS OF CAKE" in lines and "OPTIONS OF ROLL" not in lines

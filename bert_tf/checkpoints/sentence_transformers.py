@@ -1,30 +1,25 @@
 """The files of sentence-transformers, which say how states become an embedding.
 
 modules.json lists the modules, one after the other, and the folder of each one's
-config.json. Since version 5.4, 1_Pooling/config.json names the pooling (`pooling_mode`), of
-which older versions have a flag for each; the longest text is model_max_length of
-tokenizer_config.json, and no longer max_seq_length of sentence_bert_config.json.
+config.json: the encoder, the pooling, then Dense and Normalize in any order. Since version
+5.4, 1_Pooling/config.json names the pooling (`pooling_mode`), of which older versions have a
+flag for each; the longest text is model_max_length of tokenizer_config.json, and no longer
+max_seq_length of sentence_bert_config.json.
 """
 
 import json
 import logging
 import pathlib
+import re
 
-from bert_tf.checkpoints import formats
+from bert_tf.checkpoints import dense_modules, formats, prompts
 from bert_tf.ground import quote, show, write_text
 from bert_tf.json_files import json_value, read_json
 
 _log = logging.getLogger(__name__)
 
-_MODULES = (
-    ("", "Transformer"),
-    ("1_Pooling", "Pooling"),
-    ("2_Normalize", "Normalize"),
-)
-_LAYOUTS = (
-    ["Transformer", "Pooling"],
-    ["Transformer", "Pooling", "Normalize"],
-)
+# Name of the folder of a module.
+MODULE = re.compile(r"[1-9]_(Pooling|Dense|Normalize)")
 _PACKAGE = "sentence_transformers."
 _FLAGS = {  # {flag of older versions: pooling}, in the order of a concatenation.
     "pooling_mode_cls_token": "cls",
@@ -34,6 +29,7 @@ _FLAGS = {  # {flag of older versions: pooling}, in the order of a concatenation
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
+_COMPUTED = {"cls", "max", "mean"}
 # What the module Transformer gives to the pooling, where its file says so.
 _OUTPUT = {
     "transformer_task": "feature-extraction",
@@ -51,21 +47,20 @@ def read(path, config, tokenizer):
             sentence-transformers adds is written there.
 
     Returns:
-        dict with `pooling`, `normalize` and `max_seq_length`; {} for a folder without
-        modules.json. What bert_tf does not compute is named in `pooling` with its file,
-        and the task of embeddings rejects it; other tasks do not read it.
+        dict with `pooling` (names with commas between are concatenated), `normalize` and
+        `max_seq_length`; where they are not the default, `dense` (see
+        `dense_modules.check`), `prompts`, `default_prompt_name` and `include_prompt`. {} for
+        a folder without modules.json. What bert_tf does not compute is named in `pooling`
+        with its file, and the task of embeddings rejects it; other tasks do not read it.
 
     Raises:
         OSError, ValueError: a file is missing or invalid, or is outside of the folder.
     """
     if not (path / "modules.json").exists():
         return {}
-    kinds, folders = _read_modules(path / "modules.json")
-    settings = {"normalize": kinds[-1:] == ["Normalize"]}
-    if kinds in _LAYOUTS:
-        settings["pooling"] = _read_pooling(path / folders[1] / "config.json")
-    else:
-        settings["pooling"] = f"{', '.join(kinds)} ({path / 'modules.json'})"
+    modules = _read_modules(path / "modules.json")
+    settings = {"normalize": modules[-1:] != [] and modules[-1][0] == "Normalize"}
+    settings |= _read_vectors(path, modules, config.hidden_size)
     file = path / "sentence_bert_config.json"
     transformer = formats.read_json(file)
     for key, value in _OUTPUT.items():
@@ -79,8 +74,34 @@ def read(path, config, tokenizer):
     longest = min(longest, config.max_position_embeddings)
     longest = json_value(transformer, "max_seq_length", int, file, longest)
     settings["max_seq_length"] = int(longest)
-    _report(path / "config_sentence_transformers.json")
-    return settings
+    _report_similarity(path / prompts.FILE)
+    return settings | prompts.read(path)
+
+
+def _read_vectors(path, modules, hidden_size):
+    """Returns the settings of what comes after the encoder."""
+    kinds = [kind for kind, _ in modules]
+    if kinds[:2] != ["Transformer", "Pooling"] or set(kinds[2:]) - {
+        "Dense",
+        "Normalize",
+    }:
+        return {"pooling": f"{', '.join(kinds)} ({path / 'modules.json'})"}
+    file = path / modules[1][1] / "config.json"
+    pooling, settings = _read_pooling(file), {}
+    width, dense, normalizes = hidden_size * len(pooling.split(",")), [], False
+    for kind, folder in modules[2:]:
+        if kind == "Dense":
+            entry = dense_modules.read(path / folder, width)
+            if isinstance(entry, str):
+                return {"pooling": entry}
+            dense.append(entry | {"normalize": normalizes})
+            width = entry["out_features"]
+        normalizes = kind == "Normalize"
+    if dense:
+        settings["dense"] = dense_modules.check(dense, path / "modules.json")
+    if not json_value(read_json(file), "include_prompt", bool, file, True):
+        settings["include_prompt"] = False
+    return settings | {"pooling": pooling}
 
 
 def find_files(path):
@@ -91,8 +112,8 @@ def find_files(path):
     """
     if not (path / "modules.json").exists():
         return []
-    _, folders = _read_modules(path / "modules.json")
-    names = ("sentence_bert_config.json", "config_sentence_transformers.json")
+    folders = [folder for _, folder in _read_modules(path / "modules.json")]
+    names = ("sentence_bert_config.json", prompts.FILE)
     inner = [
         file for name in filter(None, folders) for file in (path / name).rglob("*")
     ]
@@ -101,8 +122,8 @@ def find_files(path):
 
 
 def _read_modules(file):
-    """Returns the kinds of the modules that modules.json lists, and their folders."""
-    kinds, folders = [], []
+    """Returns [(kind, folder)] of the modules that modules.json lists."""
+    read = []
     modules = dict(enumerate(read_json(file, list)))
     for number in modules:
         module = json_value(modules, number, dict, f"{file}: module")
@@ -116,19 +137,18 @@ def _read_modules(file):
             )
         # The last part names the class; other packages may have one of the same name.
         ours = kind.startswith(_PACKAGE)
-        kinds.append(kind.rpartition(".")[2] if ours else kind)
-        folders.append(folder)
-    if kinds[:1] == ["Transformer"] and folders[0]:
+        read.append((kind.rpartition(".")[2] if ours else kind, folder))
+    if read and read[0][0] == "Transformer" and read[0][1]:
         raise ValueError(
-            f"{file} has the encoder in its folder {quote(folders[0])}; bert_tf reads only "
+            f"{file} has the encoder in its folder {quote(read[0][1])}; bert_tf reads only "
             "an encoder that lies beside modules.json. Move its files there, and make its "
             "path empty."
         )
-    return kinds, folders
+    return read
 
 
 def _read_pooling(file):
-    """Returns "mean", "cls" or "max", or the name of another pooling with its file."""
+    """Returns the pooling, such as "mean" or "cls,mean", or another's name with its file."""
     values = read_json(file)
     if "pooling_mode" in values:
         names = values["pooling_mode"]
@@ -141,25 +161,16 @@ def _read_pooling(file):
     else:
         flags = [flag for flag in _FLAGS if json_value(values, flag, bool, file, False)]
         names = [_FLAGS[flag] for flag in flags] or ["mean"]
-    if names in (["mean"], ["cls"], ["max"]):
-        return names[0]
+    if names and not set(names) - _COMPUTED and len(set(names)) == len(names):
+        return ",".join(names)
     return f"{' and '.join(names) or 'none'} ({file})"
 
 
-def _report(file):
-    """Logs what a folder says of prompts and of similarity, which is not applied."""
-    values = formats.read_json(file)
-    prompts = json_value(values, "prompts", dict, file, {})
-    if shown := {name: text for name, text in prompts.items() if text}:
-        default = json_value(values, "default_prompt_name", str, file, "")
-        _log.warning(
-            "%s has prompts, which are not applied: %s%s. Begin each text with the prompt "
-            "that it needs.",
-            file,
-            ", ".join(f"{quote(name)}: {show(text)}" for name, text in shown.items()),
-            f" (default: {quote(default)})" if default else "",
-        )
-    similarity = json_value(values, "similarity_fn_name", str, file, "cosine")
+def _report_similarity(file):
+    """Logs a similarity that a folder asks for and that is not computed."""
+    similarity = json_value(
+        formats.read_json(file), "similarity_fn_name", str, file, "cosine"
+    )
     if similarity != "cosine":
         _log.warning(
             "%s asks for the similarity %s; bert_tf computes cosines.",
@@ -168,22 +179,37 @@ def _report(file):
         )
 
 
-def write(path, *, pooling, normalize, max_seq_length, hidden_size):
+def write(path, settings, hidden_size):
     """Writes modules.json and the files it refers to into a model folder.
 
-    All versions of sentence-transformers read them.
+    All versions of sentence-transformers read them; poolings in another order than that of
+    the old flags need version 5.4. The weights of Dense modules are not written, see
+    `dense_modules.write_arrays`.
+
+    Args:
+        path: `pathlib.Path` of the folder.
+        settings: dict as `read` returns it.
+        hidden_size: of the encoder.
     """
-    modules = _MODULES if normalize else _MODULES[:2]
+    poolings = settings["pooling"].split(",")
+    pooling = {"word_embedding_dimension": hidden_size}
+    if poolings == [name for name in _FLAGS.values() if name in poolings]:
+        pooling |= {flag: name in poolings for flag, name in _FLAGS.items()}
+    else:
+        pooling["pooling_mode"] = poolings
+    if not settings.get("include_prompt", True):
+        pooling["include_prompt"] = False
+    similarity = {"similarity_fn_name": "cosine"}
+    names = ("prompts", "default_prompt_name")
+    modules = _list_modules(settings)
     files = {
         "sentence_bert_config.json": {
-            "max_seq_length": max_seq_length,
+            "max_seq_length": settings["max_seq_length"],
             "do_lower_case": False,  # tokenizer_config.json decides.
         },
-        "1_Pooling/config.json": {
-            "word_embedding_dimension": hidden_size,
-            **{flag: name == pooling for flag, name in _FLAGS.items()},
-        },
-        "config_sentence_transformers.json": {"similarity_fn_name": "cosine"},
+        "1_Pooling/config.json": pooling,
+        prompts.FILE: {name: settings[name] for name in names if name in settings}
+        | similarity,
         "modules.json": [
             {
                 "idx": number,
@@ -196,5 +222,25 @@ def write(path, *, pooling, normalize, max_seq_length, hidden_size):
     }
     for folder, _ in modules:
         (path / folder).mkdir(exist_ok=True)
+    width = hidden_size * len(poolings)
+    for entry in settings.get("dense", ()):
+        dense_modules.write_config(path, entry, width)
+        width = entry["out_features"]
     for name, values in files.items():
-        write_text(path / name, json.dumps(values, indent=2) + "\n")
+        write_text(path / name, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def _list_modules(settings):
+    """Returns [(folder, kind)] of the modules that settings need."""
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+
+    def normalize():
+        modules.append((f"{len(modules)}_Normalize", "Normalize"))
+
+    for entry in settings.get("dense", ()):
+        if entry["normalize"]:
+            normalize()
+        modules.append((entry["name"], "Dense"))
+    if settings["normalize"]:
+        normalize()
+    return modules

@@ -3,7 +3,7 @@
 import textwrap
 
 _COLUMN = 32  # Where the help of all flags but the longest begins.
-_MANY = 5  # Options that some tasks share; more are shown for a chosen task only.
+_MANY = 5  # Options of a task, or of a few; more are shown for a chosen task only.
 
 
 def format_help(description, sections, width=100):
@@ -57,7 +57,8 @@ def describe(field, default, note=""):
 def option_sections(options, tasks, use, chosen=""):
     """Returns sections with the options of tasks: shared ones first, then by task.
 
-    Many options that the same few tasks share are left out, unless the task is chosen.
+    Many options of a task, or that the same few tasks share, are left out, unless the task
+    is chosen.
 
     Args:
         options: {name: {task: dataclass field}}.
@@ -86,6 +87,10 @@ def option_sections(options, tasks, use, chosen=""):
             says = f"the {count} options of {' and '.join(names)}."
             row = (f"--task={names[0]} --help", says)
             shared.append(row)
+    for task, rows in own.items():
+        if len(rows) > _MANY:
+            row = (f"--task={task} --help", f"the {len(rows)} options of {task}.")
+            own[task] = [row]
     sections = [("options of several tasks", shared)]
     sections += [(f"options of {task}", rows) for task, rows in own.items()]
     return [(heading, rows) for heading, rows in sections if rows]

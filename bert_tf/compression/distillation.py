@@ -62,6 +62,11 @@ class Distillation:
             raise AttributeError(name)
         return getattr(self.task, name)
 
+    @property
+    def couples_examples(self):
+        """Whether they are; no output's name, since losses read those of teachers, too."""
+        return bool(self.task.couples_examples)
+
     # The model: the student, and in training its teachers.
 
     def build(self, backbone):

@@ -1,17 +1,22 @@
 """A vector for each text, such that similar texts have similar vectors (Reimers and Gurevych, 2019).
 
-Shapes: B texts, R rows, S tokens a row, P texts of a record, H hidden size.
+Shapes: B texts, R rows, S tokens a row, P texts of a record, H hidden size, D size of an
+embedding.
 """
 
 import keras
 from keras import ops
 
-from bert_tf.ground import one_of
-from bert_tf.models import POOLINGS
+from bert_tf.checkpoints import folder as folders
+from bert_tf.layers.dense import dense as make_dense
+from bert_tf.models import check_dense, check_pooling
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.finetuning import token_states
 from bert_tf.models.windows import mean_of_windows
 from bert_tf.models.with_head import ModelWithHead
+
+# Arguments of `Embedder` that a model folder remembers.
+_REMEMBERED = ("pooling", "normalize", "dense")
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -20,8 +25,14 @@ class Embedder(ModelWithHead):
 
     Args:
         backbone: `BertBackbone`.
-        pooling: "mean"; "cls", the first token's state; or "max", the largest of each value.
+        pooling: "mean"; "cls", the first token's state; or "max", the largest of each
+            value. Several with commas between are concatenated, as "cls,mean".
         normalize: whether vectors have length 1.
+        dense: dense layers between pooling and embedding, in order: dicts of
+            `name` ("2_Dense", "3_Dense", …), `out_features`, `bias`, `activation` ("tanh"
+            or "linear"), and `normalize`, whether their inputs are scaled to length 1.
+        dim: numbers of a vector that are kept, the first (Kusupati et al., 2022); 0
+            for all. A saved folder keeps all.
 
     Call arguments:
         batch: what the backbone takes: texts, or their windows, see `mean_of_windows`;
@@ -29,50 +40,110 @@ class Embedder(ModelWithHead):
             is a record if it is absent.
 
     Returns:
-        dict with `embeddings`, float32 [records, P, H].
+        dict with `embeddings`, float32 [records, P, D].
+
+    Raises:
+        ValueError: a pooling is not computed; a dense layer is not described; dim is
+            larger than the vectors.
 
     Example:
         >>> import numpy as np
         >>> from bert_tf import BertBackbone, BertConfig, Embedder
-        >>> model = Embedder(BertBackbone(BertConfig.from_size("tiny")))
+        >>> model = Embedder(BertBackbone(BertConfig.from_size("tiny")), dim=64)
         >>> model({"input_ids": np.array([[101, 7592, 102]])})["embeddings"].shape
-        TensorShape([1, 1, 128])
+        TensorShape([1, 1, 64])
     """
 
     has_head = False
 
-    def __init__(self, backbone, *, pooling="mean", normalize=True, name="similarity"):
+    def __init__(
+        self,
+        backbone,
+        *,
+        pooling="mean",
+        normalize=True,
+        dense=(),
+        dim=0,
+        name="similarity",
+    ):
         super().__init__(backbone, name=name)
-        self.pooling = one_of("pooling", pooling, POOLINGS)
+        self.pooling = check_pooling(pooling)
         self.normalize = normalize
+        self.dense = check_dense(dense, "Embedder")
+        self.width = backbone.config.hidden_size * len(pooling.split(","))
+        self.dense_layers = []
+        for entry in self.dense:
+            layer = make_dense(
+                entry["out_features"],
+                backbone.config.initializer_range,
+                use_bias=entry["bias"],
+                activation=entry["activation"],
+                dtype="float32",  # One product a text costs nothing.
+                name=entry["name"],
+            )
+            layer.build((None, self.width))
+            self.dense_layers.append(layer)
+            self.width = entry["out_features"]
+        if not 0 <= dim <= self.width:
+            raise ValueError(
+                f"dim must be from 1 to {self.width}, the numbers of an embedding, or 0 "
+                f"for all; received {dim}."
+            )
+        self.dim = dim
         self.built = True
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
-        if self.pooling == "cls":
-            first_token = ops.convert_to_tensor(rows["first_token"])
-            at = self.backbone.compute(rows, training=training, at=first_token)
-            vectors = ops.cast(at["output_at"], "float32")
-        else:
-            pool = _means if self.pooling == "mean" else _maxima
-            vectors = pool(token_states(self.backbone, rows, training), rows)
-        vectors = mean_of_windows(vectors, rows)
+        vectors = mean_of_windows(self._pool(rows, training), rows)
+        for entry, layer in zip(self.dense, self.dense_layers):
+            vectors = layer(unit_length(vectors) if entry["normalize"] else vectors)
+        if self.dim:
+            vectors = vectors[:, : self.dim]
         if self.normalize:
             vectors = unit_length(vectors)
         if "texts" not in rows:
             return {"embeddings": vectors[:, None]}
         return {"embeddings": ops.take(vectors, rows["texts"], axis=0)}
 
+    def _pool(self, rows, training):
+        """Returns the pooled states of texts or windows, float32 [B, H·poolings]."""
+        first_token = ops.convert_to_tensor(rows["first_token"])
+        if self.pooling == "cls":  # The last layer then computes first tokens only.
+            at = self.backbone.compute(rows, training=training, at=first_token)
+            return ops.cast(at["output_at"], "float32")
+        states = token_states(self.backbone, rows, training)
+        pools = {
+            "mean": lambda: _means(states, rows),
+            "max": lambda: _maxima(states, rows),
+            "cls": lambda: ops.cast(ops.take(states, first_token, axis=0), "float32"),
+        }
+        pooled = [pools[name]() for name in self.pooling.split(",")]
+        return pooled[0] if len(pooled) == 1 else ops.concatenate(pooled, axis=-1)
+
     def _arguments(self):
-        return {"pooling": self.pooling, "normalize": self.normalize}
+        return {
+            "pooling": self.pooling,
+            "normalize": self.normalize,
+            "dense": [dict(entry) for entry in self.dense],
+            "dim": self.dim,
+        }
 
     def _settings(self, folder):
         longest = {"max_seq_length": folder.config.max_position_embeddings}
-        return longest | folder.settings | self._arguments()
+        own = {name: self._arguments()[name] for name in _REMEMBERED}
+        settings = longest | folder.settings | own
+        return (
+            settings
+            if self.dense
+            else {n: settings[n] for n in settings if n != "dense"}
+        )
+
+    def _load(self, path):
+        folders.load_weights(path, self, new_heads=True)
 
     @classmethod
     def _complete(cls, arguments, folder, arrays, name):
-        names = folder.settings.keys() & {"pooling", "normalize"}
+        names = folder.settings.keys() & set(_REMEMBERED)
         return {name: folder.settings[name] for name in names} | arguments
 
     @classmethod
@@ -81,7 +152,7 @@ class Embedder(ModelWithHead):
 
 
 def unit_length(vectors):
-    """Scales vectors, float [..., H], to length 1; 0, as of padding, stays 0."""
+    """Scales vectors, float [..., D], to length 1; 0, as of padding, stays 0."""
     square = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     # The gradient of the root is not finite at 0.
     return vectors / ops.sqrt(ops.maximum(square, 1e-24))

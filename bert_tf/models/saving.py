@@ -38,7 +38,7 @@ _HEAD_KEYS = (
 # What a saved model consists of; a folder with anything else is not overwritten.
 _FILES = {
     *("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"),
-    *("modules.json", "sentence_bert_config.json", "1_Pooling", "2_Normalize"),
+    *("modules.json", "sentence_bert_config.json"),
     *("config_sentence_transformers.json", encoder_decoder.TOKENIZER, precision.FILE),
 }
 
@@ -83,12 +83,8 @@ def save(path, model, folder, architecture, settings):
     with replacing_folder(path) as beside:
         folders.write_arrays(beside, arrays, folder, architecture)
         if "pooling" in settings:
-            names = ("pooling", "normalize", "max_seq_length")
-            sentence_transformers.write(
-                beside,
-                hidden_size=folder.config.hidden_size,
-                **{name: settings[name] for name in names},
-            )
+            hidden_size = folder.config.hidden_size
+            sentence_transformers.write(beside, settings, hidden_size)
         if path.exists():
             path.replace(old)
     shutil.rmtree(old, ignore_errors=True)
@@ -203,11 +199,15 @@ def _check_path(path):
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; pass the name of a folder.")
     files = {file.name for file in path.iterdir()} if path.is_dir() else set()
-    if other := sorted(files - _FILES):
+    if other := sorted(filter(_is_other, files)):
         raise ValueError(
             f"{path} holds other files than those of a saved model "
             f"({quote_all(other, 4)}); choose another folder."
         )
+
+
+def _is_other(name):
+    return name not in _FILES and not sentence_transformers.MODULE.fullmatch(name)
 
 
 def _check_labels(labels, num_labels):

@@ -77,7 +77,10 @@ class ModelWithHead(keras.Model):
             folders.load_weights(path, model)
             backbone.folder = folder
             return model
-        folders.load_weights(path, backbone)
+        if cls.has_head:
+            folders.load_weights(path, backbone)
+        else:
+            model._load(path)
         backbone.folder = plain
         if reason:
             _log.warning(
@@ -144,6 +147,10 @@ class ModelWithHead(keras.Model):
         return saving.freeze(cls(backbone, **given), frozen)
 
     # What subclasses say.
+
+    def _load(self, path):
+        """Loads the weights of a folder into a model without a head."""
+        folders.load_weights(path, self.backbone)
 
     def _arguments(self):
         """Returns {name: value} of the constructor, apart from backbone and name."""

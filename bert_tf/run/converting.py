@@ -6,8 +6,13 @@ import shutil
 
 import numpy as np
 
+from bert_tf.checkpoints import (
+    dense_modules,
+    layouts,
+    precision,
+    sentence_transformers,
+)
 from bert_tf.checkpoints import folder as folders
-from bert_tf.checkpoints import layouts, precision, sentence_transformers
 from bert_tf.checkpoints.trimming import trim
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import (
@@ -243,7 +248,8 @@ def _architecture(arrays, config):
     if "cls/predictions/output_bias" in arrays:
         whole = "cls/seq_relationship/output_bias" in arrays
         return "BertForPreTraining" if whole else "BertForMaskedLM"
-    heads = {path.split("/")[0] for path in arrays} - {"bert", "cls"}
+    own, _ = dense_modules.split(arrays)
+    heads = {path.split("/")[0] for path in own} - {"bert", "cls"}
     architectures = config.extra.get("architectures") or []
     if heads and architectures:
         return architectures[0]  # The arrays of a dense layer do not show its task.

@@ -25,6 +25,7 @@ from bert_tf.tokenization import make_tokenizer
 from bert_tf.training import engine, journal
 from bert_tf.training.config import TrainConfig
 
+mining = lazy("bert_tf.run.mining")
 session = lazy("bert_tf.run.session")
 
 _log = logging.getLogger(__name__)
@@ -213,6 +214,8 @@ def prepare(config, start, tables=None):
     kind = find_task(config.task)
     task = kind.learn(make_tokenizer(folder), train_table, options)
     task.inherit(folder, train_table)
+    if getattr(options, "mine_negatives", 0):
+        train_table = mining.mine(train_table, start.weights, options)
     columns = task.columns(train_table)
     evaluation = eval_table and task.columns(eval_table)
     cuts = describe_cuts(task, columns, folder.config.max_position_embeddings)

@@ -8,7 +8,7 @@ from bert_tf.data.records.options import FileOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
 from bert_tf.ground import at_least, quote, require, setting
 from bert_tf.run.needs import ModelConfig
-from bert_tf.tasks.similarity import unit_length
+from bert_tf.tasks.similarity_scores import unit_length
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -36,6 +36,9 @@ class SearchConfig(ModelConfig, FileOptions):
 def search(config, queries):
     """Finds for each query the texts of a corpus with the nearest embeddings.
 
+    Prompts of the model folder are put before them: "query" before queries, "document" or
+    "passage" before texts.
+
     Args:
         config: `SearchConfig`.
         queries: list of strings.
@@ -62,8 +65,10 @@ def search(config, queries):
             f"query must have words; received {quote(empty or '')}. Pass --query=…"
         )
     texts = [record["text"] for record in corpus.records]
-    results = []
-    for cosines in _embed(model, queries) @ _embed(model, texts).T:
+    task, results = model.task, []
+    prompts = task.prompts.for_search(task.options.prompt_name)
+    vectors, others = (_embed(model, *side) for side in zip((queries, texts), prompts))
+    for cosines in vectors @ others.T:
         nearest = np.argsort(-cosines, kind="stable")[: config.top_k]
         results.append(
             [
@@ -78,7 +83,8 @@ def search(config, queries):
     return results
 
 
-def _embed(model, texts):
-    """Returns embeddings of length 1, float32 [texts, H]."""
+def _embed(model, texts, prompt_name):
+    """Returns embeddings of length 1, float32 [texts, D], of texts behind a prompt."""
+    model.task.put_before(prompt_name)
     predictions = model.predict(texts)
     return unit_length(np.array([text["embedding"] for text in predictions]))

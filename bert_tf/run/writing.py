@@ -33,13 +33,7 @@ def write_model(output_dir, model, task, folder, settings):
         architecture=task.architecture,
     )
     if "pooling" in settings:  # Embeddings: sentence-transformers has files of its own.
-        sentence_transformers.write(
-            output_dir,
-            pooling=settings["pooling"],
-            normalize=settings["normalize"],
-            max_seq_length=settings["max_seq_length"],
-            hidden_size=learnt.hidden_size,
-        )
+        sentence_transformers.write(output_dir, settings, learnt.hidden_size)
 
 
 def write_report(config, training, task, lines, metrics, *, flags, plain, **facts):

@@ -4,6 +4,7 @@ One entry a task. Nothing else in this package tests the name of a task.
 """
 
 import dataclasses
+import logging
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -11,6 +12,8 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
+
+_log = logging.getLogger(__name__)
 
 
 def serve_texts(task, model, pairs):
@@ -81,16 +84,38 @@ def serve_rankings(task, model, pairs):
 
 
 def serve_embeddings(task, model, pairs):
-    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine."""
+    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine.
+
+    Each prompt of the model has a signature of its name, such as `query`, which embeds a
+    text behind this prompt. The other two use the prompts that `Model.predict` uses.
+    """
+
+    def compute(texts, prompts):
+        texts = [tf.strings.join(parts) for parts in zip(prompts, texts)]
+        return outputs.compute(task, model, dict(zip(("text", "text_pair"), texts)))
+
+    def embed(prompt):
+        def single(text):
+            return outputs.of_embeddings(task, compute([text], [prompt]))
+
+        return ["text"], single
 
     def compare(text, text_pair):
-        columns = {"text": text, "text_pair": text_pair}
-        embeddings = outputs.compute(task, model, columns)["embeddings"]
+        prompts = task.prompts.choose(task.options.prompt_name, 2)
+        embeddings = compute([text, text_pair], prompts)["embeddings"]
         both = tf.math.l2_normalize(embeddings, axis=-1)
         return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
 
-    single = serve_texts(task, model, pairs=False)
-    return single | {"pairs": (["text", "text_pair"], compare)}
+    served = {
+        "serving_default": embed(task.prompt),
+        "pairs": (["text", "text_pair"], compare),
+    }
+    for name in task.prompts.texts if task.prompts.included else ():
+        if name in (*served, "token_ids", "examples"):
+            _log.warning("the prompt %r has no signature, whose name is taken.", name)
+        else:
+            served[name] = embed(*task.prompts.choose(name, 1))
+    return served
 
 
 def serve_masks(task, model, pairs):
@@ -149,6 +174,7 @@ class Adapter:
         chooses: names of the padded outputs whose highest value is the prediction.
         not_in_files: names of options that such a file does not have.
         takes_one_text: whether a TFLite file may take a string.
+        prompt: function(task) → text that `serving_default` puts before each text.
         gates: {precision: limits} in the place of those of `parity.GATES`.
         fields: names of the two texts of an example among the inputs.
         sample: function(sentences, pairs) → inputs of `serving_default`, to compare an
@@ -168,6 +194,7 @@ class Adapter:
     chooses: tuple = ()
     not_in_files: tuple = ()
     takes_one_text: bool = True
+    prompt: Callable = lambda task: ""
     gates: dict = dataclasses.field(default_factory=dict)
     fields: tuple = ("text", "text_pair")
     sample: Callable = examples.sample_texts
@@ -242,6 +269,7 @@ ADAPTERS = {
         outputs.of_embeddings,
         signatures=serve_embeddings,
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
+        prompt=lambda task: task.prompt,
         sample=lambda texts, pairs: {"text": texts},
     ),
     "reranking": Adapter(

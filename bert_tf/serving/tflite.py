@@ -35,6 +35,11 @@ def write_tflite(path, task, model, *, length, quantize, files, text_input=False
         raise ValueError(
             f"text_input takes a single text, but {task.name} reads two; leave it out."
         )
+    if text_input and (prompt := ADAPTERS[task.name].prompt(task)):
+        raise ValueError(
+            f"text_input takes a text as it is, but the model puts the prompt {prompt!r} "
+            "before each text; leave it out."
+        )
     if text_input and length is None:
         raise ValueError(
             "text_input takes a single text of a fixed length; drop dynamic_length."

@@ -36,8 +36,8 @@ class Task(Teaching):
         metric: the score that decides which of two models is better; higher is better.
         scored: whether there are labels to train and score on; False for tasks that
             only predict.
-        couples_examples: whether the loss of an example depends on the other examples
-            of its batch.
+        couples_examples: the output by which the loss of an example depends on the
+            others of its batch, such as "embeddings"; "" if it does not.
         sums_batches: whether `measure` sums over batches take the place of the outputs
             of every example in evaluation.
         label_type: type of a record's label: str for one label, list for several,
@@ -60,7 +60,7 @@ class Task(Teaching):
     pipeline = "text-classification"
     metric = ""
     scored = True
-    couples_examples = False
+    couples_examples = ""
     sums_batches = False
     label_type = None
     has_labels = False

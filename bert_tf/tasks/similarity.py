@@ -1,7 +1,7 @@
 """Embeddings of sentences: close where the sentences are alike (Reimers and Gurevych, 2019).
 
-Shapes: N records, B examples of a batch, P texts of a record (1, or 2 of a pair), H
-hidden size.
+Shapes: N records, B examples of a batch, P texts of a record (1; 2 of a pair; 2 + K with K
+negatives), D numbers of an embedding.
 """
 
 import dataclasses
@@ -9,43 +9,23 @@ import logging
 
 import numpy as np
 
-from bert_tf.data.records.readers import read_table, read_texts
-from bert_tf.ground import lazy, one_of
-from bert_tf.models import POOLINGS
+from bert_tf.data.records.pairs_or_texts import read_lines, read_pairs_or_texts
+from bert_tf.ground import lazy
+from bert_tf.models import check_dense
 from bert_tf.tasks.base import Task
-from bert_tf.tasks.options import TextOptions, option, remembered
-from bert_tf.tasks.regression import correlation, read_numbers
+from bert_tf.tasks.options import remembered
+from bert_tf.tasks.prompts import Prompts
+from bert_tf.tasks.regression import read_numbers
+from bert_tf.tasks.similarity_losses import LOSSES, mean_over_widths, unit_sides
+from bert_tf.tasks.similarity_options import SimilarityOptions
+from bert_tf.tasks.similarity_scores import cosines_of, score_labels, score_search
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 from bert_tf.tokenization.arrays import operations
 
 ops = lazy("keras.ops")
-stats = lazy("scipy.stats")
 embedding = lazy("bert_tf.models.embedding")
 
 _log = logging.getLogger(__name__)
-
-LOSSES = ("cosine", "negatives")
-SCALE = 20.0  # Of cosines before the softmax, as in sentence-transformers.
-RECALLS = (1, 5, 10)
-
-
-def read_pairs_or_texts(path, *, with_labels=True, columns=None, **options):
-    """Reads as `read_table`; a model trained on pairs embeds single texts, too."""
-    options |= {"with_labels": with_labels}
-    try:
-        return read_table(path, columns=columns, **options)
-    except ValueError:
-        if with_labels or not columns:
-            raise
-    return read_table(path, **options)
-
-
-def read_lines(lines, *, columns=None, id_column=None, source="standard input"):
-    """Reads as `read_texts`: pairs if every line has a TAB, else texts."""
-    lines = list(lines)
-    pairs = lines and all((b"\t" if type(x) is bytes else "\t") in x for x in lines)
-    columns = {role: role for role in ("text", "text_pair")} if pairs else None
-    return read_texts(lines, columns=columns, id_column=id_column, source=source)
 
 
 class Similarity(Task):
@@ -55,8 +35,11 @@ class Similarity(Task):
         tokenizer, options: as of `Task`.
         normalize: whether embeddings have length 1.
         scale: labels are divided by it.
+        dense: layers after the pooling, as of `Embedder`.
+        prompts: `Prompts`.
     """
 
+    Options = SimilarityOptions
     name = "similarity"
     architecture = "BertModel"
     pipeline = "sentence-similarity"
@@ -65,35 +48,35 @@ class Similarity(Task):
     read = staticmethod(read_pairs_or_texts)
     read_lines = staticmethod(read_lines)
 
-    @dataclasses.dataclass(frozen=True)
-    class Options(TextOptions):
-        pooling: str = option(
-            "",
-            "Vector of a text: mean of its tokens, cls (the first), or max (the largest "
-            "of each value). Empty: as the model folder says, else mean.",
-        )
-        similarity_loss: str = option(
-            "cosine",
-            "cosine: squared error of cosine; negatives: pairs without labels.",
-        )
-
-        def __post_init__(self):
-            super().__post_init__()
-            one_of("pooling", self.pooling, ("", *POOLINGS))
-            one_of("similarity_loss", self.similarity_loss, LOSSES)
-
-    def __init__(self, tokenizer, options=None, *, normalize=True, scale=1.0):
+    def __init__(
+        self,
+        tokenizer,
+        options=None,
+        *,
+        normalize=True,
+        scale=1.0,
+        dense=(),
+        prompts=None,
+    ):
         super().__init__(tokenizer, options)
         self.normalize = normalize
         self.scale = scale
+        self.dense = list(dense)
+        self.prompts = prompts or Prompts()
 
     @property
     def pooling(self):
         return self.options.pooling or "mean"
 
     @property
+    def prompt(self):
+        """The text before single texts."""
+        (prompt,) = self.prompts.choose(self.options.prompt_name, 1)
+        return prompt
+
+    @property
     def couples_examples(self):
-        return self.options.similarity_loss == "negatives"
+        return "embeddings" if self.options.similarity_loss == "negatives" else ""
 
     @property
     def metric(self):
@@ -106,7 +89,11 @@ class Similarity(Task):
     @classmethod
     def read_options(cls, options):
         with_labels = options.get("similarity_loss") != "negatives"
-        return {"with_labels": with_labels, "number_labels": with_labels}
+        return {
+            "with_labels": with_labels,
+            "number_labels": with_labels,
+            "triplets": not with_labels,
+        }
 
     @classmethod
     def learn(cls, tokenizer, table, options):
@@ -133,28 +120,84 @@ class Similarity(Task):
         return cls(tokenizer, options, scale=max(1.0, *map(abs, numbers)))
 
     def inherit(self, folder, table):
-        """Takes over the pooling, unless one is given, and whether vectors have length 1."""
+        """Takes over the folder's embedder and prompts, with the pooling unless one is given.
+
+        Raises:
+            ValueError: there is no such prompt; a width is larger than the embeddings.
+        """
         settings = folder.settings
         given, pooling = self.options.pooling, remembered(settings, "pooling", str, "")
         if given and pooling and given != pooling:
             _log.warning("pooling is %s; the model had %s.", given, pooling)
-        self.options = dataclasses.replace(self.options, pooling=given or pooling)
-        self.normalize = remembered(settings, "normalize", bool, True)
+        prompt_name = remembered(settings, "prompt_name", str, "")
+        self.options = dataclasses.replace(
+            self.options,
+            pooling=given or pooling,
+            prompt_name=self.options.prompt_name or prompt_name,
+        )
+        self._take_over(settings)
+        width = folder.config.hidden_size * len(self.pooling.split(","))
+        for entry in self.dense:
+            width = entry["out_features"]
+        for number in self.options.widths:
+            if number > width:
+                raise ValueError(
+                    f"matryoshka_dims must be at most {width}, the numbers of an "
+                    f"embedding; received {number}."
+                )
+        if any(prompts := self.prompts.choose(self.options.prompt_name, 2)):
+            _log.info("first texts begin with %r, second ones with %r.", *prompts)
 
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
-        task.normalize = remembered(settings, "normalize", bool, True)
+        task._take_over(settings)
         task.scale = remembered(settings, "scale", float, 1.0)
+        widths, dim = task.options.widths, task.options.dim
+        if widths and dim and dim not in widths:
+            raise ValueError(
+                f"dim must be one of {', '.join(map(str, widths))}, for which the model "
+                f"was trained, or 0 for all numbers; received {dim}."
+            )
         return task
+
+    def _take_over(self, settings):
+        """Takes over what a model folder says of its embedder and its prompts."""
+        self.normalize = remembered(settings, "normalize", bool, True)
+        dense = remembered(settings, "dense", list, [])
+        self.dense = check_dense(dense, "bert_tf in config.json")
+        self.prompts = Prompts.restore(settings)
+        self.prompts.choose(self.options.prompt_name, 2)
+
+    def put_before(self, prompt_name):
+        """Puts a prompt of the folder before all texts from now on; "" for none."""
+        self.prompts = dataclasses.replace(self.prompts, default=prompt_name)
+        self.options = dataclasses.replace(self.options, prompt_name="")
 
     def settings(self, scores):
         learnt = {"normalize": self.normalize, "scale": self.scale}
+        learnt |= self.prompts.settings() | (
+            {"dense": self.dense} if self.dense else {}
+        )
+        name = self.options.prompt_name
+        if name in self.prompts.texts:  # Other programs then put it before texts, too.
+            learnt["default_prompt_name"] = name
         return super().settings(scores) | {"pooling": self.pooling, **learnt}
 
     def columns(self, table):
-        """Returns `text` [N], `text_pair` [N] of pairs, and `label`, float32 [N], if labelled."""
+        """Returns the texts of a table, behind their prompts, and its labels.
+
+        Returns:
+            dict with `text` [N]; of pairs `text_pair` [N]; `negatives` [N, K] if there
+            are any; and `label`, float32 [N], if labelled.
+        """
         columns = text_columns(table)
+        if table.records and "negatives" in table.records[0]:
+            rows = [record["negatives"] for record in table.records]
+            columns["negatives"] = np.array(rows, dtype=object)
+        prompts = self.prompts.choose(self.options.prompt_name, len(columns))
+        for name, prompt in zip(columns, prompts):
+            columns[name] = prompt + columns[name]
         if is_labelled(table):
             columns["label"] = np.array(read_numbers(table), np.float32) / self.scale
         return columns
@@ -163,10 +206,14 @@ class Similarity(Task):
         """Frames B·P texts; `texts`, int32 [B, P], are those of each record."""
         sides = [columns[name] for name in ("text", "text_pair") if name in columns]
         xp = operations(sides[0])
-        texts = xp.reshape(xp.stack(sides, axis=1), [-1])
+        texts = xp.stack(sides, axis=1)
+        if "negatives" in columns:
+            texts = xp.concat([texts, columns["negatives"]], axis=1)
+        width = texts.shape[1]
+        texts = xp.reshape(texts, [-1])
         example = super().features({"text": texts})
         numbers = xp.range(xp.size(texts), dtype=xp.int32)
-        example["texts"] = xp.reshape(numbers, [-1, len(sides)])
+        example["texts"] = xp.reshape(numbers, [-1, width])
         # Pairs without labels all count as alike.
         count = xp.shape(columns["text"])[:1]
         example["label"] = columns.get("label", xp.ones(count, xp.float32))
@@ -174,44 +221,45 @@ class Similarity(Task):
 
     def build(self, backbone):
         return embedding.Embedder(
-            backbone, pooling=self.pooling, normalize=self.normalize
+            backbone,
+            pooling=self.pooling,
+            normalize=self.normalize,
+            dense=self.dense,
+            dim=self.options.dim,
         )
 
     def weights(self, rows):
         return {self.name: example_weights(rows)}
 
     def losses(self, rows, outputs):
-        first, second = _unit_sides(outputs)
-        if self.options.similarity_loss == "cosine":
-            cosines = ops.sum(first * second, axis=-1)
-            return {self.name: ops.square(cosines - rows["label"])}
-        logits = SCALE * ops.matmul(first, ops.transpose(second))  # [B, B]
-        if "weight" in rows:  # Padding is no negative of others.
-            logits = ops.where(rows["weight"] > 0, logits, -1e9)
-        own = ops.diagonal(logits)
-        return {self.name: ops.logsumexp(logits, axis=-1) - own}
+        compute = LOSSES[self.options.similarity_loss]
+        losses = mean_over_widths(
+            compute, rows, outputs["embeddings"], self.options.widths
+        )
+        return {self.name: losses}
 
     def soft_outputs(self, rows, outputs):
         """Cosines, since a teacher's embeddings may be wider than its student's."""
-        first, second = _unit_sides(outputs)
+        first, second = unit_sides(outputs["embeddings"])[:2]
         return {self.name: [ops.sum(first * second, axis=-1, keepdims=True)]}
 
     def label_blindly(self, record):
         return record | {"label": "0"}
 
     def predict(self, outputs, columns):
-        """Returns `embedding`, [H] numbers, of each text; of pairs `similarity`, the cosine.
+        """Returns `embedding`, [D] numbers, of each text; of pairs `similarity`, the cosine.
 
         Args:
-            outputs: dict with `embeddings`, float32 [N, P, H].
+            outputs: dict with `embeddings`, float32 [N, P, D].
         """
         embeddings = outputs["embeddings"]
         if embeddings.shape[1] == 1:
             return [{"embedding": row} for row in embeddings[:, 0].tolist()]
-        return [{"similarity": cosine} for cosine in _cosines(embeddings).tolist()]
+        cosines = cosines_of(embeddings[:, :2])
+        return [{"similarity": cosine} for cosine in cosines.tolist()]
 
     def arrays(self, predictions):
-        """Returns `embedding`, float32 [N, H], or `similarity`, float32 [N]."""
+        """Returns `embedding`, float32 [N, D], or `similarity`, float32 [N]."""
         return {
             name: np.array([row[name] for row in predictions], np.float32)
             for name in predictions[0]
@@ -221,47 +269,19 @@ class Similarity(Task):
         """Compares cosines with labels; or searches each first text's own second text.
 
         Returns:
-            with labels `spearman`, of ranks, `pearson`, and `loss`, the mean squared
-            difference; without labels `mrr`, the mean of 1 / the rank of the own second
-            text among all of them, and `recall_at_1`, `_5` and `_10`, how often it is
-            among the first 1, 5 or 10.
+            with labels the scores of `score_labels`, else those of `score_search`. The
+            metric of the first 64 numbers, if they were trained, is called `mrr_64`.
         """
         embeddings = outputs["embeddings"]
-        if "label" in columns:
-            truth = columns["label"].astype(np.float64)
-            cosines = _cosines(embeddings).astype(np.float64)
-            return {
-                "spearman": correlation(stats.spearmanr, truth, cosines),
-                "pearson": correlation(stats.pearsonr, truth, cosines),
-                "loss": float(np.mean(np.square(cosines - truth))),
-            }
-        ranks = _ranks(*np.moveaxis(unit_length(embeddings), 1, 0))
-        recalls = {f"recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALLS}
-        return {"mrr": float(np.mean(1 / ranks)), **recalls}
 
+        def measure(embeddings):
+            if "label" in columns:
+                return score_labels(embeddings, columns["label"])
+            return score_search(embeddings)
 
-def _unit_sides(outputs):
-    """Returns the embeddings of the first and of the second texts, of length 1, [B, H]."""
-    embeddings = outputs["embeddings"]
-    return [embedding.unit_length(embeddings[:, side]) for side in range(2)]
-
-
-def unit_length(embeddings):
-    """Scales embeddings, NumPy arrays [..., H], to length 1."""
-    length = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return embeddings / np.maximum(length, 1e-12)
-
-
-def _cosines(embeddings):
-    return np.prod(unit_length(embeddings), axis=1).sum(axis=-1)
-
-
-def _ranks(firsts, seconds, batch_size=1024):
-    """Returns the rank, from 1, of each first text's own second text among all of them."""
-    ranks = []
-    for begin in range(0, len(firsts), batch_size):
-        cosines = firsts[begin : begin + batch_size] @ seconds.T
-        places = np.arange(len(cosines))
-        own = cosines[places, begin + places]
-        ranks.append((cosines > own[:, None]).sum(axis=1) + 1)
-    return np.concatenate(ranks)
+        scores = measure(embeddings)
+        metric = "spearman" if "label" in columns else "mrr"
+        for width in self.options.widths:
+            if width < embeddings.shape[-1]:
+                scores[f"{metric}_{width}"] = measure(embeddings[..., :width])[metric]
+        return scores

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tiny_embedders
 import tiny_folder
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ FILES = (
     "model.safetensors",
     "modules.json",
     "1_Pooling/config.json",
+    "2_Dense/config.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
 )
@@ -60,9 +62,11 @@ def whole(tmp_path_factory):
     model = {"type": "WordPiece", "max_input_chars_per_word": 100, "vocab": vocab}
     fast = {"normalizer": {"lowercase": True}, "model": model}
     (path / "tokenizer.json").write_text(json.dumps(fast))
-    sentence_transformers.write(
-        path, pooling="cls", normalize=True, max_seq_length=9, hidden_size=12
-    )
+    dense = {"name": "2_Dense", "out_features": 5, "bias": True, "activation": "tanh"}
+    written = {"pooling": "cls", "normalize": True, "max_seq_length": 9}
+    written |= {"dense": [dense | {"normalize": False}], "prompts": {"query": "a "}}
+    sentence_transformers.write(path, written, 12)
+    tiny_embedders.write_dense(path / "2_Dense", 12, 5)
     return path
 
 

@@ -167,7 +167,9 @@ class TestPublishedName:
                 "model*.safetensors*",
                 "modules.json",
                 "1_Pooling/*",
-                "2_Normalize/*",
+                "*_Normalize/*",
+                "*_Dense/config.json",
+                "*_Dense/model.safetensors",
                 "sentence_bert_config.json",
                 "config_sentence_transformers.json",
             ]

@@ -71,13 +71,14 @@ def test_both_forms(tmp_path, pooling):
     assert read(tmp_path, model_max_length=40) == expected | {"normalize": False}
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
-def test_what_is_written_is_read(tmp_path, pooling):
-    sentence_transformers.write(
-        tmp_path, pooling=pooling, normalize=True, max_seq_length=64, hidden_size=21
-    )
-    expected = {"pooling": pooling, "normalize": True, "max_seq_length": 64}
-    assert read(tmp_path) == expected
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max", "cls,mean", "mean,cls"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_what_is_written_is_read(tmp_path, pooling, normalize):
+    settings = {"pooling": pooling, "normalize": normalize, "max_seq_length": 40}
+    prompts = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    for more in ({}, prompts | {"include_prompt": False}):
+        sentence_transformers.write(tmp_path, settings | more, 768)
+        assert read(tmp_path) == settings | more
     assert read(tmp_path / "1_Pooling") == {}
 
 
@@ -98,12 +99,13 @@ def test_no_flag_means_mean(tmp_path):
     [
         ({"pooling_mode": "lasttoken"}, "lasttoken"),
         ({"pooling_mode": "weightedmean"}, "weightedmean"),
-        ({"pooling_mode": ["cls", "mean"]}, "cls and mean"),
+        ({"pooling_mode": ["cls", "weightedmean"]}, "cls and weightedmean"),
+        ({"pooling_mode": ["cls", "cls"]}, "cls and cls"),
         ({"pooling_mode": []}, "none"),
         ({"pooling_mode_mean_sqrt_len_tokens": True}, "mean_sqrt_len_tokens"),
         (
-            {"pooling_mode_cls_token": True, "pooling_mode_max_tokens": True},
-            "cls and max",
+            {"pooling_mode_cls_token": True, "pooling_mode_lasttoken": True},
+            "cls and lasttoken",
         ),
     ],
 )
@@ -121,8 +123,9 @@ def test_other_poolings_are_refused_by_name_and_file(tmp_path, values, name):
 @pytest.mark.parametrize(
     "types",
     [
-        (*NEW.values(), "sentence_transformers.base.modules.dense.Dense"),
-        (NEW["Transformer"], NEW["Pooling"], f"{OLD}Dense"),
+        (*NEW.values(), "sentence_transformers.base.modules.dropout.Dropout"),
+        (NEW["Transformer"], NEW["Pooling"], f"{OLD}LayerNorm"),
+        (NEW["Transformer"], NEW["Normalize"], NEW["Pooling"]),
         (NEW["Transformer"], "custom.Pooling"),
         (NEW["Transformer"],),
         (),
@@ -179,6 +182,21 @@ def test_paths_that_leave_the_folder(tmp_path, folder, message):
         ),
         ("sentence_bert_config.json", {"max_seq_length": "9"}, "a whole number"),
         ("config_sentence_transformers.json", {"prompts": [1]}, "prompts must be"),
+        (
+            "config_sentence_transformers.json",
+            {"prompts": {"query": 3}},
+            "prompts: query must be a string; received 3",
+        ),
+        (
+            "config_sentence_transformers.json",
+            {"prompts": {"query": "q: "}, "default_prompt_name": "passage"},
+            "default_prompt_name is 'passage', but prompts has 'query'",
+        ),
+        (
+            "1_Pooling/config.json",
+            {"pooling_mode": "cls", "include_prompt": "no"},
+            "include_prompt must be true or false; received 'no'",
+        ),
     ],
 )
 def test_wrong_types(tmp_path, name, values, message):
@@ -213,7 +231,7 @@ def test_lower_casing_that_only_sentence_transformers_adds(tmp_path):
     assert uncased == {"do_lower_case": True}
 
 
-def test_prompts_are_reported_in_one_line(tmp_path, caplog):
+def test_prompts_are_read_and_another_similarity_is_reported(tmp_path, caplog):
     write_new(tmp_path, "cls")
     put(
         tmp_path,
@@ -225,13 +243,11 @@ def test_prompts_are_reported_in_one_line(tmp_path, caplog):
         },
     )
     with caplog.at_level(logging.WARNING):
-        read(tmp_path)
+        settings = read(tmp_path)
+    assert settings["prompts"] == {"query": "query:\n", "document": ""}
+    assert settings["default_prompt_name"] == "query"
     file = tmp_path / "config_sentence_transformers.json"
-    prompts, similarity = [record.getMessage() for record in caplog.records]
-    assert prompts == (
-        f"{file} has prompts, which are not applied: 'query': 'query:\\n' (default: "
-        "'query'). Begin each text with the prompt that it needs."
-    )
+    (similarity,) = [record.getMessage() for record in caplog.records]
     assert similarity == (
         f"{file} asks for the similarity 'dot'; bert_tf computes cosines."
     )

@@ -12,6 +12,7 @@ from bert_tf.data.rows.packing import pack
 from bert_tf.models.embedding import Embedder
 from bert_tf.tasks import TASKS, task_of
 from bert_tf.tasks.similarity import Similarity
+from bert_tf.tasks.texts import row_arrays
 
 PAIRS = [("7 8", "9"), ("10", "11 12 13"), ("14", "15")]
 
@@ -83,6 +84,24 @@ class TestLearning:
         says = f"pooling is {given}; the model had {folder.get('pooling')}."
         assert caplog.messages == [says] * bool(differs)
 
+    @pytest.mark.parametrize(
+        ("given", "expected"), [("", "query,"), ("passage", "passage")]
+    )
+    def test_prompts_are_the_folders_unless_others_are_named(self, given, expected):
+        texts = {"query": "7 ", "passage": "8 "}
+        task = make(prompt_name=given)
+        task.inherit(folder_with({"prompts": texts, "prompt_name": "query,"}), None)
+        assert task.options.prompt_name == expected
+        columns = task.columns(table())
+        prompts = ("8 ", "8 ") if given else ("7 ", "")
+        assert (columns["text"][0], columns["text_pair"][0]) == (
+            f"{prompts[0]}7 8",
+            f"{prompts[1]}9",
+        )
+        settings = task.settings({})
+        assert settings["prompts"] == texts
+        assert settings.get("default_prompt_name") == (given or None)
+
     def test_a_pooling_that_is_not_computed_is_refused(self):
         settings = {"pooling": "lasttoken (1_Pooling/config.json)"}
         with pytest.raises(ValueError, match="received 'lasttoken .1_Pooling/config"):
@@ -123,8 +142,9 @@ class TestLearning:
             assert Similarity.read_options(options) == {
                 "with_labels": labels,
                 "number_labels": labels,
+                "triplets": not labels,
             }
-            assert task.couples_examples is not labels
+            assert task.couples_examples == ("" if labels else "embeddings")
 
 
 class TestEmbedder:
@@ -180,6 +200,135 @@ class TestLoss:
         logits = 20 * cosines
         expected = np.log(np.exp(logits).sum(axis=1)) - np.diagonal(logits)
         np.testing.assert_allclose(losses, expected, atol=2e-6, rtol=0)
+
+
+class TestTriplets:
+    def test_features_frame_all_texts_of_a_record(self):
+        records = [
+            {"text": a, "text_pair": b, "negatives": ["20 21", f"{n}"]}
+            for n, (a, b) in enumerate(PAIRS, 30)
+        ]
+        task = make(similarity_loss="negatives")
+        columns = task.columns(Table("a.tsv", records, [1, 2, 3], {}, ""))
+        assert columns["negatives"].shape == (3, 2)
+        for arrays in (columns, tensors(columns)):
+            example = task.features(arrays)
+            np.testing.assert_array_equal(example["texts"], np.arange(12).reshape(3, 4))
+            ids = [row[1:-1].tolist() for row in row_arrays(example["input_ids"])]
+            assert ids[:4] == [[7, 8], [9], [20, 21], [30]]
+            assert ids[-1] == [32]
+
+    def test_negatives_of_all_records_join_those_of_the_batch(self):
+        random = np.random.default_rng(4)
+        vectors = random.normal(size=[3, 4, 5]).astype("float32")
+        unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+        candidates = np.concatenate([unit[:, side] for side in (1, 2, 3)])
+        logits = 20 * unit[:, 0] @ candidates.T
+        task = make(similarity_loss="negatives")
+
+        def compute(**rows):
+            outputs = {"embeddings": tf.constant(vectors)}
+            return task.losses(rows, outputs)["similarity"]
+
+        own = np.diagonal(logits)
+        expected = np.log(np.exp(logits).sum(axis=1)) - own
+        np.testing.assert_allclose(compute(label=tf.ones([3])), expected, rtol=1e-5)
+        # Padding brings no negatives.
+        logits = np.delete(logits, [2, 5, 8], axis=1)
+        expected = np.log(np.exp(logits).sum(axis=1)) - own
+        weight = tf.constant([1.0, 1.0, 0.0])
+        found = compute(label=tf.ones([3]), weight=weight)[:2]
+        np.testing.assert_allclose(found, expected[:2], rtol=1e-5)
+
+    def test_scores_leave_negatives_out(self):
+        task = make(similarity_loss="negatives")
+        wider = np.concatenate([EMBEDDINGS, EMBEDDINGS[:, :1]], axis=1)
+        assert task.score({}, {"embeddings": wider}) == task.score({}, OUTPUTS)
+        found = task.predict({"embeddings": wider}, {})
+        assert found == task.predict(OUTPUTS, {})
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"mine_negatives": 3}, "mine_negatives=3 is for .*; received 'cosine'"),
+            ({"mine_negatives": -1}, "mine_negatives must be at least 0; received -1"),
+            ({"mine_skip": -1}, "mine_skip must be at least 0; received -1"),
+        ],
+    )
+    def test_options_of_mining(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            make(**options)
+
+
+class TestMatryoshka:
+    def test_the_loss_is_the_mean_over_prefixes(self):
+        for options, rows in (
+            ({}, {"label": tf.constant([0.6, 0.0, 1.0])}),
+            ({"similarity_loss": "negatives"}, {"label": tf.ones([3])}),
+        ):
+            alone = [
+                make(**options).losses(
+                    rows, {"embeddings": tf.constant(EMBEDDINGS[..., :width])}
+                )["similarity"]
+                for width in (2, 1)
+            ]
+            task = make(matryoshka_dims="2,1", **options)
+            losses = task.losses(rows, tensors(OUTPUTS))["similarity"]
+            np.testing.assert_allclose(losses, np.mean(alone, axis=0), atol=1e-6)
+
+    def test_of_one_number_worked_by_hand(self):
+        # The cosine of two numbers is the sign of their product, and 0 beside a zero.
+        rows = {"label": tf.constant([0.6, 0.5, 0.0])}
+        losses = make(matryoshka_dims="1").losses(rows, tensors(OUTPUTS))["similarity"]
+        np.testing.assert_allclose(losses, [0.16, 0.25, 1.0], atol=1e-6)
+
+    def test_an_embedder_keeps_the_first_numbers(self):
+        rows = pack(make().features(tensors(make().columns(table()))))
+        backbone = tiny.backbone()
+        whole = Embedder(backbone)(rows)["embeddings"].numpy()[..., :5]
+        found = Embedder(backbone, dim=5)(rows)["embeddings"]
+        expected = whole / np.linalg.norm(whole, axis=-1, keepdims=True)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        found = Embedder(backbone, dim=5, normalize=False)(rows)["embeddings"]
+        whole = Embedder(backbone, normalize=False)(rows)["embeddings"].numpy()
+        np.testing.assert_allclose(found, whole[..., :5], atol=1e-6)
+
+    def test_scores_of_each_width(self):
+        task = make(similarity_loss="negatives", matryoshka_dims="2,1")
+        scores = task.score({}, OUTPUTS)
+        alone = make(similarity_loss="negatives")
+        assert scores.keys() - alone.score({}, OUTPUTS).keys() == {"mrr_1"}
+        prefix = {"embeddings": EMBEDDINGS[..., :1]}
+        assert scores["mrr_1"] == alone.score({}, prefix)["mrr"]
+
+    @pytest.mark.parametrize("dims", ["a", "2,0", "-1", "2,,1", "3,3", "2.5"])
+    def test_wrong_widths(self, dims):
+        with pytest.raises(ValueError, match=f"from 1, with .* received '{dims}'"):
+            make(matryoshka_dims=dims)
+
+    def test_more_than_the_embedding_has(self):
+        task = make(matryoshka_dims="769,5")
+        with pytest.raises(ValueError, match="at most 768, .* received 769"):
+            task.inherit(folder_with({}), None)
+        make(matryoshka_dims="769,5").inherit(
+            folder_with({"pooling": "cls,mean"}), None
+        )
+        with pytest.raises(ValueError, match="dim must be from 1 to 21.* received 22"):
+            Embedder(tiny.backbone(), dim=22)
+        with pytest.raises(ValueError, match="dim must be at least 0; received -1"):
+            make(dim=-1)
+
+    def test_a_width_that_was_not_trained(self):
+        settings = make(matryoshka_dims="16,8").settings({})
+
+        def restore(dim):
+            return Similarity.restore(
+                tiny.Tokenizer(), BertConfig(), settings | {"dim": dim}
+            )
+
+        assert restore(8).options.dim == 8
+        with pytest.raises(ValueError, match="dim must be one of 16, 8, .* received 9"):
+            restore(9)
 
 
 class TestPredictions:

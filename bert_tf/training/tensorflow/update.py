@@ -9,6 +9,7 @@ replicas is known before the first forward pass.
 import tensorflow as tf
 
 from bert_tf.training import arithmetic
+from bert_tf.training.tensorflow import cached_update
 
 
 def make_update(
@@ -28,7 +29,8 @@ def make_update(
     Args:
         model: function(rows, training) -> outputs.
         task: has `weights(rows) -> {term: weights}` and `losses(rows, outputs) ->
-            {term: losses}`, both float [items], in any number.
+            {term: losses}`, both float [items], in any number; perhaps
+            `couples_examples`, see `cached_update`.
         optimizer: has `variables`, {path: variable}, and `apply({path: gradient}, scale)`.
         strategy: `tf.distribute.Strategy` in whose scope model and optimizer were made.
         micro_batches: number of gradients that each replica sums before the update.
@@ -44,9 +46,13 @@ def make_update(
         its name, `adversarial_loss` if there is one, `grad_norm` before clipping, the
         numbers of `examples` and `tokens` without padding, and `stop` if there is one.
     """
-    differentiate = _make_differentiate(
-        model, task, optimizer.variables, adversarial_epsilon
-    )
+    variables = optimizer.variables
+    if micro_batches > 1 and getattr(task, "couples_examples", ""):
+        differentiate_all = cached_update.make_differentiate(model, task, variables)
+    else:
+        differentiate_all = _in_sequence(
+            _make_differentiate(model, task, variables, adversarial_epsilon)
+        )
 
     def update_replica(batches):
         context = tf.distribute.get_replica_context()
@@ -60,14 +66,7 @@ def make_update(
             for term in weights[0]
         }
         factor = loss_scale.read() if loss_scale else 1.0
-        gradients, metrics = differentiate(batches[0], totals, factor)
-        for rows in batches[1:]:
-            # In sequence, because together they would need all of their memory at once.
-            with tf.control_dependencies(list(gradients.values())):
-                rows = tf.nest.map_structure(tf.identity, rows)
-                more, terms = differentiate(rows, totals, factor)
-            gradients = {path: gradients[path] + more[path] for path in gradients}
-            metrics = {term: metrics[term] + terms[term] for term in metrics}
+        gradients, metrics = differentiate_all(batches, totals, factor)
         paths = list(gradients)
         summed = total([gradients[path] for path in paths])
         norm, scale = tf.linalg.global_norm(summed) / factor, 1.0 / factor
@@ -98,6 +97,23 @@ def make_update(
         )
 
     return update
+
+
+def _in_sequence(differentiate):
+    """Returns function(batches, totals, factor) -> sums of `differentiate` of each."""
+
+    def differentiate_all(batches, totals, factor):
+        gradients, metrics = differentiate(batches[0], totals, factor)
+        for rows in batches[1:]:
+            # In sequence, because together they would need all of their memory at once.
+            with tf.control_dependencies(list(gradients.values())):
+                rows = tf.nest.map_structure(tf.identity, rows)
+                more, terms = differentiate(rows, totals, factor)
+            gradients = {path: gradients[path] + more[path] for path in gradients}
+            metrics = {term: metrics[term] + terms[term] for term in metrics}
+        return gradients, metrics
+
+    return differentiate_all
 
 
 def _make_differentiate(model, task, variables, adversarial_epsilon):
