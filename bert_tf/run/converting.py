@@ -6,12 +6,7 @@ import shutil
 
 import numpy as np
 
-from bert_tf.checkpoints import (
-    dense_modules,
-    layouts,
-    precision,
-    sentence_transformers,
-)
+from bert_tf.checkpoints import dense_modules, layouts, precision, sentence_transformers
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.trimming import trim
 from bert_tf.docstrings import list_settings
@@ -79,7 +74,6 @@ class ConvertConfig:
     weights_dtype: str = setting(
         "float32", "Numbers on disk: float32, float16, bfloat16, or int8 with scales."
     )
-
     clean_input: bool = setting(
         False,
         "The written model drops invisible characters from texts, and reads letters that "

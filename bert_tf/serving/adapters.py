@@ -4,7 +4,6 @@ One entry a task. Nothing else in this package tests the name of a task.
 """
 
 import dataclasses
-import logging
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -12,8 +11,7 @@ import tensorflow as tf
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
 from bert_tf.serving.decode_spans import predict_answers
-
-_log = logging.getLogger(__name__)
+from bert_tf.serving.embeddings import serve_embeddings
 
 
 def serve_texts(task, model, pairs):
@@ -81,41 +79,6 @@ def serve_rankings(task, model, pairs):
         return outputs.rank_passages(task, model, query, passages)
 
     return {"serving_default": (["query", "passages"], rank)}
-
-
-def serve_embeddings(task, model, pairs):
-    """Signatures of similarity: the embedding of a text, and `pairs`, of two their cosine.
-
-    Each prompt of the model has a signature of its name, such as `query`, which embeds a
-    text behind this prompt. The other two use the prompts that `Model.predict` uses.
-    """
-
-    def compute(texts, prompts):
-        texts = [tf.strings.join(parts) for parts in zip(prompts, texts)]
-        return outputs.compute(task, model, dict(zip(("text", "text_pair"), texts)))
-
-    def embed(prompt):
-        def single(text):
-            return outputs.of_embeddings(task, compute([text], [prompt]))
-
-        return ["text"], single
-
-    def compare(text, text_pair):
-        prompts = task.prompts.choose(task.options.prompt_name, 2)
-        embeddings = compute([text, text_pair], prompts)["embeddings"]
-        both = tf.math.l2_normalize(embeddings, axis=-1)
-        return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
-
-    served = {
-        "serving_default": embed(task.prompt),
-        "pairs": (["text", "text_pair"], compare),
-    }
-    for name in task.prompts.texts if task.prompts.included else ():
-        if name in (*served, "token_ids", "examples"):
-            _log.warning("the prompt %r has no signature, whose name is taken.", name)
-        else:
-            served[name] = embed(*task.prompts.choose(name, 1))
-    return served
 
 
 def serve_masks(task, model, pairs):
