@@ -59,5 +59,6 @@ def test_files_beside_the_modules_are_there(installed):
     count, path = run(sys.executable, "-c", program, PYTHONPATH=str(installed)).split()
     assert count == "420"
     assert pathlib.Path(path).is_relative_to(installed)
+    assert (installed / "bert_tf/data/records/swaps.txt").is_file()
     assert (installed / "bert_tf/serving/page.html").is_file()
     assert (installed / "bert_tf/serving/deploy/compose.yaml").is_file()

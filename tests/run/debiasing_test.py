@@ -11,6 +11,7 @@ from tiny_tasks import make_table
 
 import bert_tf
 from bert_tf.data.rows import streams
+from bert_tf.run import finetuning
 from bert_tf.run.debiasing import copy_counterfactually, weigh_groups
 
 SWAPS = "[film]\nfilm\tbook\n他\t她\n[rank]\ngood\tfine\n"
@@ -126,7 +127,7 @@ TEXTS = {
 }
 
 
-def finetune(**changes):
+def train(**changes):
     config = {"model": "start", "output_dir": "out", "max_seq_length": 16}
     return bert_tf.finetune(
         bert_tf.FinetuneConfig(**config | changes), TRAINING, train_data=TEXTS
@@ -141,7 +142,7 @@ class TestFinetune:
         return str(path)
 
     def test_copies_are_trained_on(self, start):
-        metrics = finetune(model=start, counterfactual_file="swaps.txt")
+        metrics = train(model=start, counterfactual_file="swaps.txt")
         # "film" four times, "good" twice.
         assert metrics["counterfactual_examples"] == 6
         assert metrics["train_examples"] == 8
@@ -149,16 +150,26 @@ class TestFinetune:
         flags = pathlib.Path("out/flags.txt").read_text()
         assert "--counterfactual_file=swaps.txt\n" in flags
 
-    def test_another_list_is_another_run(self, start):
-        pathlib.Path("swaps.txt").write_text("[a]\nfilm\tbook\n")
-        first = copy_counterfactually(make_table("classification"), "swaps.txt")
-        pathlib.Path("swaps.txt").write_text("[a]\nfilm\tplay\n")
-        second = copy_counterfactually(make_table("classification"), "swaps.txt")
-        assert first.records != second.records
+    def test_other_words_are_another_run(self, start):
+        pathlib.Path("train.tsv").write_text("text\tlabel\na film\tup\nbad\tdown\n")
+        config = bert_tf.FinetuneConfig(
+            model=start,
+            train_file="train.tsv",
+            output_dir="out",
+            max_seq_length=16,
+            counterfactual_file="swaps.txt",
+        )
+        digests = []
+        for word in ("book", "play", "book"):
+            pathlib.Path("swaps.txt").write_text(f"[a]\nfilm\t{word}\n")
+            job, _ = finetuning.prepare(config, finetuning.find_start(config))
+            assert job.train["text"].tolist() == ["a film", "bad", f"a {word}"]
+            digests.append(job.fingerprint)
+        assert digests[0] == digests[2] != digests[1]
 
     def test_weights_are_trained_with(self, start):
-        plain = finetune(model=start, output_dir="plain")
-        weighed = finetune(model=start, output_dir="weighed", reweigh_column="sex")
+        plain = train(model=start, output_dir="plain")
+        weighed = train(model=start, output_dir="weighed", reweigh_column="sex")
         assert "group" not in plain
         assert weighed["train_steps"] == plain["train_steps"] == 2
         assert abs(weighed["train_loss"] - plain["train_loss"]) > 1e-4
@@ -198,11 +209,11 @@ class TestFinetune:
     )
     def test_bad_input_writes_nothing(self, start, flags, message, home):
         with pytest.raises(ValueError, match=message) as caught:
-            finetune(model=start, **flags)
+            train(model=start, **flags)
         assert "\n" not in str(caught.value)
         assert not (home / "out").exists()
 
     def test_a_missing_file_writes_nothing(self, start, home):
         with pytest.raises(FileNotFoundError, match=r"none\.txt"):
-            finetune(model=start, counterfactual_file="none.txt")
+            train(model=start, counterfactual_file="none.txt")
         assert not (home / "out").exists()

@@ -30,7 +30,7 @@ INPUTS = {
         "choices": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
     },
     "reranking": {
-        "query": TEXTS,
+        "query": [text or "is it ?" for text in TEXTS],
         "passages": [[*PAIRS[n:], *PAIRS[:n]][:3] for n in range(5)],
     },
     "features": {"text": TEXTS},
