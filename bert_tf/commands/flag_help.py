@@ -90,7 +90,8 @@ def option_sections(options, tasks, use, chosen=""):
     for task, rows in own.items():
         if len(rows) > _MANY:
             row = (f"--task={task} --help", f"the {len(rows)} options of {task}.")
-            own[task] = [row]
+            shared.append(row)
+            own[task] = []
     sections = [("options of several tasks", shared)]
     sections += [(f"options of {task}", rows) for task, rows in own.items()]
     return [(heading, rows) for heading, rows in sections if rows]
