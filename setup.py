@@ -58,6 +58,7 @@ setuptools.setup(
         "light": ["ai-edge-litert", "tokenizers"],  # bert_tf.light, bert-tf compress.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.
+        "search": ["bm25s"],  # bert-tf search --method=bm25 and hybrid.
         "serve": ["starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
@@ -67,7 +68,7 @@ setuptools.setup(
             *("starlette", "uvicorn", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
             *("jax", "tokenizers"),
-            *("rouge-score", "sacrebleu"),
+            *("bm25s", "rouge-score", "sacrebleu"),
         ],
     },
 )

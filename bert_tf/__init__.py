@@ -22,11 +22,13 @@ _PUBLIC = {
     "EvaluateConfig": "run.prediction",
     "ExportConfig": "serving.exporting",
     "FinetuneConfig": "run.finetuning",
+    "IndexConfig": "retrieval.indexing",
     "MaskFiller": "models.pretraining",
     "Model": "predictor",
     "PredictConfig": "run.prediction",
     "PretrainConfig": "run.pretraining",
     "PruneConfig": "compression.plan",
+    "SearchConfig": "retrieval.searching",
     "SpanPredictor": "models.finetuning",
     "TokenClassifier": "models.finetuning",
     "TokenStates": "models.features",
@@ -39,9 +41,11 @@ _PUBLIC = {
     "explain": "analysis.explain.explaining",
     "export": "serving.exporting",
     "finetune": "run.finetuning",
+    "index": "retrieval.indexing",
     "predict": "run.prediction",
     "pretrain": "run.pretraining",
     "prune": "compression.stages",
+    "search": "retrieval.searching",
 }
 __all__ = list(_PUBLIC)
 

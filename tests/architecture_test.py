@@ -58,6 +58,7 @@ DOORS = {
     "apache_beam": "data/corpus/beam.py",
     "jax": ("training/jax/", "layers/attention_kernels.py"),
     "tokenizers": "tokenization/fast.py",
+    "bm25s": "retrieval/words.py",
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",
     "torch": "",

@@ -1,16 +1,18 @@
-"""Searches a file of texts by meaning.
+"""Searches texts by meaning, by words, or by both.
 
-bert-tf search --model=minilm --corpus_file=texts.txt --query="Where is my parcel?"
+bert-tf search --index=index --query="Where is my parcel?"
 
-Prints the nearest texts, best first, one JSON object each: line, text, score (cosine).
-Without --query it reads queries from standard input and prints one JSON list for each.
+Prints the best texts, the best first, one JSON object each. Without --query it reads
+queries from --input_file or standard input and prints one JSON list for each.
 """
 
 import json
 import sys
 
 from bert_tf.commands import flags
-from bert_tf.run.searching import SearchConfig, search
+from bert_tf.retrieval.evaluating import evaluate_search
+from bert_tf.retrieval.searching import SearchConfig, search
+from bert_tf.retrieval.texts import read_texts
 from bert_tf.tasks.similarity import Similarity
 
 
@@ -21,7 +23,17 @@ def define():
 
 def main(_):
     config = flags.parse(SearchConfig)
-    queries = [config.query] if config.query else sys.stdin.read().splitlines()
-    results = search(config, queries)
+    if config.eval_file:
+        print(json.dumps(evaluate_search(config)))
+        return
+    results = search(config, _queries(config))
     for result in results[0] if config.query else results:
         print(json.dumps(result, ensure_ascii=False))
+
+
+def _queries(config):
+    if config.query:
+        return [config.query]
+    if config.input_file:
+        return [text["text"] for text in read_texts(config.input_file, config)]
+    return sys.stdin.read().splitlines()

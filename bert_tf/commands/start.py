@@ -16,7 +16,8 @@ from bert_tf.commands import flags, lean
 from bert_tf.ground import did_you_mean, quote
 
 VERBS = (
-    *("quickstart", "doctor", "finetune", "evaluate", "predict", "compare", "search"),
+    *("quickstart", "doctor", "finetune", "evaluate", "predict", "compare"),
+    *("index", "search"),
     *(
         "distill",
         "prune",

@@ -14,7 +14,8 @@ import bert_tf
 from bert_tf import Model, light
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats, layouts
-from bert_tf.run import converting, searching
+from bert_tf.retrieval import searching
+from bert_tf.run import converting
 from bert_tf.serving import exporting
 from bert_tf.training.loop import TrainConfig
 

@@ -6,7 +6,6 @@ import bert_tf
 from bert_tf.data.records.options import reader_arguments
 from bert_tf.doctor import DoctorConfig
 from bert_tf.run.comparison import CompareConfig
-from bert_tf.run.searching import SearchConfig
 
 GIVEN = {"delimiter": "tab", "encoding": "cp1252", "bad_rows": "skip", "sheet": "a"}
 CONFIGS = [
@@ -17,7 +16,11 @@ CONFIGS = [
     (bert_tf.EvaluateConfig, {"model": "m", "eval_file": "a.csv"}),
     (bert_tf.PredictConfig, {"model": "m", "echo": True}),
     (CompareConfig, {"model": "m", "baseline": "b", "eval_file": "a.csv"}),
-    (SearchConfig, {"model": "m", "corpus_file": "a.csv"}),
+    (
+        bert_tf.IndexConfig,
+        {"model": "m", "corpus_file": "a.csv", "output_dir": "out"},
+    ),
+    (bert_tf.SearchConfig, {"model": "m", "corpus_file": "a.csv"}),
     (DoctorConfig, {}),
 ]
 

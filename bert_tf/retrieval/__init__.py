@@ -1,0 +1,1 @@
+"""Search: an index of texts on disk, nearest vectors, words, and scores of both."""
