@@ -123,6 +123,15 @@ class BertConfig:
         return self.layer_num_attention_heads is None
 
     @property
+    def peculiarity(self):
+        """Why only bert_tf can load the model, a part of a sentence; "" if others can."""
+        if not self.is_plain:
+            return "its layers differ in size"
+        if layer_sizes.has_own_head(self.extra):
+            return "its classifier reads the mean of all tokens"
+        return ""
+
+    @property
     def attention_head_size(self):
         """The values of an attention head; pruning removes whole heads."""
         return self.hidden_size // self.num_attention_heads

@@ -1,7 +1,9 @@
 """What config.json says of a BERT whose layers differ in size, as pruning leaves them.
 
 Plain BERT's keys cannot say it. So such a file has a `model_type` of its own, which readers
-of plain BERTs refuse, and keys with an entry for each layer.
+of plain BERTs refuse, and keys with an entry for each layer. The `model_type` is the same
+if the head is one that transformers does not have: it would compute another one from the
+same weights.
 """
 
 from bert_tf.ground import show
@@ -12,6 +14,7 @@ KEYS = {
     "layer_num_attention_heads": "num_attention_heads",
     "layer_intermediate_size": "intermediate_size",
 }
+OWN_HEADS = ("EmbeddingClassifier",)  # Among the `architectures`.
 HEAD_SIZE = "attention_head_size"  # For other readers; here it follows from two keys.
 
 
@@ -45,6 +48,12 @@ def check(config):
     return {key: tuple(entries) for key, entries in values.items()}
 
 
+def has_own_head(values):
+    """Returns whether `architectures` of a JSON object names a head of `OWN_HEADS`."""
+    names = values.get("architectures")
+    return isinstance(names, list) and any(name in OWN_HEADS for name in names)
+
+
 def read(values):
     """Returns the JSON object of a config.json without what `write` adds for other readers.
 
@@ -60,7 +69,8 @@ def read(values):
                 "Correct model_type, or remove the key."
             )
         return values
-    if missing := [key for key in KEYS if key not in given]:
+    missing = [key for key in KEYS if key not in given]
+    if missing and (given or not has_own_head(values)):
         raise ValueError(
             f"model_type {MODEL_TYPE!r} needs {missing[0]}, a number for each layer. Copy "
             "the whole config.json again."
@@ -84,8 +94,9 @@ def write(values, config):
     """Returns the JSON object of a config.json from {field: value} of a `BertConfig`."""
     extra = values.pop("extra")
     plain = {key: value for key, value in values.items() if key not in KEYS}
-    if config.is_plain:
-        return {"model_type": "bert", **plain, **extra}
-    sizes = {HEAD_SIZE: config.attention_head_size}
-    sizes |= {key: list(values[key]) for key in KEYS}
-    return {"model_type": MODEL_TYPE, **plain, **extra, **sizes}
+    sizes = {}
+    if not config.is_plain:
+        sizes = {HEAD_SIZE: config.attention_head_size}
+        sizes |= {key: list(values[key]) for key in KEYS}
+    own = sizes or has_own_head(extra)
+    return {"model_type": MODEL_TYPE if own else "bert", **plain, **extra, **sizes}

@@ -13,12 +13,14 @@ from bert_tf.checkpoints.folder import ModelFolder
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.fixed_shapes import stack
 from bert_tf.tasks import TASKS
+from bert_tf.tasks.classification import Classification
 
 DECODER = ModelFolder(
     dataclasses.replace(tiny_folder.CONFIG, max_position_embeddings=64),
     tiny_folder.VOCAB,
     {"do_lower_case": True},
 )
+ENTAILMENT = ["entailment", "neutral", "contradiction"]
 LONG = "it was a very , very good film . the film is fine , is it ?"
 
 
@@ -97,6 +99,7 @@ RECORDS = {
         {"text": "it [MASK] very [MASK] ."},
     ],
     "features": [{"text": "a good film"}, {"text": LONG}, {"text": ""}],
+    "zero_shot": [{"text": "a good film"}, {"text": LONG}, {"text": "?"}],
 }
 
 
@@ -109,13 +112,18 @@ def make_table(name, records=None):
 def make_task(name, tokenizer, **options):
     """Returns the task of a name, as it learns from `RECORDS`."""
     kind = TASKS[name]
-    options = kind.make_options(options)
+    given = {"labels": "good,very bad"} if name == "zero_shot" else {}
+    options = kind.make_options(given | options)
     if kind.scored:
         task = kind.learn(tokenizer, make_table(name), options)
         if kind.decodes:
             task.decoder = DECODER
         return task
-    return kind(tokenizer, options, **{"num_layers": 1} if name == "features" else {})
+    more = {
+        "features": {"num_layers": 1},
+        "zero_shot": {"classifier": Classification(tokenizer, labels=ENTAILMENT)},
+    }
+    return kind(tokenizer, options, **more.get(name, {}))
 
 
 def pad(rows):

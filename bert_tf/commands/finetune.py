@@ -22,4 +22,5 @@ def define():
 
 def main(_):
     config = flags.parse(FinetuneConfig)
-    print(report.as_json(finetune(config, flags.parse(TrainConfig))))
+    training = flags.parse(TrainConfig, **config.training_defaults)
+    print(report.as_json(finetune(config, training)))

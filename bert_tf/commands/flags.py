@@ -78,11 +78,17 @@ def _define(field, default):
     )
 
 
-def parse(config):
-    """Returns the dataclass, filled from the flags."""
+def parse(config, **defaults):
+    """Returns the dataclass, filled from the flags.
+
+    Args:
+        config: dataclass.
+        defaults: {field: value} for flags that are not given.
+    """
     names = [f.name for f in dataclasses.fields(config) if "help" in f.metadata]
     names += [name for name in _options.get(config, ()) if FLAGS[name].present]
-    return config(**{name: FLAGS[name].value for name in names})
+    others = {name: x for name, x in defaults.items() if not FLAGS[name].present}
+    return config(**{name: FLAGS[name].value for name in names} | others)
 
 
 def read_command_line(arguments):

@@ -125,7 +125,7 @@ def _prune(config, training, flags, strategy):
         journal.read_lines(tuned / "metrics.jsonl"),
         metrics,
         flags=flags,
-        plain=folders.read(tuned).config.is_plain,
+        only_here=folders.read(tuned).config.peculiarity,
         verb="prune",
         start=config.model,
     )

@@ -113,7 +113,7 @@ class Embedder(ModelWithHead):
             return ops.cast(at["output_at"], "float32")
         states = token_states(self.backbone, rows, training)
         pools = {
-            "mean": lambda: _means(states, rows),
+            "mean": lambda: means(states, rows),
             "max": lambda: _maxima(states, rows),
             "cls": lambda: ops.cast(ops.take(states, first_token, axis=0), "float32"),
         }
@@ -158,7 +158,7 @@ def unit_length(vectors):
     return vectors / ops.sqrt(ops.maximum(square, 1e-24))
 
 
-def _means(states, rows):
+def means(states, rows):
     """Returns the mean state of each example, float32 [B, H], from [R·S, H].
 
     Examples without tokens, which are padding, get 0.

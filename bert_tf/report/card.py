@@ -76,7 +76,7 @@ _TRAINED = {"distill": "distilled", "prune": "pruned and fine-tuned"}
 _READERS = {
     "pretrain": "Both bert_tf and transformers\n(`BertForPreTraining`) can load it."
 }
-_BY_LAYER = "Only bert_tf can load it, because\nits layers differ in size."
+_ONLY_HERE = "Only bert_tf can load it, because\n{}."
 # What Markdown and HTML would read as markup.
 _MARKUP = re.compile(r"([\\`*<>\[\]|])")
 
@@ -93,7 +93,7 @@ def write_model_card(
     pictures=None,
     ids=None,
     has_labels=False,
-    plain=True,
+    only_here="",
     **facts,
 ):
     """Writes the model card, README.md of a model folder.
@@ -109,7 +109,8 @@ def write_model_card(
         pictures: {file beside the card: text for those who do not see it}.
         ids: {id: label} of labels that pictures show by their ids.
         has_labels: whether the model can predict only the labels of its training data.
-        plain: False for a pruned model whose layers differ in size.
+        only_here: why only bert_tf can load it, a part of a sentence; "" if transformers
+            can, too.
         facts: `examples`, the number of training examples; for a task also `task`,
             `pipeline`, the pipeline tag of Hugging Face, such as "text-classification",
             and `record`, an example of what the task predicts for, in Python.
@@ -126,7 +127,7 @@ def write_model_card(
     readers = _READERS.get(verb, "Both bert_tf and transformers can load it.")
     text = _TEXTS.get(verb, _FINETUNED).format(
         trained=_TRAINED.get(verb, "fine-tuned"),
-        readers=readers if plain else _BY_LAYER,
+        readers=_ONLY_HERE.format(only_here) if only_here else readers,
         title=escape(title),
         folder=json.dumps(title, ensure_ascii=False),
         argument=shlex.quote(title),

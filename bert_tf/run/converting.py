@@ -143,10 +143,9 @@ def convert(config):
     if config.clean_input:
         folder = folder.with_clean_input()
     _check_decoder(start, folder, config)
-    if config.format == "google" and not folder.config.is_plain:
+    if config.format == "google" and (reason := folder.config.peculiarity):
         raise ValueError(
-            f"{start} is pruned, and google's layout has one size for all layers; drop "
-            "format google."
+            f"google's layout cannot say of {start} that {reason}; drop format google."
         )
     arrays = layouts.read_arrays(start)
     architecture = _architecture(arrays, folder.config)

@@ -10,7 +10,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, lazy, require, setting
 from bert_tf.predictor import check_length
-from bert_tf.run import debiasing, seeds
+from bert_tf.run import debiasing, few_shot, seeds
 from bert_tf.run.training_data import (
     TrainingData,
     describe_data,
@@ -54,6 +54,9 @@ class FinetuneConfig(TrainingData):
     reweigh_column: str = setting(
         "", "Column of groups; weights make labels independent. Empty: none."
     )
+    few_shot: bool = setting(
+        False, "For 8 to 64 examples a label: train on pairs of them, one epoch."
+    )
     model: str = setting(
         "",
         "Model folder, minilm, or a published name such as bert-base-uncased.",
@@ -82,6 +85,12 @@ class FinetuneConfig(TrainingData):
         at_least(self, "seeds", 1)
         at_least(self.task_options, "max_seq_length", 8)
         debiasing.check(self)
+        few_shot.check(self)
+
+    @property
+    def training_defaults(self):
+        """{field: default} of `TrainConfig` that differ for this configuration."""
+        return few_shot.TRAINING if self.few_shot else {}
 
     @property
     def task_options(self):
@@ -94,7 +103,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
 
     Args:
         config: `FinetuneConfig`.
-        training: `TrainConfig`; its defaults if None.
+        training: `TrainConfig`; its defaults if None, with `few_shot` for one epoch.
         train_data: records in memory in place of `train_file`: a pandas, polars or Arrow
             table; a dict of columns; or a list or iterator of dicts, or of tuples (text,
             label) or (text, text_pair, label). The columns are those of files; labels may
@@ -121,6 +130,7 @@ def finetune(config, training=None, *, train_data=None, eval_data=None):
         >>> 0 <= bert_tf.finetune(config, training)["eval_accuracy"] <= 1
         True
     """
+    training = training or TrainConfig(**config.training_defaults)
     return run(config, training, train_data, eval_data, begin=find_start)
 
 
@@ -155,7 +165,10 @@ def find_start(config):
     if config.clean_input:
         folder = folder.with_clean_input()
     name, path = ("", None) if scratch else (config.model, path)
-    return debiasing.debias(Start("finetune", folder, path, name), config)
+    start = Start("finetune", folder, path, name)
+    if config.few_shot:
+        return few_shot.begin(start)
+    return debiasing.debias(start, config)
 
 
 def run(config, training=None, train_data=None, eval_data=None, *, begin):
@@ -265,7 +278,7 @@ def _run(config, training, flags, strategy, begin, tables=None):
             flags=flags,
             verb=start.verb,
             start=start.name,
-            plain=folder.config.is_plain,
+            only_here=folders.read(output_dir).config.peculiarity,
         )
         session.finish(output_dir, metrics)
     return metrics

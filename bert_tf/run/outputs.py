@@ -18,7 +18,7 @@ class Outputs:
     """
 
     def __init__(self, job, model, training, train_examples):
-        self._job, self._task = job, job.task
+        self._job, self._task, self._model = job, job.task, model
         self._examples = train_examples
         if job.evaluation is not None:
             self._examples = job.task.examples(job.evaluation)
@@ -40,6 +40,7 @@ class Outputs:
         Raises:
             NotFinite: an output is infinite or NaN.
         """
+        self._task.complete(self._model)
         columns = self._job.evaluation
         outputs = self._compute(show_progress)
         if not self._task.sums_batches:

@@ -205,7 +205,7 @@ def _run(config, training, flags, strategy, begin):
             baselines=baselines,
             phases=options.parse_phases(),
             start=start.name,
-            plain=folder.config.is_plain,
+            only_here=folder.config.peculiarity,
             settings=session.changed_flags(config, training, TRAINING),
         )
         session.finish(output_dir, metrics)

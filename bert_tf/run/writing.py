@@ -36,7 +36,7 @@ def write_model(output_dir, model, task, folder, settings):
         sentence_transformers.write(output_dir, settings, learnt.hidden_size)
 
 
-def write_report(config, training, task, lines, metrics, *, flags, plain, **facts):
+def write_report(config, training, task, lines, metrics, *, flags, **facts):
     """Writes the pictures and the card.
 
     Args:
@@ -46,7 +46,7 @@ def write_report(config, training, task, lines, metrics, *, flags, plain, **fact
         lines: entries of metrics.jsonl.
         metrics: {name: value}.
         flags: {name: value}, all flags of the run.
-        plain, facts: as in `write_model_card`.
+        facts: as in `write_model_card`.
     """
     report.write(
         pathlib.Path(config.output_dir),
@@ -59,6 +59,5 @@ def write_report(config, training, task, lines, metrics, *, flags, plain, **fact
         record=task.card_record,
         in_memory={name: flags[name] for name in journal.IN_MEMORY if name in flags},
         settings=session.changed_flags(config, training),
-        plain=plain,
         **facts,
     )

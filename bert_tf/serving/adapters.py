@@ -86,6 +86,11 @@ def serve_masks(task, model, pairs):
     return _of_text(lambda text: outputs.predict_masks(task, model, text))
 
 
+def serve_given_labels(task, model, pairs):
+    """Signatures of labels without training, which are constants of the graph."""
+    return _of_text(lambda text: outputs.label_by_entailment(task, model, text))
+
+
 def serve_states(task, model, pairs):
     """Signatures of feature extraction."""
     if task.options.long_text == "windows":
@@ -266,6 +271,12 @@ ADAPTERS = {
         sample=examples.sample_masks,
         examples=examples.MASKS,
         prediction=outputs.as_masks,
+    ),
+    "zero_shot": Adapter(
+        lambda task, named: named,
+        signatures=serve_given_labels,
+        padded=None,
+        sample=lambda texts, pairs: {"text": texts},
     ),
     "features": Adapter(
         outputs.of_states,

@@ -107,6 +107,20 @@ def as_ranking(row):
     return {"ranking": [{"index": int(n), "score": x} for n, x in pairs if n >= 0]}
 
 
+def label_by_entailment(task, model, texts):
+    """Returns `scores` [B, L], of the labels given, and `label`, the best, of texts [B]."""
+    count = len(task.hypotheses)
+    columns = {
+        "text": tf.repeat(texts, count),
+        "text_pair": tf.tile(tf.constant(task.hypotheses), tf.shape(texts)),
+    }
+    logits = compute(task, model, columns)["logits"]
+    weighed = task.weigh(tf.reshape(logits, [-1, count, logits.shape[-1]]))
+    normalize = tf.sigmoid if task.scores_alone else tf.nn.softmax
+    label = tf.gather(tf.constant(task.labels), tf.argmax(weighed, axis=-1))
+    return {"scores": normalize(weighed), "label": label}
+
+
 def of_embeddings(task, named):
     """Returns `embedding` [B, H] of `embeddings` [B, 1, H]."""
     return {"embedding": named["embeddings"][:, 0]}

@@ -204,7 +204,9 @@ def leaves(prediction):
         if isinstance(value, np.ndarray):
             value = value.tolist()
         if isinstance(value, dict):
-            for name in sorted(value):
+            # Scores of labels have the order of the labels, as a signature's have.
+            numeric = all(isinstance(item, float) for item in value.values())
+            for name in value if numeric else sorted(value):
                 walk(value[name])
         elif isinstance(value, list):
             for item in value:

@@ -17,6 +17,7 @@ from bert_tf.tasks.reranking import Reranking
 from bert_tf.tasks.similarity import Similarity
 from bert_tf.tasks.token_classification import TokenClassification
 from bert_tf.tasks.translation import Translation
+from bert_tf.tasks.zero_shot import ZeroShot
 
 # {name: class} of all tasks that a model folder can predict with.
 TASKS = {
@@ -34,6 +35,7 @@ TASKS = {
         Generation,
         FillMask,
         Features,
+        ZeroShot,
     )
 }
 

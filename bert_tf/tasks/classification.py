@@ -5,6 +5,7 @@ Shapes: N records, B examples of a batch, C labels.
 
 import collections
 import dataclasses
+import logging
 
 import numpy as np
 
@@ -24,6 +25,10 @@ keras = lazy("keras")
 ops = lazy("keras.ops")
 metrics = lazy("sklearn.metrics")
 finetuning = lazy("bert_tf.models.finetuning")
+embedding = lazy("bert_tf.models.embedding_classifier")
+
+_log = logging.getLogger(__name__)
+_OF_EMBEDDINGS = "EmbeddingClassifier"  # The architecture.
 
 
 class Classification(Task):
@@ -34,6 +39,7 @@ class Classification(Task):
         class_weights: float [C], of each label in the training loss; 1 if None.
 
     Attributes:
+        architecture: also "EmbeddingClassifier", after `read_embeddings`.
         temperature: logits are divided by it in predictions, so that probabilities are as
             high as predictions are right (Guo et al., 2017); 1 until it is fitted.
     """
@@ -80,9 +86,21 @@ class Classification(Task):
             self.class_weights = np.asarray(class_weights, np.float32)
         self.temperature = 1.0
 
+    def read_embeddings(self):
+        """Lets the classifier read embeddings of texts, in the place of the first token."""
+        self.architecture = _OF_EMBEDDINGS
+
+    def inherit(self, folder, table):
+        """Takes over that the folder's classifier reads embeddings."""
+        if _OF_EMBEDDINGS in (folder.config.extra.get("architectures") or ()):
+            self.read_embeddings()
+            _log.info("the classifier reads the mean of all tokens, as in the folder.")
+
     @classmethod
     def restore(cls, tokenizer, config, settings):
         task = super().restore(tokenizer, config, settings)
+        if _OF_EMBEDDINGS in (config.extra.get("architectures") or ()):
+            task.read_embeddings()
         task.temperature = remembered(settings, "temperature", float, 1.0)
         return task
 
@@ -120,6 +138,8 @@ class Classification(Task):
         return columns
 
     def build(self, backbone):
+        if self.architecture == _OF_EMBEDDINGS:
+            return embedding.EmbeddingClassifier(backbone, len(self.labels))
         return finetuning.Classifier(backbone, len(self.labels))
 
     def infer(self, model, rows):

@@ -36,6 +36,9 @@ class Teaching:
         """
         return record | {"label": self.labels[0]}
 
+    def complete(self, model):
+        """Sets the weights that no gradient trains, before a model is scored."""
+
     def trained(self, model):
         """Returns the model to keep of the one that was trained."""
         return model

@@ -181,6 +181,7 @@ class TestTask:
         assert {name for name, kind in TASKS.items() if not kind.scored} == {
             "fill_mask",
             "features",
+            "zero_shot",
         }
         assert find_task("fill_mask") is FillMask
         with pytest.raises(ValueError, match="one of .*; received 'fill_mask'"):
