@@ -130,6 +130,7 @@ class TestPlantedModules:
         done = python("finetune.py", "--help")
         assert (done.returncode, done.stderr) == (0, "")
 
+    @pytest.mark.slow
     def test_in_child_processes(self, tmp_path):
         pathlib.Path("text.txt").write_text("One sentence.\n\nAnother document.\n")
         pathlib.Path("vocab.txt").write_text(

@@ -189,6 +189,7 @@ def test_its_options_are_its_own():
         )
 
 
+@pytest.mark.slow
 def test_it_is_exported(metrics):
     report = bert_tf.export(bert_tf.ExportConfig(model="model", output_dir="served/1"))
     assert report["agreement"] == 1.0

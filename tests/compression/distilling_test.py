@@ -120,6 +120,7 @@ class TestFolder:
         assert again == json.loads(pathlib.Path("student/metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_alpha_of_zero_is_fine_tuning():
     distill(alpha=0.0, output_dir="alpha_0")
     finetune(output_dir="plain")
@@ -158,6 +159,7 @@ class TestResume:
         assert_same_weights("again", "student")
 
 
+@pytest.mark.slow
 def test_layers_of_the_teacher_and_texts_without_labels(caplog):
     pathlib.Path("more.txt").write_text("it is poor\nthe film ?\na very , very fine\n")
     caplog.set_level("INFO", "bert_tf")

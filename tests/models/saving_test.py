@@ -111,6 +111,7 @@ def test_a_file_holds_no_code(tmp_path):
     assert "__lambda__" not in json.dumps(config)
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_checkpoint(tmp_path):
     keras.utils.set_random_seed(1)
     model = build(Classifier)

@@ -167,6 +167,7 @@ class TestFinetune:
             digests.append(job.fingerprint)
         assert digests[0] == digests[2] != digests[1]
 
+    @pytest.mark.slow
     def test_weights_are_trained_with(self, start):
         plain = train(model=start, output_dir="plain")
         weighed = train(model=start, output_dir="weighed", reweigh_column="sex")

@@ -253,6 +253,7 @@ class TestSimilarity:
         assert config["architectures"] == ["BertModel"]
         assert pathlib.Path("alike/2_Normalize").is_dir()
 
+    @pytest.mark.slow
     def test_the_folder_to_start_from_decides_the_pooling(self):
         shutil.copytree("start", "first")
         sentence_transformers.write(
@@ -284,6 +285,7 @@ class TestSimilarity:
         assert metrics["eval_mrr"] > 0.6  # Of two equal texts either may be first.
         assert metrics["eval_recall_at_5"] == 1.0
 
+    @pytest.mark.slow
     def test_pairs_without_labels_in_micro_batches(self):
         training = dataclasses.replace(
             TRAINING, per_device_train_batch_size=2, gradient_accumulation_steps=2

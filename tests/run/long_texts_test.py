@@ -72,6 +72,7 @@ class TestClassification:
         cut = bert_tf.evaluate(bert_tf.EvaluateConfig(eval_file="long.tsv", **options))
         assert abs(cut["eval_loss"] - windows["eval_loss"]) > 1e-3
 
+    @pytest.mark.slow
     def test_the_batch_size_changes_no_prediction(self, windows):
         texts = [text for text, _ in rows()] + ["good", ""]
         one, many = (

@@ -91,7 +91,9 @@ def test_random_weights():
         mine(table(), None, options(mine_negatives=1))
 
 
-@pytest.mark.parametrize("form", ["mined", "triplets"])
+@pytest.mark.parametrize(
+    "form", [pytest.param("mined", marks=pytest.mark.slow), "triplets"]
+)
 def test_training(form):
     path = pathlib.Path(f"{form}.tsv")
     if form == "mined":

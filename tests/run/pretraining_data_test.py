@@ -76,6 +76,7 @@ def test_a_line_is_a_sentence_and_a_file_is_a_document():
     ]
 
 
+@pytest.mark.slow
 def test_several_processes_make_the_same_store(monkeypatch):
     random = np.random.default_rng(8)
     lines = [" ".join(random.choice(WORDS[:4], 12)) for _ in range(60_000)]

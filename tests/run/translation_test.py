@@ -126,6 +126,7 @@ class TestTrained:
         assert lines == [row["translation"] for row in predictions]
         assert len(lines) == 4 and lines[1] == ""
 
+    @pytest.mark.slow
     def test_options_of_a_prediction(self, home):
         source, target = (texts[0] for texts in tiny_parallel.pairs(40, 2))
         beams = bert_tf.Model(home / "model", num_beams=3, num_return_sequences=3)
@@ -138,6 +139,7 @@ class TestTrained:
         assert plain.task.options.length_penalty == 0
         assert plain.predict([source])[0]["translation"] == target
 
+    @pytest.mark.slow
     def test_models_are_compared_by_bleu(self, home):
         path = str(home / "model")
         result = compare(
@@ -224,9 +226,8 @@ class TestStart:
         weights = [pathlib.Path(name, "model.safetensors") for name in ("out", "whole")]
         assert weights[0].read_bytes() == weights[1].read_bytes()
 
-    @pytest.mark.parametrize(
-        "decoder", ["bertshare", pytest.param("bert2rnd", marks=pytest.mark.slow)]
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize("decoder", ["bertshare", "bert2rnd"])
     def test_decoders(self, here, decoder, caplog):
         training = dataclasses.replace(TRAINING, max_steps=1)
         finetune(training, decoder=decoder)

@@ -178,6 +178,7 @@ def test_32_mixed_sentences_are_as_each_alone(exported):
     assert len({x["translation"].numpy()[0] for x in alone}) > 2
 
 
+@pytest.mark.slow
 def test_options_of_the_folder_and_of_the_export(folders, tmp_path):
     """One text of the folder's two beams, which the export makes shorter."""
     report = exporting.export(
@@ -325,6 +326,7 @@ def export(folders, path, **options):
     )
 
 
+@pytest.mark.slow
 def test_a_tflite_file_is_greedy_search(file, folders):
     path, report = file
     assert report["agreement"] == 1.0

@@ -89,9 +89,8 @@ def test_an_export_that_differs_is_not_written(folders, tmp_path, monkeypatch):
 ODD = "m [1]*?\\ü"  # TensorFlow reads some of it as a pattern of names.
 
 
-@pytest.mark.parametrize(
-    "format", ["saved_model", pytest.param("tflite", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["saved_model", "tflite"])
 def test_a_folder_with_odd_characters(folders, tmp_path, format):
     path = tmp_path / ODD / "[2]"
     report = export(

@@ -77,6 +77,7 @@ def finetune(files, name):
     return bert_tf.finetune(config, bert_tf.TrainConfig(**TRAINING))
 
 
+@pytest.mark.slow
 def test_killed_it_ends_the_same(files):
     whole, output_dir = files / "whole", files / "interrupted"
     process = start(files, "interrupted")

@@ -195,6 +195,7 @@ class TestBest:
         assert last.scores == {"eval_accuracy": 0.5, "eval_loss": 1.5}
 
 
+@pytest.mark.slow
 def test_averages_are_scored_kept_and_resumed(tmp_path, whole):
     config = changed(ema_decay=0.5, load_best_model_at_end=False)
     run = Run(tmp_path / "run", config)
@@ -222,6 +223,7 @@ def test_averages_are_scored_kept_and_resumed(tmp_path, whole):
 
 
 class TestResume:
+    @pytest.mark.slow
     def test_after_a_crash(self, tmp_path, whole):
         def crash(number):
             if number == 1:
@@ -263,6 +265,7 @@ class TestResume:
         assert without_speed(resumed.written) == without_speed(whole.written)
         assert resumed.scores == whole.scores
 
+    @pytest.mark.slow
     def test_lines_of_several_steps(self, tmp_path):
         config = TrainConfig(**{**vars(CONFIG), "logging_steps": 3})
         lines = without_speed(Run(tmp_path / "whole", config).lines)

@@ -179,11 +179,13 @@ def found(tmp_path_factory):
     return result["parts"]["robustness"]["canaries"]
 
 
+@pytest.mark.slow
 def test_a_planted_canary_is_exposed(found):
     assert found["candidates"] == CANDIDATES + 1
     assert found["ranks"][CANARY.text] == 1  # So its exposure is the most, 6.64 bits.
 
 
+@pytest.mark.slow
 def test_those_that_were_not_planted_are_near_chance(found):
     ranks = [rank for text, rank in found["ranks"].items() if text != CANARY.text]
     exposures = [math.log2(100 / rank) for rank in ranks]
