@@ -58,13 +58,13 @@ setuptools.setup(
         "light": ["ai-edge-litert", "tokenizers"],  # bert_tf.light, bert-tf compress.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.
-        "serve": ["starlette", "uvicorn"],  # The trial server.
+        "serve": ["prometheus_client", "starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
             *("openpyxl", "pandas", "pyarrow"),
-            *("starlette", "uvicorn", "tensorflow-serving-api"),
+            *("starlette", "uvicorn", "prometheus_client", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
             *("jax", "tokenizers"),
             *("rouge-score", "sacrebleu"),
