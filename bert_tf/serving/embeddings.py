@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bert_tf.serving import outputs
 
+_COSINE = "similarity"  # Name of the output, as `Similarity.predict` has it.
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +31,7 @@ def serve_embeddings(task, model, pairs):
         prompts = task.prompts.choose(task.options.prompt_name, 2)
         embeddings = compute([text, text_pair], prompts)["embeddings"]
         both = tf.math.l2_normalize(embeddings, axis=-1)
-        return {"similarity": tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
+        return {_COSINE: tf.reduce_sum(both[:, 0] * both[:, 1], axis=-1)}
 
     served = {
         "serving_default": embed(task.prompt),
