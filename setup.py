@@ -59,13 +59,13 @@ setuptools.setup(
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.
         "search": ["bm25s"],  # bert-tf search --method=bm25 and hybrid.
-        "serve": ["starlette", "uvicorn"],  # The trial server.
+        "serve": ["prometheus_client", "starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
         "test": [
             *("hypothesis", "pytest", "pytest-xdist", "seqeval"),
             *("openpyxl", "pandas", "pyarrow"),
-            *("starlette", "uvicorn", "tensorflow-serving-api"),
+            *("starlette", "uvicorn", "prometheus_client", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
             *("jax", "tokenizers"),
             *("bm25s", "rouge-score", "sacrebleu"),

@@ -49,12 +49,20 @@ class Running:
     def post(self, body, path="/v1/models/model:predict", headers=JSON):
         """Returns the HTTP status and the JSON of the response."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, content = self._open(path, data, headers)
+        return status, json.loads(content)
+
+    def get(self, path, headers={}):  # noqa: B006 (It is not changed.)
+        """Returns the HTTP status and the bytes of the response."""
+        return self._open(path, None, headers)
+
+    def _open(self, path, data, headers):
         request = urllib.request.Request(self.address + path, data, headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                return response.status, json.load(response)
+                return response.status, response.read()
         except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
+            return error.code, error.read()
 
     def connect(self):
         """Returns a connected socket."""

@@ -4,7 +4,9 @@ bert-tf serve --model=model --port=8501
 curl -H 'Content-Type: application/json' localhost:8501/v1/models/model:predict \
   -d '{"instances": ["Where is my parcel?"]}'
 
-The address that it prints has a page to try the model. Needs pip install
+Embedders and rerankers have the paths of OpenAI and of text-embeddings-inference, too. The
+address that it prints has a page to try the model, and /metrics for Prometheus. If the
+environment variable BERT_TF_API_KEY is set, requests must bear this key. Needs pip install
 'bert_tf[serve]'. In production, use TensorFlow Serving with the output of bert-tf export.
 """
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from bert_tf.models.backbone import as_rows
 from bert_tf.serving import decode_texts, examples, outputs
+from bert_tf.serving.choices import Rankings, Vectors
 from bert_tf.serving.decode_spans import predict_answers
 from bert_tf.serving.embeddings import serve_embeddings
 
@@ -149,6 +150,8 @@ class Adapter:
             export on.
         examples: inputs to try on the page of the trial server, dicts of the fields.
         prediction: function(row of the outputs) → that row as `Task.predict` has it.
+        choices: function(task, model) → what a request to the trial server may choose;
+            None for nothing.
         count_tokens: function(options of the task) → most tokens that are computed for a
             record beside those that are read.
     """
@@ -168,6 +171,7 @@ class Adapter:
     sample: Callable = examples.sample_texts
     examples: tuple = examples.TEXTS
     prediction: Callable = lambda row: row
+    choices: Callable | None = None
     count_tokens: Callable = lambda options: 0
 
 
@@ -239,6 +243,7 @@ ADAPTERS = {
         padded=lambda named: {"embedding": named["embeddings"][:, 0]},
         prompt=lambda task: task.prompt,
         sample=lambda texts, pairs: {"text": texts},
+        choices=Vectors,
     ),
     "reranking": Adapter(
         outputs.of_relevance,
@@ -249,6 +254,7 @@ ADAPTERS = {
         sample=examples.sample_passages,
         examples=examples.PASSAGES,
         prediction=outputs.as_ranking,
+        choices=Rankings,
     ),
     "translation": dataclasses.replace(
         WRITES,

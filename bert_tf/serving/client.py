@@ -35,6 +35,7 @@ class Client:
         retries: how many times to repeat a request if the server is busy or
             unreachable.
         wait: seconds before the first repetition; doubled before each further one.
+        key: API key that REST requests bear; "" for none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Client:
         timeout=30.0,
         retries=3,
         wait=0.5,
+        key="",
     ):
         scheme, separator, target = address.partition("://")
         if not separator or scheme not in ("http", "https", "grpc"):
@@ -55,6 +57,10 @@ class Client:
             )
         self.address, self.model, self.signature = address.rstrip("/"), model, signature
         self.timeout, self.retries, self.wait = timeout, retries, wait
+        self._headers = {"Content-Type": "application/json"}
+        if key:  # urllib encodes headers as Latin-1; the server reads UTF-8.
+            bearer = f"Bearer {key}".encode().decode("latin-1")
+            self._headers["Authorization"] = bearer
         self._grpc = _Grpc(target) if scheme == "grpc" else None
 
     def predict(self, **inputs):
@@ -115,7 +121,7 @@ class Client:
         request = urllib.request.Request(
             self.address + path,
             None if body is None else json.dumps(body).encode("utf-8"),
-            {"Content-Type": "application/json"},
+            self._headers,
         )
         with urllib.request.urlopen(request, timeout=self.timeout) as response:
             return json.load(response)

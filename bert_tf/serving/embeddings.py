@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bert_tf.serving import outputs
 
+_COSINE = "similarity"  # Name of the output, as `Similarity.predict` has it.
 _log = logging.getLogger(__name__)
 _COSINE = "similarity"  # The output of `pairs`, as `Task.predict` calls it.
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import urllib.parse
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 
 from bert_tf.ground import quote
+from bert_tf.serving.refusals import refusal
 
 MAX_REQUESTS = 512  # At a time, those among them whose bodies are still arriving.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -41,7 +40,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun, unread = False, True
+        begun, unread, path = False, True, scope["path"]
 
         async def receive_noting_the_end():
             nonlocal unread
@@ -73,34 +72,29 @@ class Guard:
         app, host = self.app, Headers(scope=scope).get("host", "")
         if not self.any_host and _host_of(host) not in self.hosts:
             app = refusal(
+                path,
                 421,
                 f"the Host header {quote(host)} is not a name of this server; start it "
                 "with --allowed_hosts to serve this name",
             )
         elif self.count >= MAX_REQUESTS:
-            app = refusal(503, "the server is busy; try again later")
+            app = refusal(path, 503, "the server is busy; try again later")
         self.count += 1
         try:
             await app(scope, receive_noting_the_end, send_with_headers)
         except asyncio.CancelledError:  # The server does not wait for it when it stops.
             if not begun:
-                stopping = refusal(503, "the server is stopping")
+                stopping = refusal(path, 503, "the server is stopping")
                 await stopping(scope, receive, send_with_headers)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-            _log.error("%s %s failed: %s", scope["method"], scope["path"][:80], reason)
+            _log.error("%s %s failed: %s", scope["method"], path[:80], reason)
             _log.debug("Traceback:", exc_info=True)
             if begun:
                 raise
-            await refusal(500, reason)(scope, receive, send_with_headers)
+            await refusal(path, 500, reason)(scope, receive, send_with_headers)
         finally:
             self.count -= 1
-
-
-def refusal(status, reason, headers=None):
-    """Returns the response {"error": reason}."""
-    content = json.dumps({"error": reason})  # ASCII, whatever the reason quotes.
-    return Response(content, status, headers, media_type="application/json")
 
 
 def _host_of(value):

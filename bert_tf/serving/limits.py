@@ -53,11 +53,12 @@ class Refused(Exception):
     Args:
         status: HTTP status.
         reason: one line.
+        kind: word for programs, where a protocol has one for this reason.
     """
 
-    def __init__(self, status, reason):
+    def __init__(self, status, reason, kind=""):
         super().__init__(reason)
-        self.status, self.reason = status, reason
+        self.status, self.reason, self.kind = status, reason, kind
 
 
 def check_limit(limits, name, value, noun):

@@ -1,7 +1,10 @@
-"""Reads and checks requests of TensorFlow Serving's REST API."""
+"""Reads and checks requests: their JSON, their texts, and TensorFlow Serving's form.
 
-from bert_tf.ground import show
-from bert_tf.json_files import parse_json
+All raise `Refused` with status 400 for what is malformed, 413 for what exceeds a limit.
+"""
+
+from bert_tf.ground import quote, quote_all, show
+from bert_tf.json_files import json_value, parse_json
 from bert_tf.serving.limits import Refused, check_limit
 
 # Inputs of which a record has a list, and the fewest texts of it.
@@ -22,14 +25,8 @@ def parse(body, fields, limits):
 
     Returns:
         {field: list}, and True for the format with "inputs".
-
-    Raises:
-        Refused: with status 400 if it is malformed, 413 if it exceeds a limit.
     """
-    try:
-        content = parse_json(body, "the request")
-    except ValueError as error:
-        raise _bad(str(error)) from None
+    content = read_object(body)
     if len({"instances", "inputs"} & content.keys()) != 1:
         raise _bad(_BODIES)
     if content.get("signature_name", "serving_default") != "serving_default":
@@ -39,10 +36,65 @@ def parse(body, fields, limits):
     else:
         inputs = _read_rows(content["instances"], fields)
     for name, values in inputs.items():
-        _check(name, values, limits)
+        check_texts(name, values, limits)
     if len({len(values) for values in inputs.values()}) > 1:
         raise _bad(f"the lists {' and '.join(fields)} must have the same length")
     return inputs, "inputs" in content
+
+
+def read_object(body, keys=()):
+    """Returns the JSON object of a body, as a dict.
+
+    Args:
+        body: bytes.
+        keys: names that it may have; () for any.
+    """
+    try:
+        content = parse_json(body, "the request")
+    except ValueError as error:
+        raise _bad(str(error)) from None
+    for key in content:
+        if keys and key not in keys:
+            raise _bad(
+                f"the request may have {quote_all(keys)}; received {quote(key)}."
+            )
+    return content
+
+
+def read_value(content, key, kind, default):
+    """Returns the value of a key of a request, the default if it is absent or null.
+
+    Args:
+        content: dict of `read_object`.
+        key: the key.
+        kind: str, int or bool.
+        default: returned if the key is absent.
+    """
+    try:
+        return json_value(content, key, kind, "the request", default)
+    except ValueError as error:
+        raise _bad(str(error)) from None
+
+
+def read_texts(content, key, limits):
+    """Returns the texts of a key of a request, a list; it may hold one string.
+
+    Neither the list nor a text may be empty.
+    """
+    values = content.get(key)
+    values = [values] if isinstance(values, str) else values
+    if not isinstance(values, list):
+        received = show(values) if key in content else "none"
+        raise _bad(f"{key} must be a string or a list of strings; received {received}")
+    if values and type(values[0]) in (int, list):
+        raise _bad(
+            f"{key} must be text; token ids are not read, because those of another "
+            "vocabulary would mean other words. Let the client send strings."
+        )
+    check_texts(key, values, limits)
+    if not values or not all(values):
+        raise Refused(400, f"{key} must have at least one text, none empty", "empty")
+    return values
 
 
 def _bad(reason):
@@ -67,7 +119,7 @@ def _read_rows(rows, fields):
     return {name: [row[name] for row in rows] for name in fields}
 
 
-def _check(name, values, limits):
+def check_texts(name, values, limits):
     """Checks a list of texts, or of lists of choices or passages."""
     if not isinstance(values, list):
         raise _bad(f"{name} must be a list")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
 import socket
 
@@ -15,6 +16,8 @@ tf = lazy("tensorflow")
 adapters = lazy("bert_tf.serving.adapters")
 signatures = lazy("bert_tf.serving.signatures")
 work = lazy("bert_tf.serving.work")
+
+KEY = "BERT_TF_API_KEY"  # Not a flag: other users of the machine see those.
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -63,8 +66,8 @@ def make_app(config, limits=None):
         from bert_tf.serving import server
     except ImportError as error:
         raise ValueError(
-            "The trial server needs starlette and uvicorn: run pip install "
-            "'bert_tf[serve]'."
+            "The trial server needs starlette, uvicorn and prometheus_client: run pip "
+            "install 'bert_tf[serve]'."
         ) from error
     model = Model(
         config.model,
@@ -73,18 +76,36 @@ def make_app(config, limits=None):
         **config.options,
     )
     limits = limits or Limits()
+    adapter = adapters.ADAPTERS[model.task.name]
+    choices = None
+    if adapter.choices:  # Before the signature is traced, since they change the model.
+        choices = adapter.choices(model.task, model.keras_model)
     served = Served(model, limits)
     hosts = [config.host, *config.allowed_hosts.split(",")]
-    examples = adapters.ADAPTERS[model.task.name].examples
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         served,
         limits,
+        choices=choices,
         labels=model.task.labels or (),
-        examples=[{name: row[name] for name in served.fields} for row in examples],
+        examples=[
+            {name: row[name] for name in served.fields} for row in adapter.examples
+        ],
         allowed_hosts=[host.strip() for host in hosts if host.strip()],
         gather=config.gather,
+        key=_read_key(),
     )
+
+
+def _read_key():
+    """Returns the API key that the environment holds, "" if there is none."""
+    key = os.environ.get(KEY)
+    if key is not None and not key.strip():
+        raise ValueError(
+            f"the environment variable {KEY} is empty, which would let everybody in; "
+            "give it a value, or unset it to serve without a key."
+        )
+    return (key or "").strip()
 
 
 class Served:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.serving.adapters import ADAPTERS
-from bert_tf.serving.limits import check_limit
+from bert_tf.serving.limits import Refused, check_limit
 from bert_tf.serving.requests import LISTS
 from bert_tf.tasks.fill_mask import MASK
 
@@ -91,6 +91,37 @@ def count_tokens(options, first, second):
     windows = 1 + np.maximum(longest - most + stride - 1, 0) // stride
     whole = first + second + _SPECIAL_TOKENS
     return np.where(windows == 1, np.minimum(whole, length), windows * length)
+
+
+def count_whole(task, texts, partner=None):
+    """Returns the tokens of texts, int64 [N], before any is shortened, special ones too.
+
+    Args:
+        task: `Task`.
+        texts: list of strings.
+        partner: the other text of each pair; None if the texts are single ones.
+    """
+    pieces = task.tokenizer.tokenize(tf.constant([partner or "", *texts]))
+    first, *others = pieces.row_lengths().numpy()
+    return np.array(others) + (2 if partner is None else first + 3)
+
+
+def check_lengths(task, lengths, status, remedy):
+    """Raises `Refused` if the model does not read all tokens of a text.
+
+    Args:
+        task: `Task`.
+        lengths: of `count_whole`.
+        status: HTTP status.
+        remedy: what to do, a sentence.
+    """
+    most, longest = task.options.max_seq_length, int(np.argmax(lengths))
+    if task.options.long_text != "windows" and lengths[longest] > most:
+        raise Refused(
+            status,
+            f"text {longest} has {lengths[longest]:,} tokens, of which the model reads "
+            f"{most:,}. {remedy}",
+        )
 
 
 def _count(task, field):
