@@ -2,7 +2,6 @@ r"""Fine-tunes a BERT on labelled text.
 
 bert-tf finetune --model=minilm --train_file=train.tsv --eval_file=dev.tsv \
   --output_dir=model
-
 Prints the metrics as JSON; the model folder is --output_dir.
 """
 

@@ -54,9 +54,7 @@ class FinetuneConfig(TrainingData):
     reweigh_column: str = setting(
         "", "Column of groups; weights make labels independent. Empty: none."
     )
-    few_shot: bool = setting(
-        False, "For 8 to 64 examples a label: train on pairs of them, one epoch."
-    )
+    few_shot: bool = setting(False, "Train on pairs of 8 to 64 examples a label.")
     model: str = setting(
         "",
         "Model folder, minilm, or a published name such as bert-base-uncased.",
