@@ -83,11 +83,16 @@ class Explainer:
             variants: list of (index of the example, its ids, int32 [L]).
             title: of the progress bar; "" for none.
         """
-        values = np.zeros(len(variants))
-        for part in self._parts(variants, title):
-            batch, chosen = self._batch(variants, part), self._chosen(variants, part)
+        # Of a short text, several fractions of its words are the same words.
+        keys = [(number, ids.tobytes()) for number, ids in variants]
+        distinct = dict(zip(keys, variants))
+        places = {key: place for place, key in enumerate(distinct)}
+        distinct = list(distinct.values())
+        values = np.zeros(len(distinct))
+        for part in self._parts(distinct, title):
+            batch, chosen = self._batch(distinct, part), self._chosen(distinct, part)
             values[part] = self._values(batch, chosen).numpy()
-        return values
+        return values[[places[key] for key in keys]]
 
     def probabilities(self, values):
         """Returns values as the reader knows them, such as probabilities of labels."""

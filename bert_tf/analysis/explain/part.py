@@ -12,6 +12,7 @@ from bert_tf.analysis.explain.inside import guess_by_layer, read_attention
 from bert_tf.analysis.explain.methods import METHODS
 from bert_tf.analysis.explain.pictures import draw_attention, draw_curves
 from bert_tf.analysis.findings import Highlights, Part, Picture, Table
+from bert_tf.analysis.subject import keep, sample
 from bert_tf.tasks.predicting import FIELDS
 
 NEEDS_LABELS = False
@@ -19,6 +20,7 @@ _TOLERANCE = 0.01  # Of completeness.
 _FEWEST = 3  # Examples in which a word must occur for a mean of its weights.
 _MOST_WORDS = 15
 _MOST_NEIGHBOURS = 20
+_MOST_TRAINING = 10_000  # Records among which the nearest are looked for.
 
 
 def analyze(subject, config):
@@ -222,14 +224,15 @@ def _guesses(subject, explainer):
 def _neighbours(subject):
     """Returns the training records that are nearest to the first records."""
     records = subject.records[:_MOST_NEIGHBOURS]
+    count = len(subject.training.records)
+    training = keep(subject.training, sample(count, _MOST_TRAINING, subject.seed))
     own, others = (
-        neighbours.embed(subject.model, part)
-        for part in (records, subject.training.records)
+        neighbours.embed(subject.model, part) for part in (records, training.records)
     )
     nearest, cosines = neighbours.find_nearest(own, others, 1)
     rows = []
     for record, (number,), (cosine,) in zip(records, nearest, cosines):
-        other = subject.training.records[number]
+        other = training.records[number]
         rows.append(
             [
                 _text(record),
@@ -237,14 +240,15 @@ def _neighbours(subject):
                 _text(other),
                 str(other.get("label", "")),
                 float(cosine),
-                subject.training.lines[number],
+                training.lines[number],
             ]
         )
     return Table(
         "Nearest training records",
-        ["record", "label", "nearest", "its label", "cosine", subject.training.unit],
+        ["record", "label", "nearest", "its label", "cosine", training.unit],
         rows,
-        "By the mean of the last hidden states.",
+        f"Among {len(training.records):,} of {count:,} records, by the mean of the last "
+        "hidden states.",
     )
 
 
