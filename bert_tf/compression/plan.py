@@ -58,6 +58,11 @@ class PruneConfig(FinetuneConfig):
                 "from_scratch makes random weights, of which none matters more than "
                 "another; drop it."
             )
+        if self.few_shot:
+            raise ValueError(
+                "few_shot is for finetune, since pruning needs the losses of labels; drop "
+                "it."
+            )
         for name in ("prune", "prune_heads", "prune_intermediate"):
             value = getattr(self, name)
             if value and not 0 < value < 1:

@@ -1,8 +1,8 @@
 """Searches texts by meaning, by words, or by both: those of an index, or of a file."""
 
 import dataclasses
-import logging
 
+from bert_tf.checkpoints.exported import is_export
 from bert_tf.data.records.options import FileOptions, reader_arguments
 from bert_tf.data.records.readers import read_table
 from bert_tf.docstrings import list_settings
@@ -18,8 +18,6 @@ from bert_tf.run.needs import ModelConfig
 
 METHODS = ("dense", "bm25", "hybrid")
 LEAST = 100  # Hits of each side that a hybrid search joins.
-
-_log = logging.getLogger(__name__)
 
 
 @list_settings
@@ -182,8 +180,9 @@ def _open(config, queries):
         if by_words:
             return collection, None
         made_by = facts["model"]
-        dim = config.options.get("dim") or made_by["dim"]
-        options = config.options | ({"dim": dim} if dim else {})
+        options = dict(config.options)
+        if made_by["dim"] and not is_export(config.model):
+            options.setdefault("dim", made_by["dim"])
         model = dataclasses.replace(config, options=options).load_model("similarity")
         given = identify(model, config.model, made_by["prompt_name"])
         check_model(made_by, given, config.index)

@@ -14,6 +14,7 @@ import bert_tf
 from bert_tf.checkpoints import formats
 from bert_tf.commands import search as command
 from bert_tf.retrieval.searching import SearchConfig, search
+from bert_tf.serving import exporting
 
 QUERIES = ["film bad", "very fine"]
 JOINED = [
@@ -95,6 +96,29 @@ class TestDense:
         assert scores == pytest.approx(expected.tolist(), abs=1e-5)
         with pytest.raises(ValueError, match="made by another model .dim '5' in the i"):
             find(index=folder, dim=4)
+
+    def test_an_export_has_an_index_of_its_own(self, tmp_path):
+        pytest.importorskip("ai_edge_litert")
+        exporting.export(
+            exporting.ExportConfig(
+                model="minilm",
+                task="similarity",
+                output_dir=str(tmp_path / "phone"),
+                format="tflite",
+                dim=5,
+            )
+        )
+        folder = str(tmp_path / "index")
+        config = {"model": str(tmp_path / "phone"), "corpus_file": "corpus.jsonl"}
+        assert (
+            bert_tf.index(bert_tf.IndexConfig(output_dir=folder, **config))["width"]
+            == 5
+        )
+        assert find(JOINED[:1], index=folder)[0][0]["score"] == pytest.approx(
+            1, abs=1e-5
+        )
+        with pytest.raises(ValueError, match="was made by another model"):
+            find(index=folder, model="minilm")
 
 
 class TestWords:

@@ -225,6 +225,12 @@ class TestBadInput:
                 **options,
             )
 
+    def test_pruning(self):
+        with pytest.raises(ValueError, match="few_shot is for finetune, since pruning"):
+            bert_tf.PruneConfig(
+                model="a", train_file="a.tsv", output_dir="x", prune=0.5, few_shot=True
+            )
+
     @pytest.mark.parametrize(
         ("records", "message"),
         [
