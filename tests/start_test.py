@@ -298,7 +298,7 @@ class TestHelp:
         options = {field.name: {"cake": field} for field in dataclasses.fields(kind)}
         (section,) = flag_help.option_sections(options, ["roll", "cake"], "training")
         row = ("--task=cake --help", "the 6 options of cake.")
-        assert section == ("options of cake", [row])
+        assert section == ("options of several tasks", [row])
         ((_, rows),) = flag_help.option_sections(
             options, ["roll", "cake"], "training", "cake"
         )

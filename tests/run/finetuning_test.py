@@ -607,7 +607,7 @@ class TestBadModelFolder:
         config = json.loads(path.read_text())
         config["bert_tf"]["task"] = "poetry"
         path.write_text(json.dumps(config))
-        with pytest.raises(ValueError, match=r"fill_mask, features; received 'poetry'"):
+        with pytest.raises(ValueError, match=r"features, zero_shot; received 'poetry'"):
             bert_tf.Model("model")
 
     def test_texts_from_one_place_only(self):

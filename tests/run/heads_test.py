@@ -13,7 +13,7 @@ import tiny_folder
 import bert_tf
 from bert_tf.checkpoints import formats, sentence_transformers
 from bert_tf.predictor import Model
-from bert_tf.run import searching
+from bert_tf.retrieval import searching
 from bert_tf.training.loop import TrainConfig
 
 TRAINING = TrainConfig(
