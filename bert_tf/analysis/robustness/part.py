@@ -185,18 +185,22 @@ def _scan(part, subject, config):
                 for row in found[:_SHOWN]
             ],
             f"Turned: the fraction of {len(records)} texts with another prediction. "
-            "Suspicious: most of them, and far more than by other tokens.",
+            "Suspicious: most of them, and far more than by other tokens. A planted token "
+            "does not stand out among others that turn nearly all texts, too.",
         )
     )
-    part.summary.append(
-        "The scan for back doors found "
-        + (
-            ", ".join(f"{row['token']} (to {row['label']})" for row in suspicious[:5])
-            if suspicious
-            else "no token that turns most predictions"
+    says = "no token to try"
+    if suspicious:
+        names = [f"{row['token']} (to {row['label']})" for row in suspicious[:5]]
+        says = ", ".join(names)
+    elif found:
+        # With a model that words turn easily, a planted token may not stand out.
+        best = found[0]
+        says = (
+            f"no token that stands out; the most effective, {best['token']}, turns "
+            f"{best['turned']:.0%} of the other predictions to {best['label']}"
         )
-        + "."
-    )
+    part.summary.append(f"The scan for back doors found {says}.")
 
 
 def _check(part, subject, config):

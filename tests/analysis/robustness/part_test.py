@@ -1,5 +1,6 @@
 """The part `robustness`, from files to figures."""
 
+import html
 import json
 
 import pytest
@@ -57,8 +58,10 @@ def test_figures_are_those_of_the_model(folders, masked_folder, tmp_path):
         "praise": {"kind": "mft", "groups": 2, "failures": sum(x < 0.5 for x in up)},
         "people": {"kind": "inv", "groups": 1, "failures": int(he != she)},
     }
-    assert found["triggers"]["most_effective"]
+    best = found["triggers"]["most_effective"][0]
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    if not found["triggers"]["suspicious"]:
+        assert f"{best['token']}, turns {best['turned']:.0%}" in html.unescape(page)
     assert "Attacks on records" in page and "Tests of expected behaviour" in page
 
 
