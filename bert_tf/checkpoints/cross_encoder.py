@@ -7,9 +7,9 @@ beside a modules.json with the encoder alone.
 
 import dataclasses
 
-from bert_tf.checkpoints import formats
+from bert_tf.checkpoints import formats, sentence_transformers
 from bert_tf.ground import show
-from bert_tf.json_files import json_value, read_json
+from bert_tf.json_files import json_value
 
 ACTIVATIONS = {
     "sigmoid": "torch.nn.modules.activation.Sigmoid",
@@ -71,14 +71,14 @@ def _find_activation(path, extra):
     """Returns the name of the activation and the file that has it, or None and None."""
     file = path / "config.json"
     if (path / "modules.json").exists() and _read_own(path)[0] == "CrossEncoder":
-        kinds = _read_kinds(path / "modules.json")
+        modules = sentence_transformers.list_modules(path / "modules.json")
+        kinds = [kind.rpartition(".")[2] for kind, _, _ in modules]
         if kinds != ["Transformer"]:
             return ", ".join(kinds), path / "modules.json"
         transformer = path / "sentence_bert_config.json"
         values = formats.read_json(transformer)
-        for key, value in _OUTPUT.items():
-            if values.get(key, value) != value:
-                return f"{key} {show(values[key])}", transformer
+        if other := sentence_transformers.find_other_output(values, _OUTPUT):
+            return other, transformer
         _, name, prompt, own = _read_own(path)
         if prompt:
             return f"default_prompt_name {show(prompt)}", own
@@ -95,14 +95,3 @@ def _read_own(path):
     values = formats.read_json(file)
     keys = ("model_type", "activation_fn", "default_prompt_name")
     return *(json_value(values, key, str, file, "") for key in keys), file
-
-
-def _read_kinds(file):
-    """Returns the names of the classes of the modules that modules.json lists."""
-    modules = dict(enumerate(read_json(file, list)))
-    kinds = []
-    for number in modules:
-        module = json_value(modules, number, dict, f"{file}: module")
-        kind = json_value(module, "type", str, f"{file}: module {number}")
-        kinds.append(kind.rpartition(".")[2])
-    return kinds

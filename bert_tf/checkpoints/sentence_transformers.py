@@ -63,9 +63,8 @@ def read(path, config, tokenizer):
     settings |= _read_vectors(path, modules, config.hidden_size)
     file = path / "sentence_bert_config.json"
     transformer = formats.read_json(file)
-    for key, value in _OUTPUT.items():
-        if transformer.get(key, value) != value:
-            settings["pooling"] = f"{key} {show(transformer[key])} ({file})"
+    if other := find_other_output(transformer, _OUTPUT):
+        settings["pooling"] = f"{other} ({file})"
     lowers = json_value(transformer, "do_lower_case", bool, file, False)
     if lowers and tokenizer.get("do_lower_case") is False:
         tokenizer["do_lower_case"] = True
@@ -121,23 +120,44 @@ def find_files(path):
     return [file for file in files if file.is_file()]
 
 
-def _read_modules(file):
-    """Returns [(kind, folder)] of the modules that modules.json lists."""
-    read = []
+def find_other_output(transformer, expected):
+    """Returns what the module Transformer gives instead of the expected; "" if nothing.
+
+    Args:
+        transformer: dict of sentence_bert_config.json.
+        expected: {key: value}; a key that is absent is as expected.
+    """
+    others = [
+        f"{key} {show(transformer[key])}"
+        for key, value in expected.items()
+        if transformer.get(key, value) != value
+    ]
+    return others[-1] if others else ""
+
+
+def list_modules(file):
+    """Yields the kind, the JSON object and the place of each module in modules.json."""
     modules = dict(enumerate(read_json(file, list)))
     for number in modules:
         module = json_value(modules, number, dict, f"{file}: module")
         source = f"{file}: module {number}"
         kind = json_value(module, "type", str, source)
+        # The last part names the class; other packages may have one of the same name.
+        ours = kind.startswith(_PACKAGE)
+        yield kind.rpartition(".")[2] if ours else kind, module, source
+
+
+def _read_modules(file):
+    """Returns [(kind, folder)] of the modules that modules.json lists."""
+    read = []
+    for kind, module, source in list_modules(file):
         folder = json_value(module, "path", str, source)
         parts = pathlib.PurePosixPath(folder.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or "\0" in folder:
             raise ValueError(
                 f"{source}: path {quote(folder)} is outside of the folder."
             )
-        # The last part names the class; other packages may have one of the same name.
-        ours = kind.startswith(_PACKAGE)
-        read.append((kind.rpartition(".")[2] if ours else kind, folder))
+        read.append((kind, folder))
     if read and read[0][0] == "Transformer" and read[0][1]:
         raise ValueError(
             f"{file} has the encoder in its folder {quote(read[0][1])}; bert_tf reads only "

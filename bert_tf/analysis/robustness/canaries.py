@@ -23,6 +23,7 @@ from bert_tf import intervals
 from bert_tf.analysis.findings import Table
 from bert_tf.analysis.lines import read_lines
 from bert_tf.analysis.masked import MaskedLM
+from bert_tf.data.records.files import number_entries
 from bert_tf.ground import write_text
 
 _CANARY = re.compile(r"([^{}]*)\{([^{}]*)\}([^{}]*)")
@@ -77,10 +78,7 @@ def read(path):
         ValueError: a line does not have the form; names it.
     """
     found = []
-    for number, line in enumerate(read_lines(path), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in number_entries(read_lines(path)):
         match = _CANARY.fullmatch(line)
         digits = len(re.findall("[0-9]", match[2])) if match else 0
         if digits < _LEAST_DIGITS:

@@ -21,6 +21,7 @@ import itertools
 import re
 
 from bert_tf.analysis.lines import read_lines
+from bert_tf.data.records.files import number_entries
 
 KINDS = {
     "mft": "minimum functionality",
@@ -65,10 +66,7 @@ def read(path, labels):
         ValueError: a line does not have the form; names it.
     """
     tests = []
-    for number, line in enumerate(read_lines(path), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in number_entries(read_lines(path)):
         where = f"{path}, line {number}"
         heading = _HEADING.fullmatch(line)
         if heading:

@@ -252,6 +252,14 @@ def split_lines(text):
     return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
+def number_entries(lines):
+    """Yields the number and the text of each line, but of empty ones and # comments."""
+    for number, line in enumerate(lines, start=1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            yield number, line
+
+
 def _describe_missing(path):
     folder = path.parent
     if not folder.is_dir():

@@ -17,7 +17,7 @@ import dataclasses
 import pathlib
 import re
 
-from bert_tf.data.records.files import read_text, split_lines
+from bert_tf.data.records.files import number_entries, read_text, split_lines
 
 _LISTS = pathlib.Path(__file__).with_name("swaps.txt")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -70,10 +70,7 @@ def read_swaps(path=""):
     """
     lists, name = {}, None
     path = path or str(_LISTS)
-    for number, line in enumerate(split_lines(read_text(path)), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
+    for number, line in number_entries(split_lines(read_text(path))):
         if line.startswith("[") and line.endswith("]"):
             name = line[1:-1].strip()
             lists.setdefault(name, {})
