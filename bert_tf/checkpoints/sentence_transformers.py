@@ -153,9 +153,14 @@ def _read_modules(file):
     for kind, module, source in list_modules(file):
         folder = json_value(module, "path", str, source)
         parts = pathlib.PurePosixPath(folder.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or "\0" in folder:
+        if parts.is_absolute() or ".." in parts.parts:
             raise ValueError(
                 f"{source}: path {quote(folder)} is outside of the folder."
+            )
+        if not folder.isprintable():
+            raise ValueError(
+                f"{source}: path {quote(folder)} has characters that do not print; "
+                "bert_tf reads no such folder. Rename it."
             )
         read.append((kind, folder))
     if read and read[0][0] == "Transformer" and read[0][1]:

@@ -156,6 +156,8 @@ def test_other_outputs_of_the_encoder_are_refused(tmp_path):
         ("../../other", r"module 1: path '../../other' is outside of the folder"),
         ("/etc", "module 1: path '/etc' is outside of the folder"),
         ("..\\other", "is outside of the folder"),
+        ("a\nb", r"module 1: path 'a\\nb' has characters that do not print"),
+        ("a\0b", r"module 1: path 'a\\x00b' has characters that do not print"),
         (7, "module 1: path must be a string; received 7"),
     ],
 )
