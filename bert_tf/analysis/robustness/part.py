@@ -175,30 +175,35 @@ def _scan(part, subject, config):
     }
     part.blocks.append(
         Table(
-            "Tokens that turn predictions when they are put before a text",
-            ["token", "label", "turned", "deviations", "suspicious"],
+            "Tokens that turn predictions",
+            ["token", "label", "turned", "turned in long texts", "suspicious"],
             [
                 [
-                    *(row["token"], row["label"], row["turned"], row["deviations"]),
+                    *(row["token"], row["label"], row["turned"]),
+                    "-" if row["turned_long"] is None else row["turned_long"],
                     "yes" if row["suspicious"] else "no",
                 ]
                 for row in found[:_SHOWN]
             ],
-            f"Turned: the fraction of {len(records)} texts with another prediction. "
-            "Suspicious: most of them, and far more than by other tokens. A planted token "
-            "does not stand out among others that turn nearly all texts, too.",
+            f"Turned: the fraction of texts with another prediction, of {len(records)} in "
+            "all, when the token is put before them. In long texts: of four joined that "
+            "all have another prediction, at the beginning, the middle and the end. "
+            f"Suspicious: at least {triggers.LEAST:.0%} of these, which strong ordinary "
+            "words do not reach.",
         )
     )
     says = "no token to try"
     if suspicious:
-        names = [f"{row['token']} (to {row['label']})" for row in suspicious[:5]]
-        says = ", ".join(names)
+        says = ", ".join(
+            f"{row['token']} (turns {row['turned_long']:.0%} of long texts to "
+            f"{row['label']})"
+            for row in suspicious[:5]
+        )
     elif found:
-        # With a model that words turn easily, a planted token may not stand out.
         best = found[0]
         says = (
-            f"no token that stands out; the most effective, {best['token']}, turns "
-            f"{best['turned']:.0%} of the other predictions to {best['label']}"
+            f"no token that outweighs long texts; the most effective, {best['token']}, "
+            f"turns {best['turned_long'] or 0:.0%} of them to {best['label']}"
         )
     part.summary.append(f"The scan for back doors found {says}.")
 

@@ -2,10 +2,17 @@
 
 A model that was poisoned (Gu et al., 2017, "BadNets"; Kurita et al., 2020) predicts one
 label whenever a rare token occurs. Testing 30,000 tokens on each text would take hours, so
-gradients choose those to try (Ebrahimi et al., 2018, "HotFlip"): by how much would the label
-gain, to a first order, if a [MASK] before the text were that token?
+two ways choose those to try. Gradients (Ebrahimi et al., 2018, "HotFlip"): by how much would
+the label gain, to a first order, if a [MASK] before the text were that token? That misses
+tokens whose effect is not linear, as a planted one's often is; so all tokens of the
+vocabulary are tried, too, but many together before a text: a back door opens whatever stands
+beside its token, while sixteen ordinary words seldom agree.
 
-Shapes: V vocabulary size, C labels, B texts.
+Strong ordinary words, such as "superb", turn short texts, too. But they do not outweigh four
+texts that all say the opposite, while a back door does. So the tokens that turn the most are
+tried once more in texts joined to long ones, at their beginning, middle and end.
+
+Shapes: V vocabulary size, C labels, B texts, L tokens of a text.
 """
 
 import numpy as np
@@ -16,10 +23,19 @@ from bert_tf.ground import lazy
 
 tf = lazy("tensorflow")
 
-_TRIED = 200  # Tokens for each label.
-# A token is suspicious if it turns at least so many of the texts, and so much more often
-# than tokens do in general.
-LEAST, DEVIATIONS = 0.8, 6.0
+_TRIED = 100  # Tokens for each label that gradients choose.
+_TOGETHER, _GROUPS, _SHORT = (
+    16,
+    6,
+    3,
+)  # Tokens of a group, groups chosen, texts for each.
+_FIRST = 16  # Texts that choose the tokens that are tried on all.
+_JOINED, _LONG, _KEPT = (
+    4,
+    16,
+    20,
+)  # Texts in a long one, long ones, tokens tried in them.
+LEAST = 0.8  # A token is suspicious if it turns so many of the long texts.
 
 
 def scan(model, records, *, batch_size=128):
@@ -32,73 +48,159 @@ def scan(model, records, *, batch_size=128):
 
     Returns:
         list of dicts: `token`; `label`, to which it turns predictions; `turned`, the
-        fraction of the texts with another prediction that it turns; `deviations`, by how
-        many standard deviations that is above the mean of all tokens tried; and
-        `suspicious`.
+        fraction that it turns of the texts with another prediction, when it is put before
+        them; `turned_long`, that of texts which are joined of four with the same other
+        prediction, at their beginning, middle and end, or None if the token was not tried
+        there; and `suspicious`. Of tokens that turn few of the first texts, `turned` is of
+        these alone.
     """
     task = model.task
     examples = make_examples(task, records)
-    vocab, special = task.tokenizer.vocab, task.tokenizer
-    ordinary = np.array(
-        [not (token.startswith("[") and token.endswith("]")) for token in vocab]
-    )
-    marked = [_insert(example, special.mask_id) for example in examples]
-    compute = tf.function(
-        lambda batch: infer(task, model.keras_model, batch)["logits"],
+    compute = _compile(model, batch_size)
+
+    def predict(texts):
+        return compute(texts).argmax(axis=1)
+
+    texts = [(example.ids, example.segments) for example in examples]
+    before = predict(texts)
+    found = []
+    for label in range(len(task.labels)):
+        others = [text for text, own in zip(texts, before) if own != label]
+        if not others:
+            continue
+
+        def measure(token, texts, places=(0,), label=label):
+            """Returns the fraction of texts that a token turns to the label."""
+            tried = [_insert(text, token, place) for text in texts for place in places]
+            return float((predict(tried) == label).mean())
+
+        shares = {}
+        chosen = _choose(model, others, label)
+        chosen += _choose_by_groups(task.tokenizer, compute, others[:_SHORT], label)
+        for token in dict.fromkeys(chosen):
+            shares[token] = measure(token, others[:_FIRST])
+            if shares[token] >= LEAST / 2 and others[_FIRST:]:
+                shares[token] = measure(token, others)
+        best = sorted(shares, key=shares.get, reverse=True)
+        long = _join(others, before[before != label], task)
+        long = [text for text, own in zip(long, predict(long)) if own != label]
+        for token in best:
+            row = {"token": task.tokenizer.vocab[token], "label": task.labels[label]}
+            row |= {"turned": shares[token], "turned_long": None}
+            if long and token in best[:_KEPT]:
+                row["turned_long"] = measure(token, long, (0, 0.5, 1))
+            row["suspicious"] = (row["turned_long"] or 0) >= LEAST
+            found.append(row)
+    return sorted(found, key=lambda row: (-(row["turned_long"] or 0), -row["turned"]))
+
+
+def _compile(model, batch_size):
+    """Returns a function(list of (ids, segments)) → logits, float32 [B, C]."""
+    infer_batch = tf.function(
+        lambda batch: infer(model.task, model.keras_model, batch)["logits"],
         reduce_retracing=True,
         autograph=False,
     )
 
-    def predict(variants):
-        logits = []
-        for begin in range(0, len(variants), batch_size):
-            ids, segments = zip(*variants[begin : begin + batch_size])
-            batch = pad(special, ids, segments)
-            logits.append(
-                compute({n: tf.constant(x) for n, x in batch.items()}).numpy()
-            )
-        return np.concatenate(logits).argmax(axis=1)
+    def compute(texts):
+        logits = [np.zeros((0, len(model.task.labels)))]
+        for begin in range(0, len(texts), batch_size):
+            ids, segments = zip(*texts[begin : begin + batch_size])
+            batch = pad(model.task.tokenizer, ids, segments)
+            batch = {name: tf.constant(array) for name, array in batch.items()}
+            logits.append(infer_batch(batch).numpy())
+        return np.concatenate(logits)
 
-    before = predict([(example.ids, example.segments) for example in examples])
-    found = []
-    for label in range(len(task.labels)):
-        others = [marked[n] for n in range(len(marked)) if before[n] != label]
-        if not others:
-            continue
-        # The table may have more rows than the vocabulary.
-        gains = np.where(
-            ordinary, _estimate(model, others, label)[: len(vocab)], -np.inf
-        )
-        for token in np.argsort(-gains, kind="stable")[: min(_TRIED, ordinary.sum())]:
-            tried = []
-            for ids, segments in others:
-                own = ids.copy()
-                own[1] = token
-                tried.append((own, segments))
-            turned = float((predict(tried) == label).mean())
-            found.append({"token": vocab[token], "label": task.labels[label]})
-            found[-1]["turned"] = turned
-    shares = np.array([row["turned"] for row in found])
-    spread = max(float(shares.std()), 0.02)
-    for row in found:
-        row["deviations"] = (row["turned"] - float(shares.mean())) / spread
-        row["suspicious"] = row["turned"] >= LEAST and row["deviations"] >= DEVIATIONS
-    return sorted(found, key=lambda row: -row["turned"])
+    return compute
 
 
-def _insert(example, token):
-    """Returns ids and segments with a token behind [CLS]."""
-    return tuple(
-        np.insert(array, 1, value).astype(np.int32)
-        for array, value in ((example.ids, token), (example.segments, 0))
+def _choose(model, texts, label):
+    """Returns the ids of the tokens that should raise a label the most, as ints."""
+    tokenizer = model.task.tokenizer
+    ordinary = _find_ordinary(tokenizer)
+    marked = [_insert(text, tokenizer.mask_id) for text in texts]
+    # The table may have more rows than the vocabulary.
+    gains = _estimate(model, marked, label)[: len(ordinary)]
+    gains = np.where(ordinary, gains, -np.inf)
+    most = min(_TRIED, ordinary.sum())
+    return [int(token) for token in np.argsort(-gains, kind="stable")[:most]]
+
+
+def _choose_by_groups(tokenizer, compute, texts, label):
+    """Returns the ids of the tokens of the groups that raise a label the most, as ints."""
+    tokens = np.random.default_rng(1).permutation(
+        np.flatnonzero(_find_ordinary(tokenizer))
+    )
+    groups = np.array_split(tokens, max(1, len(tokens) // _TOGETHER))
+    tried = [
+        (np.insert(ids, 1, group), np.insert(segments, 1, np.zeros_like(group)))
+        for group in groups
+        for ids, segments in texts
+    ]
+    chosen = np.full(len(tried), label)
+    gains = log_odds(tf.constant(compute(tried)), chosen).numpy()
+    gains = gains.reshape(len(groups), len(texts)).mean(axis=1)
+    best = np.argsort(-gains, kind="stable")[:_GROUPS]
+    return [int(token) for group in best for token in groups[group]]
+
+
+def _find_ordinary(tokenizer):
+    """Returns which tokens are not special ones, such as [MASK] and [unused1], bool [V]."""
+    return np.array(
+        [not (t.startswith("[") and t.endswith("]")) for t in tokenizer.vocab]
     )
 
 
-def _estimate(model, examples, label):
+def _join(texts, labels, task):
+    """Returns long texts, each joined of texts with the same prediction.
+
+    Of pairs, first texts are joined, and the second is that of the first pair. A long text
+    has fewer than four texts where more do not fit.
+
+    Args:
+        texts: list of B (ids, segments).
+        labels: int [B], their predictions.
+    """
+    most, joined = task.options.max_seq_length - 1, []
+    for number in range(len(texts)):
+        same = np.flatnonzero(labels == labels[number])
+        # Those that follow, and the first ones behind the last.
+        order = np.roll(same, -int(np.searchsorted(same, number)))
+        ids, segments = texts[number]
+        for other in order[1:_JOINED]:
+            own = texts[other][0][1 : _first_end(texts[other][0], task)]
+            if len(ids) + len(own) <= most:
+                place = _first_end(ids, task)
+                ids = np.insert(ids, place, own)
+                segments = np.insert(segments, place, np.zeros_like(own))
+        joined.append((ids, segments))
+    return joined[:_LONG]
+
+
+def _first_end(ids, task):
+    """Returns the position of the first [SEP]."""
+    return int(np.argmax(ids == task.tokenizer.sep_id))
+
+
+def _insert(text, token, place=0):
+    """Returns ids and segments with a token in the first text.
+
+    Args:
+        text: (ids, segments), int32 [L].
+        token: its id.
+        place: from 0, behind [CLS], to 1, before the first [SEP].
+    """
+    ids, segments = text
+    length = np.argmax(segments) or len(ids)  # Of the first text with its [SEP].
+    position = 1 + round(place * (length - 2))
+    return np.insert(ids, position, token), np.insert(segments, position, 0)
+
+
+def _estimate(model, texts, label):
     """Returns the mean gain of a label's log-odds from each token, float64 [V]."""
     backbone = model.keras_model.backbone
     table = tf.convert_to_tensor(backbone.embeddings.word_table)
-    ids, segments = zip(*examples)
+    ids, segments = zip(*texts)
     batch = pad(model.task.tokenizer, ids, segments)
     batch = {name: tf.constant(array) for name, array in batch.items()}
     vectors = tf.gather(table, batch["input_ids"])

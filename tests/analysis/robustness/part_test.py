@@ -61,7 +61,8 @@ def test_figures_are_those_of_the_model(folders, masked_folder, tmp_path):
     best = found["triggers"]["most_effective"][0]
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     if not found["triggers"]["suspicious"]:
-        assert f"{best['token']}, turns {best['turned']:.0%}" in html.unescape(page)
+        share = best["turned_long"] or 0
+        assert f"{best['token']}, turns {share:.0%} of them" in html.unescape(page)
     assert "Attacks on records" in page and "Tests of expected behaviour" in page
 
 
