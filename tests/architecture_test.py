@@ -44,6 +44,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["serving"] = {*MAY_IMPORT["run"]}
 MAY_IMPORT["light"] = {*MAY_IMPORT["run"], "quiet"}
+MAY_IMPORT["serving"] |= {"light"}  # The trial server takes an export, too.
 MAY_IMPORT["run"] |= {"serving", "light"}  # Predicts with a folder or its export.
 LEAVES = ("doctor", "compression", "analysis", "retrieval")
 # On top of everything; only scripts and tests import it.
@@ -244,7 +245,8 @@ def test_other_modules_are_imported_without_tensorflow():
         for path in MODULES
         if not place(path).startswith(HEAVY) or place(path).endswith("__init__.py")
     ]
-    light += ["bert_tf.serving.exporting", "bert_tf.serving.trial"]
+    serving = ("adapters", "exporting", "served_file", "trial", "work")
+    light += [f"bert_tf.serving.{name}" for name in serving]
     assert "bert_tf.tasks.classification" in light
     heavy = {
         *("tensorflow", "tensorflow_text", "tensorflow_datasets", "keras", "keras_nlp"),

@@ -74,6 +74,14 @@ class Model(Predictor):
     def outputs_of(self, table):
         """Returns the columns of a `Table` and the file's outputs for its records."""
         columns = self.task.columns(table)
+        return columns, self.compute(columns)
+
+    def compute(self, columns):
+        """Returns the outputs for records, as `Task.collect` does.
+
+        Args:
+            columns: as `Task.columns` returns them.
+        """
         examples = self.task.examples(columns)
         inputs = self.task.inputs(examples)
         collector = Collector(self.task.count(examples))
@@ -82,7 +90,7 @@ class Model(Predictor):
             taken = {name: gather(array, numbers) for name, array in inputs.items()}
             framed = self.task.features(taken)
             collector.add(numbers, self._outputs(framed))
-        return columns, self.task.collect(columns, examples, collector.outputs())
+        return self.task.collect(columns, examples, collector.outputs())
 
     def _outputs(self, framed):
         """Returns {name: array [B, …]}, what the model itself would compute.

@@ -6,13 +6,14 @@ One entry a task. Nothing else in this package tests the name of a task.
 import dataclasses
 from collections.abc import Callable
 
-import tensorflow as tf
-
-from bert_tf.models.backbone import as_rows
-from bert_tf.serving import decode_texts, examples, outputs
+from bert_tf.ground import lazy
+from bert_tf.serving import completing, decode_texts, examples, outputs, predicted
 from bert_tf.serving.choices import Rankings, Vectors
 from bert_tf.serving.decode_spans import predict_answers
 from bert_tf.serving.embeddings import serve_embeddings
+
+tf = lazy("tensorflow")
+backbone = lazy("bert_tf.models.backbone")
 
 
 def serve_texts(task, model, pairs):
@@ -106,19 +107,6 @@ def _of_text(function):
     return {"serving_default": (["text"], function)}
 
 
-def add_places(task, batch):
-    """Adds `places`: all tokens of each padded example."""
-    places = tf.range(tf.shape(batch["input_ids"])[1])[None]
-    return batch | {"places": tf.where(batch["input_mask"] > 0, places, -1)}
-
-
-def add_mask_places(task, batch):
-    """Adds `mask_places`: the [MASK] tokens of each padded example."""
-    places = tf.range(tf.shape(batch["input_ids"])[1])[None]
-    is_mask = batch["input_ids"] == task.tokenizer.mask_id
-    return batch | {"mask_places": tf.where(is_mask, places, -1)}
-
-
 def infer_padded(task, model, batch, in_file):
     """Returns the outputs of a model by name, for a padded batch."""
     return task.infer(model, batch)
@@ -150,8 +138,12 @@ class Adapter:
             export on.
         examples: inputs to try on the page of the trial server, dicts of the fields.
         prediction: function(row of the outputs) → that row as `Task.predict` has it.
-        choices: function(task, model) → what a request to the trial server may choose;
-            None for nothing.
+        choices: class of what a request to the trial server may choose, made by
+            `of_model` or `of_file`; None for nothing.
+        columns: function({name: list of inputs}) → {name: array [N]}, the columns of
+            the task, for an exported file.
+        predicted: function(outputs and predictions of an exported file) → {name: array}
+            of `serving_default`; None if the trial server does not take such a file.
         count_tokens: function(options of the task) → most tokens that are computed for a
             record beside those that are read.
     """
@@ -171,13 +163,15 @@ class Adapter:
     sample: Callable = examples.sample_texts
     examples: tuple = examples.TEXTS
     prediction: Callable = lambda row: row
-    choices: Callable | None = None
+    choices: type | None = None
+    columns: Callable = predicted.take_texts
+    predicted: Callable | None = None
     count_tokens: Callable = lambda options: 0
 
 
 WRITES = Adapter(
     decode_texts.as_ids,
-    complete=lambda task, batch: as_rows(batch),
+    complete=lambda task, batch: backbone.as_rows(batch),
     infer_padded=decode_texts.search_greedily,
     padded=decode_texts.as_greedy_ids,
     not_in_files=(
@@ -197,35 +191,44 @@ WRITES = Adapter(
 )
 ADAPTERS = {
     "classification": Adapter(
-        outputs.of_labels, padded=outputs.softmax, chooses=("probability",)
+        outputs.of_labels,
+        padded=outputs.softmax,
+        chooses=("probability",),
+        predicted=predicted.of_labels,
     ),
     "multi_label": Adapter(
         outputs.of_many_labels,
         padded=outputs.sigmoid,
         chooses=("probability",),
         prediction=outputs.without_padded_labels,
+        predicted=predicted.of_many_labels,
     ),
     "regression": Adapter(
-        outputs.of_number, padded=lambda named: {"score": named["logits"]}
+        outputs.of_number,
+        padded=lambda named: {"score": named["logits"]},
+        predicted=predicted.of_numbers,
     ),
     "token_classification": Adapter(
         outputs.of_labels,
         signatures=serve_words,
-        complete=add_places,
+        complete=completing.add_places,
         padded=outputs.softmax,
         chooses=("probability",),
         examples=examples.NAMES,
         prediction=outputs.as_entities,
+        columns=predicted.take_words,
+        predicted=predicted.of_entities,
     ),
     "question_answering": Adapter(
         lambda task, named: named,
         signatures=serve_questions,
-        complete=add_places,
+        complete=completing.add_places,
         chooses=("start_logits", "end_logits"),
         takes_one_text=False,
         fields=("question", "context"),
         sample=examples.sample_questions,
         examples=examples.QUESTIONS,
+        predicted=predicted.of_answers,
     ),
     "multiple_choice": Adapter(
         outputs.of_choices,
@@ -236,6 +239,8 @@ ADAPTERS = {
         fields=("question", "choices"),
         sample=examples.sample_choices,
         examples=examples.CHOICES,
+        columns=predicted.take_choices,
+        predicted=predicted.of_choices,
     ),
     "similarity": Adapter(
         outputs.of_embeddings,
@@ -244,6 +249,7 @@ ADAPTERS = {
         prompt=lambda task: task.prompt,
         sample=lambda texts, pairs: {"text": texts},
         choices=Vectors,
+        predicted=predicted.of_embeddings,
     ),
     "reranking": Adapter(
         outputs.of_relevance,
@@ -255,6 +261,8 @@ ADAPTERS = {
         examples=examples.PASSAGES,
         prediction=outputs.as_ranking,
         choices=Rankings,
+        columns=predicted.take_passages,
+        predicted=predicted.of_rankings,
     ),
     "translation": dataclasses.replace(
         WRITES,
@@ -272,7 +280,7 @@ ADAPTERS = {
     "fill_mask": Adapter(
         outputs.of_masks,
         signatures=serve_masks,
-        complete=add_mask_places,
+        complete=completing.add_mask_places,
         padded=None,
         sample=examples.sample_masks,
         examples=examples.MASKS,
@@ -287,7 +295,7 @@ ADAPTERS = {
     "features": Adapter(
         outputs.of_states,
         signatures=serve_states,
-        complete=add_places,
+        complete=completing.add_places,
         padded=None,
         prediction=outputs.as_states,
     ),

@@ -11,9 +11,9 @@ import dataclasses
 import numpy as np
 
 from bert_tf.ground import quote, quote_all
-from bert_tf.models.embedding import unit_length
 from bert_tf.serving.limits import Refused
 from bert_tf.tasks.probabilities import sigmoid
+from bert_tf.tasks.similarity_scores import unit_length
 
 
 class Vectors:
@@ -21,15 +21,27 @@ class Vectors:
 
     Args:
         task: `Similarity`. It is changed: it puts no prompt before texts.
-        model: `Embedder`. It is changed: it does not scale vectors.
+        width: D, of the served model.
+        scaled: whether the served model scales vectors to length 1.
     """
 
-    def __init__(self, task, model):
-        self.task, self.width = task, model.dim or model.width
+    def __init__(self, task, width, *, scaled=False):
+        self.task, self.width, self.scaled = task, width, scaled
         self.prompts, self.prompt = task.prompts, task.prompt
         self.normalize, self.pooling = task.normalize, task.pooling
         task.put_before("")
+
+    @classmethod
+    def of_model(cls, task, model):
+        """Returns the choices of an `Embedder`, which then does not scale vectors."""
         model.normalize = False
+        return cls(task, model.dim or model.width)
+
+    @classmethod
+    def of_file(cls, task, model):
+        """Returns the choices of a `light.Model`, whose file scales as it was exported."""
+        (prediction,) = model.predict(["text"])
+        return cls(task, len(prediction["embedding"]), scaled=task.normalize)
 
     def prepare(self, inputs):
         """Returns the inputs of a request that chooses nothing, {name: list}."""
@@ -81,6 +93,19 @@ class Vectors:
                 f"embedding; received {width}.",
             )
 
+    def check_scaling(self, normalize):
+        """Checks whether vectors can be scaled to length 1, or not, as a request wants.
+
+        Raises:
+            Refused: vectors of their own lengths are wanted, which are not known.
+        """
+        if self.scaled and not normalize:
+            raise Refused(
+                400,
+                "normalize must be true: the exported file scales vectors to length 1. "
+                "Serve the model folder instead.",
+            )
+
     def scale(self, vectors, normalize, width=None):
         """Returns the first numbers of vectors, float32 [N, width].
 
@@ -90,7 +115,7 @@ class Vectors:
             width: how many; None for all.
         """
         vectors = np.array(vectors, np.float32)[:, :width]
-        return np.asarray(unit_length(vectors)) if normalize else vectors
+        return unit_length(vectors) if normalize else vectors
 
 
 class Rankings:
@@ -98,12 +123,18 @@ class Rankings:
 
     Args:
         task: `Reranking`. It is changed: its scores are logits.
-        model: its model.
     """
 
-    def __init__(self, task, model):
+    def __init__(self, task):
         self.task, self.activation = task, task.activation
         task.options = dataclasses.replace(task.options, activation="identity")
+
+    @classmethod
+    def of_model(cls, task, model):
+        """Returns the choices of a Keras model, or of a `light.Model`."""
+        return cls(task)
+
+    of_file = of_model
 
     def prepare(self, inputs):
         """Returns the inputs of a request that chooses nothing, {name: list}."""

@@ -3,7 +3,9 @@
 Shapes: B texts, T words of them all, C tags, P the most entities of a text.
 """
 
-import tensorflow as tf
+from bert_tf.ground import lazy
+
+tf = lazy("tensorflow")
 
 _PREFIXES = "OBIES"
 

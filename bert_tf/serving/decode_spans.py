@@ -4,12 +4,13 @@ Shapes: B questions, W windows of their contexts, K the most tokens of a window 
 question, P the most of its context alone, N n-best.
 """
 
-import tensorflow as tf
-
+from bert_tf.ground import lazy
 from bert_tf.serving.decode_entities import cut_texts
 from bert_tf.serving.outputs import run
 from bert_tf.tasks.question_windows import cut_contexts
 from bert_tf.tasks.spans import N_BEST
+
+tf = lazy("tensorflow")
 
 _NEVER = -1e9
 

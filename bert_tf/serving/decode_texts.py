@@ -6,12 +6,13 @@ a source.
 
 import dataclasses
 
-import tensorflow as tf
-
-from bert_tf.models.decoding import generate
-from bert_tf.models.generation.fixed import greedy_fixed
+from bert_tf.ground import lazy
 from bert_tf.serving.outputs import compute
 from bert_tf.tokenization import joining
+
+tf = lazy("tensorflow")
+decoding = lazy("bert_tf.models.decoding")
+fixed = lazy("bert_tf.models.generation.fixed")
 
 # What `str.strip` removes, as a regular expression of RE2.
 _BLANK = r"[\s\p{Z}\x0b\x1c-\x1f\x{85}]*"
@@ -89,7 +90,7 @@ def search_greedily(task, model, batch, in_file):
     """
     greedy = {"num_beams": 1, "num_return_sequences": 1, "do_sample": False}
     options = dataclasses.replace(task.options, **greedy)
-    search = greedy_fixed if in_file else generate
+    search = fixed.greedy_fixed if in_file else decoding.generate
     tokenizer = task.target_tokenizer
     return search(
         *(model, batch, options), start_id=tokenizer.cls_id, end_id=tokenizer.sep_id

@@ -2,9 +2,10 @@
 
 import logging
 
-import tensorflow as tf
-
+from bert_tf.ground import lazy
 from bert_tf.serving import outputs
+
+tf = lazy("tensorflow")
 
 _COSINE = "similarity"  # Name of the output, as `Similarity.predict` has it.
 _log = logging.getLogger(__name__)

@@ -104,6 +104,7 @@ def _read_texts(body, vectors, limits):
     prompt_name = requests.read_value(content, "prompt_name", str, "")
     texts = vectors.put_prompt(texts, prompt_name)
     normalize = requests.read_value(content, "normalize", bool, True)
+    vectors.check_scaling(normalize)
     width = requests.read_value(content, "dimensions", int, None)
     vectors.check_width(width)
     _check_lengths(content, vectors.task, texts)

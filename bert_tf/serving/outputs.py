@@ -8,12 +8,13 @@ hidden size,
 P and K the most of a batch.
 """
 
-import tensorflow as tf
-
 from bert_tf.data.records.words_in_graph import split_words
 from bert_tf.data.rows.packing import pack
+from bert_tf.ground import lazy
 from bert_tf.serving.decode_entities import find_entities
 from bert_tf.tasks.texts import frame_texts
+
+tf = lazy("tensorflow")
 
 _ABSENT = -1
 

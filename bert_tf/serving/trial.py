@@ -6,7 +6,8 @@ import os
 import pathlib
 import socket
 
-from bert_tf.ground import lazy, require, setting
+from bert_tf.checkpoints import exported
+from bert_tf.ground import at_least, lazy, one_of, require, setting
 from bert_tf.predictor import Model
 from bert_tf.serving.limits import Limits
 from bert_tf.tasks.options import TakesOptions
@@ -14,9 +15,12 @@ from bert_tf.training import engine
 
 tf = lazy("tensorflow")
 adapters = lazy("bert_tf.serving.adapters")
+served_file = lazy("bert_tf.serving.served_file")
 signatures = lazy("bert_tf.serving.signatures")
 work = lazy("bert_tf.serving.work")
 
+LIGHT = "light"
+ENGINES = ("tensorflow", LIGHT)
 KEY = "BERT_TF_API_KEY"  # Not a flag: other users of the machine see those.
 
 
@@ -24,7 +28,9 @@ KEY = "BERT_TF_API_KEY"  # Not a flag: other users of the machine see those.
 class ServeConfig(TakesOptions):
     """Which model to serve, and at which address."""
 
-    model: str = setting("", "Model folder to serve.", section="model")
+    model: str = setting(
+        "", "Model folder to serve, or its export as TFLite or ONNX.", section="model"
+    )
     task: str = setting(
         "", "Task to serve, such as features. Empty: the task of the training."
     )
@@ -44,6 +50,15 @@ class ServeConfig(TakesOptions):
         "separated by commas; * accepts all.",
     )
     port: int = setting(8501, "TCP port of the REST API, 1 to 65535.")
+    engine: str = setting(
+        "",
+        "Engine that computes: tensorflow, or light for an export as TFLite or ONNX, "
+        "which needs no TensorFlow. Empty: the one that suits the folder.",
+        section="computation",
+    )
+    threads: int = setting(
+        0, "Threads of a computation with engine=light. 0: as many as processors."
+    )
     bf16: bool = setting(False, "Compute in bfloat16 instead of float32.")
     gather: bool = setting(
         True, "Compute requests that wait at the same time as one batch."
@@ -51,6 +66,8 @@ class ServeConfig(TakesOptions):
 
     def __post_init__(self):
         require(self, "model")
+        one_of("engine", self.engine, ("", *ENGINES))
+        at_least(self, "threads", 0)
         if not 0 < self.port < 65536:
             raise ValueError(f"port must be from 1 to 65535; received {self.port}.")
 
@@ -69,25 +86,16 @@ def make_app(config, limits=None):
             "The trial server needs starlette, uvicorn and prometheus_client: run pip "
             "install 'bert_tf[serve]'."
         ) from error
-    model = Model(
-        config.model,
-        task=config.task,
-        bf16=config.bf16,
-        **config.options,
-    )
     limits = limits or Limits()
-    adapter = adapters.ADAPTERS[model.task.name]
-    choices = None
-    if adapter.choices:  # Before the signature is traced, since they change the model.
-        choices = adapter.choices(model.task, model.keras_model)
-    served = Served(model, limits)
+    served = _load(config, limits)
+    adapter = adapters.ADAPTERS[served.task.name]
     hosts = [config.host, *config.allowed_hosts.split(",")]
     return server.make_app(
         config.name or pathlib.Path(config.model).name,
         served,
         limits,
-        choices=choices,
-        labels=model.task.labels or (),
+        choices=served.choices,
+        labels=served.task.labels or (),
         examples=[
             {name: row[name] for name in served.fields} for row in adapter.examples
         ],
@@ -95,6 +103,47 @@ def make_app(config, limits=None):
         gather=config.gather,
         key=_read_key(),
     )
+
+
+def _computes_file(config):
+    """Returns whether bert_tf.light computes the model, not TensorFlow."""
+    is_export = exported.is_export(config.model)
+    if config.engine == ENGINES[0] and is_export:
+        raise ValueError(
+            f"{config.model} is an export as TFLite or ONNX, which engine=light "
+            "computes; pass it, or serve the model folder."
+        )
+    is_light = is_export or config.engine == LIGHT
+    if config.threads and not is_light:
+        raise ValueError(
+            f"threads is for engine=light; received {config.threads}. Drop it; "
+            "TensorFlow chooses its threads itself."
+        )
+    return is_light
+
+
+def _load(config, limits):
+    """Returns the served model, a `Served` or a `ServedFile`."""
+    if not _computes_file(config):
+        model = Model(
+            config.model, task=config.task, bf16=config.bf16, **config.options
+        )
+        return Served(model, limits)
+    for name, value in ({"bf16": config.bf16} | config.options).items():
+        if value:
+            raise ValueError(
+                f"{config.model} is an export, for which {name} was chosen when it was "
+                f"written; received {value!r}. Drop it, or export the model again."
+            )
+    served = served_file.ServedFile(
+        config.model, limits, threads=config.threads or None
+    )
+    if config.task not in ("", served.task.name):
+        raise ValueError(
+            f"{config.model} is an export of {served.task.name}; received "
+            f"task={config.task!r}. Drop it, or export the model for this task."
+        )
+    return served
 
 
 def _read_key():
@@ -112,11 +161,16 @@ class Served:
     """The signature `serving_default` of a model, for `server.make_app`.
 
     Attributes:
+        task: `Task`.
+        choices: what a request may choose, `Vectors` or `Rankings`; None for nothing.
         fields, outputs: names of inputs and outputs.
     """
 
     def __init__(self, model, limits):
-        self.task, self.limits = model.task, limits
+        self.task, self.limits, self.choices = model.task, limits, None
+        if choices := adapters.ADAPTERS[self.task.name].choices:
+            # Before the signature is traced, since they change the model.
+            self.choices = choices.of_model(self.task, model.keras_model)
         pairs = "text_pair" in (model.columns or {})
         made = signatures.make_signatures(model.task, model.keras_model, pairs=pairs)
         self.function = made["serving_default"]
@@ -144,7 +198,8 @@ def serve(config, limits=None):
         ValueError, FileNotFoundError: the model folder is wrong; packages are missing.
         OSError: the address is in use, or not of this machine.
     """
-    engine.select("tensorflow")  # The server answers as TensorFlow Serving does.
+    if not _computes_file(config):
+        engine.select("tensorflow")  # The server answers as TensorFlow Serving does.
     limits = limits or Limits()
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     # Before the model is loaded, which takes longer.

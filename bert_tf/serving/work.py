@@ -6,7 +6,6 @@ Shapes: N records.
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.serving.adapters import ADAPTERS
 from bert_tf.serving.limits import Refused, check_limit
@@ -101,8 +100,8 @@ def count_whole(task, texts, partner=None):
         texts: list of strings.
         partner: the other text of each pair; None if the texts are single ones.
     """
-    pieces = task.tokenizer.tokenize(tf.constant([partner or "", *texts]))
-    first, *others = pieces.row_lengths().numpy()
+    pieces = task.tokenizer.tokenize([partner or "", *texts])
+    first, *others = np.asarray(pieces.row_lengths())
     return np.array(others) + (2 if partner is None else first + 3)
 
 
@@ -135,6 +134,6 @@ def _count(task, field):
     characters = np.array(list(map(len, texts)))
     tokens = characters
     if characters.sum() > _FEW_CHARACTERS:
-        pieces = task.tokenizer.tokenize(tf.constant(texts))
-        tokens = pieces.row_lengths().numpy()
+        pieces = task.tokenizer.tokenize(texts)
+        tokens = np.asarray(pieces.row_lengths())
     return (x.reshape(len(rows), -1) for x in (characters, tokens))
