@@ -107,11 +107,6 @@ def _of_text(function):
     return {"serving_default": (["text"], function)}
 
 
-def infer_padded(task, model, batch, in_file):
-    """Returns the outputs of a model by name, for a padded batch."""
-    return task.infer(model, batch)
-
-
 @dataclasses.dataclass(frozen=True)
 class Adapter:
     """How a task is served; the defaults suit tasks that read whole texts.
@@ -152,7 +147,7 @@ class Adapter:
     signatures: Callable = serve_texts
     complete: Callable = lambda task, batch: batch
     has_choices: bool = False
-    infer_padded: Callable = infer_padded
+    infer_padded: Callable = completing.infer_padded
     padded: Callable | None = lambda named: named
     chooses: tuple = ()
     not_in_files: tuple = ()

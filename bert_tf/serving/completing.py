@@ -1,4 +1,4 @@
-"""What a model takes beside the ids of padded examples."""
+"""What a model takes beside the ids of padded examples, and what it then computes."""
 
 from bert_tf.ground import lazy
 
@@ -16,3 +16,8 @@ def add_mask_places(task, batch):
     places = tf.range(tf.shape(batch["input_ids"])[1])[None]
     is_mask = batch["input_ids"] == task.tokenizer.mask_id
     return batch | {"mask_places": tf.where(is_mask, places, -1)}
+
+
+def infer_padded(task, model, batch, in_file):
+    """Returns the outputs of a model by name, for a padded batch."""
+    return task.infer(model, batch)
