@@ -8,6 +8,7 @@ from bert_tf.data.records.readers import read_table
 from bert_tf.docstrings import list_settings
 from bert_tf.ground import at_least, one_of, quote, require, setting
 from bert_tf.predictor import Model
+from bert_tf.retrieval.counted import open_words
 from bert_tf.retrieval.embedding import embed, identify
 from bert_tf.retrieval.folder import Collection, check_model, open_index, read_facts
 from bert_tf.retrieval.fusion import fuse
@@ -160,7 +161,11 @@ def find(config, queries, k):
         )
         rankings.append(list(zip(places.tolist(), scores.tolist())))
     if config.method != "dense":
-        words = Words(join(text) for text in collection.texts)
+        texts = (join(text) for text in collection.texts)
+        if config.index:
+            words = open_words(config.index, read_facts(config.index), texts)
+        else:
+            words = Words(texts)
         rankings.append([words.find(query, sides) for query in queries])
     if config.method == "hybrid":
         found = [fuse([own[0] for own in both], depth) for both in zip(*rankings)]

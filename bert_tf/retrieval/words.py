@@ -27,6 +27,28 @@ class Words:
             self._bm25 = self._bm25s.BM25(k1=1.5, b=0.75, method="lucene")
             self._bm25.index(tokens, show_progress=False)
 
+    @classmethod
+    def load(cls, path):
+        """Returns the words that `save` wrote; arrays stay on disk, and are no pickles."""
+        words = cls.__new__(cls)
+        words._bm25s = import_bm25s()
+        words._bm25 = words._bm25s.BM25.load(path, mmap=True, allow_pickle=False)
+        return words
+
+    def save(self, path):
+        """Writes the counts into a folder; there must be words."""
+        self._bm25.save(path, allow_pickle=False, show_progress=False)
+
+    @property
+    def is_empty(self):
+        """Whether no text has any word."""
+        return self._bm25 is None
+
+    @staticmethod
+    def version():
+        """Returns the version of the package that counts."""
+        return import_bm25s().__version__
+
     def find(self, query, k):
         """Returns the places and the scores of the k best texts, the best first.
 

@@ -37,7 +37,8 @@ def files(folder):
 class TestContents:
     def test_texts_in_any_order(self):
         _, collection = open_index("index")
-        assert files("index") == FILES
+        # Other tests search it by words.
+        assert files("index") - {"words"} == FILES
         assert len(collection.texts) == 7
         assert collection.texts[3] == {
             "id": "d3",
