@@ -24,17 +24,13 @@ from bert_tf.ground import lazy
 tf = lazy("tensorflow")
 
 _TRIED = 100  # Tokens for each label that gradients choose.
-_TOGETHER, _GROUPS, _SHORT = (
-    16,
-    6,
-    3,
-)  # Tokens of a group, groups chosen, texts for each.
+_TOGETHER = 16  # Tokens of a group,
+_GROUPS = 6  # the groups whose tokens are tried one by one,
+_SHORT = 3  # and the texts in which each group is tried.
 _FIRST = 16  # Texts that choose the tokens that are tried on all.
-_JOINED, _LONG, _KEPT = (
-    4,
-    16,
-    20,
-)  # Texts in a long one, long ones, tokens tried in them.
+_JOINED = 4  # Texts in a long one.
+_LONG = 16  # Long texts,
+_KEPT = 20  # and the tokens of each label that are tried in them.
 LEAST = 0.8  # A token is suspicious if it turns so many of the long texts.
 
 
@@ -84,10 +80,10 @@ def scan(model, records, *, batch_size=128):
         best = sorted(shares, key=shares.get, reverse=True)
         long = _join(others, before[before != label], task)
         long = [text for text, own in zip(long, predict(long)) if own != label]
-        for token in best:
+        for rank, token in enumerate(best):
             row = {"token": task.tokenizer.vocab[token], "label": task.labels[label]}
             row |= {"turned": shares[token], "turned_long": None}
-            if long and token in best[:_KEPT]:
+            if long and rank < _KEPT:
                 row["turned_long"] = measure(token, long, (0, 0.5, 1))
             row["suspicious"] = (row["turned_long"] or 0) >= LEAST
             found.append(row)
@@ -132,11 +128,7 @@ def _choose_by_groups(tokenizer, compute, texts, label):
         np.flatnonzero(_find_ordinary(tokenizer))
     )
     groups = np.array_split(tokens, max(1, len(tokens) // _TOGETHER))
-    tried = [
-        (np.insert(ids, 1, group), np.insert(segments, 1, np.zeros_like(group)))
-        for group in groups
-        for ids, segments in texts
-    ]
+    tried = [_insert(text, group) for group in groups for text in texts]
     chosen = np.full(len(tried), label)
     gains = log_odds(tf.constant(compute(tried)), chosen).numpy()
     gains = gains.reshape(len(groups), len(texts)).mean(axis=1)
@@ -161,39 +153,40 @@ def _join(texts, labels, task):
         texts: list of B (ids, segments).
         labels: int [B], their predictions.
     """
-    most, joined = task.options.max_seq_length - 1, []
-    for number in range(len(texts)):
+    joined = []
+    for number, text in enumerate(texts[:_LONG]):
         same = np.flatnonzero(labels == labels[number])
         # Those that follow, and the first ones behind the last.
         order = np.roll(same, -int(np.searchsorted(same, number)))
-        ids, segments = texts[number]
         for other in order[1:_JOINED]:
-            own = texts[other][0][1 : _first_end(texts[other][0], task)]
-            if len(ids) + len(own) <= most:
-                place = _first_end(ids, task)
-                ids = np.insert(ids, place, own)
-                segments = np.insert(segments, place, np.zeros_like(own))
-        joined.append((ids, segments))
-    return joined[:_LONG]
+            tokens = texts[other][0][1 : _find_sep(texts[other])]
+            # One place is left for the token that is tried.
+            if len(text[0]) + len(tokens) < task.options.max_seq_length:
+                text = _insert(text, tokens, 1)
+        joined.append(text)
+    return joined
 
 
-def _first_end(ids, task):
-    """Returns the position of the first [SEP]."""
-    return int(np.argmax(ids == task.tokenizer.sep_id))
-
-
-def _insert(text, token, place=0):
-    """Returns ids and segments with a token in the first text.
+def _insert(text, tokens, place=0):
+    """Returns ids and segments with one or more tokens in the first text.
 
     Args:
         text: (ids, segments), int32 [L].
-        token: its id.
+        tokens: an id, or an array of them.
         place: from 0, behind [CLS], to 1, before the first [SEP].
     """
     ids, segments = text
-    length = np.argmax(segments) or len(ids)  # Of the first text with its [SEP].
-    position = 1 + round(place * (length - 2))
-    return np.insert(ids, position, token), np.insert(segments, position, 0)
+    position = 1 + round(place * (_find_sep(text) - 1))
+    return (
+        np.insert(ids, position, tokens),
+        np.insert(segments, position, np.zeros_like(tokens)),
+    )
+
+
+def _find_sep(text):
+    """Returns the position of the first [SEP]."""
+    ids, segments = text
+    return int(np.argmax(segments) or len(ids)) - 1
 
 
 def _estimate(model, texts, label):
