@@ -28,6 +28,7 @@ class PruneConfig(FinetuneConfig):
 
     # No flag: of random weights none matters more than another.
     from_scratch: bool = False
+    task: str = setting("", "Task; its options are below. Empty: the model's.")
     prune: float = setting(
         0.0,
         "Fraction of the parameters of all layers to remove, in (0, 1): heads and units "
@@ -50,6 +51,10 @@ class PruneConfig(FinetuneConfig):
     prune_epochs: float = setting(
         1.0, "Epochs of training after each cut but the last."
     )
+
+    def _check_task(self):
+        if self.task:  # Else `prune` finds it in the model's folder, and checks then.
+            super()._check_task()
 
     def __post_init__(self):
         super().__post_init__()

@@ -68,6 +68,10 @@ def prune(config, training=None):
             "prune runs on one machine; remove TF_CONFIG from the environment, and pass "
             "--distribution=auto."
         )
+    if not config.task:
+        folder = folders.read(folders.resolve(config.model))
+        task = task_of(folder.config, folder.settings)
+        config = dataclasses.replace(config, task=task)
     flags = session.collect_flags(config, training)
 
     def work(strategy):

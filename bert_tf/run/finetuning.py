@@ -81,6 +81,9 @@ class FinetuneConfig(TrainingData):
         require(self, "model", "output_dir")
         self.check_data()
         at_least(self, "seeds", 1)
+        self._check_task()
+
+    def _check_task(self):
         at_least(self.task_options, "max_seq_length", 8)
         debiasing.check(self)
         few_shot.check(self)

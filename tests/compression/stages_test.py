@@ -121,6 +121,26 @@ class TestPrune:
         )
         assert metrics["train_steps"] == 8
 
+    def test_the_task_is_the_models(self, home, untrained):
+        table = "text\tlabel\nit was good\t1.5\nbad\t0.5\na fine film\t1.25\n"
+        pathlib.Path("scores.tsv").write_text(table)
+        start = {"model": str(home / "start"), "max_seq_length": 16}
+        bert_tf.finetune(
+            bert_tf.FinetuneConfig(
+                task="regression", train_file="scores.tsv", output_dir="rater", **start
+            ),
+            TRAINING,
+        )
+        prune(
+            model="rater",
+            train_file="scores.tsv",
+            eval_file="",
+            drop_layers="0",
+            output_dir="pruned_rater",
+        )
+        assert written("pruned_rater")["bert_tf"]["task"] == "regression"
+        assert "--task=regression" in pathlib.Path("pruned_rater/flags.txt").read_text()
+
     def test_the_folder_holds_only_what_training_writes(self):
         assert {path.name for path in pathlib.Path("pruned").iterdir()} == FILES
 
