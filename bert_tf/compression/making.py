@@ -56,11 +56,13 @@ def _trim(source, path, config, training, task):
 
 
 def _train_rounded(source, path, config, training, task):
+    if training.bf16 or training.fp16:
+        _log.info("this model trains in float32: half precision has too few bits.")
     finetuning.finetune(
         finetuning.FinetuneConfig(
             model=str(source), **_task_and_data(source, path, config, task)
         ),
-        dataclasses.replace(training, quantization_aware=True),
+        dataclasses.replace(training, quantization_aware=True, bf16=False, fp16=False),
     )
 
 

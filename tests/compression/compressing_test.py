@@ -8,7 +8,8 @@ import tiny_folder
 
 import bert_tf
 from bert_tf import light
-from bert_tf.compression import compressing, measuring
+from bert_tf.compression import compressing, making, measuring
+from bert_tf.run import finetuning
 
 pytest.importorskip("tokenizers", reason="pip install -e '.[light]'")
 TEXTS = "text\tlabel\nit was good\tup\nbad\tdown\na fine film\tup\npoor film\tdown\n"
@@ -107,6 +108,23 @@ def test_all_candidates_of_a_small_model(home):
     assert report["best"] == max(scores, key=scores.get)
     half = json.loads((home / "all" / "models" / "half" / "config.json").read_text())
     assert half["num_hidden_layers"] == 1
+
+
+def test_the_rounded_model_trains_in_float32(home, tmp_path, monkeypatch):
+    runs = []
+    monkeypatch.setattr(finetuning, "finetune", lambda *run: runs.append(run))
+    config = bert_tf.CompressConfig(
+        model=str(home / "model"),
+        train_file=str(home / "data.tsv"),
+        eval_file=str(home / "data.tsv"),
+        output_dir=str(tmp_path),
+    )
+    chosen = making.candidates.choose("aware_int8")
+    task = bert_tf.Model(str(home / "model")).task
+    training = bert_tf.TrainConfig(bf16=True)
+    making.make_models(config, training, chosen, task, home / "model")
+    ((_, training),) = runs
+    assert (training.quantization_aware, training.bf16) == (True, False)
 
 
 def test_no_file_that_predicts_what_its_model_does(report, home, monkeypatch):
