@@ -33,8 +33,14 @@ HEADER = [
     "fraction of matmul peak",
 ]
 ENGINES = ["bert_tf", "huggingface", "keras_hub"]
+# {name: (engine, its arguments)}.
+VARIANTS = {
+    "bert_tf_checkpointing": ("bert_tf", ["--gradient_checkpointing"]),
+    "huggingface_sdpa": ("huggingface", ["--attention=sdpa"]),
+}
 
-flags.DEFINE_list("engines", ENGINES, "Engines to run.")
+flags.DEFINE_list("engines", ENGINES, f"Engines to run; also {', '.join(VARIANTS)}.")
+flags.DEFINE_integer("max_seq_length", 128, "Truncates to so many tokens.")
 flags.DEFINE_list("precisions", ["fp32", "bf16"], "Precisions: fp32, bf16 or both.")
 flags.DEFINE_integer("rounds", 3, "Runs of each engine.", lower_bound=1)
 flags.DEFINE_integer("steps", 30, "Timed updates per run.", lower_bound=5)
@@ -65,12 +71,14 @@ def measure(precision, batches):
         f"--model={launch.model_folder()}",
         f"--batches={batches}",
         f"--warmup_steps={FLAGS.warmup_steps}",
+        f"--max_seq_length={FLAGS.max_seq_length}",
         *(["--bf16"] if precision == "bf16" else []),
     ]
     reports = {engine: [] for engine in FLAGS.engines}
     for _ in range(FLAGS.rounds):
-        for engine in FLAGS.engines:
-            reports[engine].append(launch.run(engine, *arguments))
+        for name in FLAGS.engines:
+            engine, own = VARIANTS.get(name, (name, []))
+            reports[name].append(launch.run(engine, *arguments, *own))
     return reports
 
 
@@ -80,13 +88,13 @@ def table(precision, reports, peak, config):
     def median(engine, key):
         return statistics.median(report[key] for report in reports[engine])
 
-    huggingface = reports.get("huggingface")
+    baseline = next((name for name in reports if name.startswith("huggingface")), "")
     for engine in reports:
         rate = median(engine, "examples_per_second")
         ratio = fraction = "-"
-        if huggingface:  # It is the baseline and reports the lengths.
-            work = operations(config, huggingface[0]["lengths"])
-            ratio = f"{rate / median('huggingface', 'examples_per_second'):.2f}"
+        if baseline:  # It reports the lengths, too.
+            work = operations(config, reports[baseline][0]["lengths"])
+            ratio = f"{rate / median(baseline, 'examples_per_second'):.2f}"
             fraction = f"{rate * work / (peak * 1e9):.0%}"
         memory = f"{median(engine, 'memory_growth_mb'):.0f}"
         cells = [engine, precision, f"{rate:.1f}", ratio, memory, fraction]

@@ -51,6 +51,7 @@ def make_backbone(config, options):
         config,
         dtype="mixed_bfloat16" if options.bf16 else "float32",
         attention=attention_kernels.choose(options.max_seq_length),
+        gradient_checkpointing=options.gradient_checkpointing,
     )
 
 

@@ -62,6 +62,11 @@ def parser(description):
     add("--warmup_ratio", type=float, default=0.1, help="Fraction of all steps.")
     add("--max_seq_length", type=int, default=128, help="Truncates to so many tokens.")
     add("--bf16", action="store_true", help="Compute in bfloat16.")
+    add(
+        "--gradient_checkpointing",
+        action="store_true",
+        help="Only bert_tf: save memory.",
+    )
     add("--dropout", type=float, help="Dropout rate; default: the model's.")
     add("--seed", type=int, default=1, help="Seed of head, dropout and order.")
     add("--threads", type=int, default=2)
