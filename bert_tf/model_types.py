@@ -67,6 +67,9 @@ _NOT_DISTILBERT = (  # It does not read these; its LayerNorms always add 1e-12.
     *("type_vocab_size", "layer_norm_eps", "embedding_size"),
     *(ours for ours, theirs in _DISTILBERT.items() if ours != theirs),
 )
+# {field of one architecture: (its model_type, the value in others)}. A BERT's config.json
+# may have such a key, too, which no BERT reads.
+_OWN = {"embedding_size": ("electra", None), "qa_dropout": ("distilbert", 0.0)}
 # What a key that is absent means, where it is not BERT's default.
 _DEFAULTS = {
     "distilbert": {
@@ -104,10 +107,7 @@ def check(config):
         ValueError: there is no such `model_type`, or a field does not belong to it.
     """
     kind = one_of("model_type", config.model_type, ARCHITECTURES)
-    for key, nothing, owner in (
-        ("embedding_size", None, "electra"),
-        ("qa_dropout", 0.0, "distilbert"),
-    ):
+    for key, (owner, nothing) in _OWN.items():
         value = getattr(config, key)
         if value != nothing and kind != owner:
             raise ValueError(
@@ -147,9 +147,9 @@ def check_keys(values):
 def read(values):
     """Returns the JSON object of a config.json in BERT's keys, with BERT's class names."""
     kind = values.get("model_type")
-    prefix = ARCHITECTURES[kind].prefix if kind in _DEFAULTS else None
-    if prefix is None:
-        return values
+    if kind not in _DEFAULTS:
+        return {key: x for key, x in values.items() if key not in _OWN}
+    prefix = ARCHITECTURES[kind].prefix
     if kind == "distilbert":
         names = {ours: ours for ours in _DISTILBERT_ALIASES} | {
             ours: theirs for ours, theirs in _DISTILBERT.items() if theirs in values
