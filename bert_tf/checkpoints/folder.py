@@ -73,8 +73,9 @@ def load_weights(path, model, *, new_heads=False):
     arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
     may_be_new = _is_head if new_heads else lambda name: False
-    # A trained head that reads the pooler was trained with it.
-    optional = _OPTIONAL[1:] if "classifier/kernel" in report.loaded else _OPTIONAL
+    optional = _OPTIONAL
+    if "classifier/kernel" in report.loaded and not _has_pooler(model):
+        optional = _OPTIONAL[1:]  # The pooler is a part of the head.
     wrong = weights.Report(
         report.loaded,
         [
@@ -265,6 +266,12 @@ def _tokenizer_config(folder):
         # transformers writes 1e30 for an unknown length.
         "model_max_length": min(known.get("model_max_length") or positions, positions),
     }
+
+
+def _has_pooler(model):
+    """Returns whether the encoder of a model has a pooler without a head, too."""
+    config = getattr(getattr(model, "backbone", model), "config", None)
+    return config is None or config.architecture.has_pooler
 
 
 def _is_head(path):
