@@ -8,7 +8,7 @@ import dataclasses
 import json
 import pathlib
 
-from bert_tf import layer_sizes
+from bert_tf import layer_sizes, model_types
 from bert_tf.ground import one_of, setting, show
 from bert_tf.json_files import read_json
 
@@ -40,16 +40,6 @@ CONFIG_FILES = ("config.json", "bert_config.json")  # Hugging Face's name, Googl
 
 # The `quantization_config` of weights in eight bits, see `bert_tf.checkpoints.precision`.
 INT8 = {"quant_method": "bert_tf_int8"}
-
-# Keys that change what the model computes: {key: values that mean plain BERT}.
-_ARITHMETIC = {
-    "model_type": (None, "bert"),
-    "is_decoder": (None, False),
-    "add_cross_attention": (None, False),
-    "position_embedding_type": (None, "absolute"),
-    "pruned_heads": (None, {}, []),
-    "quantization_config": (None, {}),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +89,18 @@ class BertConfig:
     layer_intermediate_size: tuple | None = setting(
         None, "values inside each feed-forward network; None: intermediate_size in all"
     )
+    model_type: str = setting("bert", "architecture: bert, distilbert or electra")
+    embedding_size: int | None = setting(
+        None, "values of an embedding, of ELECTRA; None: hidden_size"
+    )
+    qa_dropout: float = setting(0.0, "dropout rate before DistilBERT's head of answers")
     extra: dict = dataclasses.field(default_factory=dict, hash=False)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             if field.name not in layer_sizes.KEYS:
                 _check(field.name, field.type, getattr(self, field.name))
+        model_types.check(self)
         one_of("hidden_act", self.hidden_act, ACTIVATIONS)
         if self.hidden_size % self.num_attention_heads:
             head_size = max(1, self.hidden_size // self.num_attention_heads)
@@ -130,6 +126,20 @@ class BertConfig:
         if layer_sizes.has_own_head(self.extra):
             return "its classifier reads the mean of all tokens"
         return ""
+
+    @property
+    def architecture(self):
+        """What the `model_type` has in the place of BERT's parts; see `model_types`."""
+        return model_types.ARCHITECTURES[self.model_type]
+
+    def class_name(self, name):
+        """Returns transformers' class that is to the `model_type` what one is to BERT."""
+        return model_types.class_name(name, self.model_type)
+
+    @property
+    def embedding_width(self):
+        """The values of an embedding, before a dense layer widens it where it is narrower."""
+        return self.embedding_size or self.hidden_size
 
     @property
     def attention_head_size(self):
@@ -194,13 +204,16 @@ class BertConfig:
         if values.get("quantization_config") == INT8:  # It describes the file alone.
             values = {k: x for k, x in values.items() if k != "quantization_config"}
         given, values = values, layer_sizes.read(values)
-        _check_arithmetic(values)
+        model_types.check_keys(values)
+        if given.get("model_type") != layer_sizes.MODEL_TYPE:
+            values = model_types.read(values)
         names = {field.name for field in dataclasses.fields(cls)} - {"extra"}
         known = {key: value for key, value in values.items() if key in names}
+        if known.get("model_type", "") is None:
+            del known["model_type"]
         if known.get("hidden_act") == "gelu_pytorch_tanh":  # Another name for it.
             known["hidden_act"] = "gelu_new"
-        skipped = names | {"model_type"}  # `to_dict` adds model_type.
-        extra = {key: value for key, value in values.items() if key not in skipped}
+        extra = {key: value for key, value in values.items() if key not in names}
         config = cls(**known, extra=extra)
         if not config.is_plain:
             layer_sizes.check_head_size(given, config)
@@ -208,7 +221,10 @@ class BertConfig:
 
     def to_dict(self):
         """Returns the JSON object for config.json, the inverse of `from_dict`."""
-        return layer_sizes.write(dataclasses.asdict(self), self)
+        values = layer_sizes.write(dataclasses.asdict(self), self)
+        if values["model_type"] == layer_sizes.MODEL_TYPE:
+            return values
+        return model_types.write(values, self)
 
 
 def read_config(path):
@@ -255,9 +271,10 @@ def _check(key, kind, value):
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in (str, dict):
         right, wanted = isinstance(value, kind), f"a {kind.__name__}"
-    elif kind is int:
+    elif kind in (int, int | None):
         most = _MOST.get(key, _MOST["hidden_size"])
         right = is_number and isinstance(value, int) and 1 <= value <= most
+        right = right or (value is None and kind is not int)
         wanted = f"a whole number from 1 to {most:,}"
     elif "dropout" in key:
         right = is_number and 0 <= value < 1 or (value is None and kind is not float)
@@ -271,17 +288,7 @@ def _check(key, kind, value):
 
 def _check_extra(extra):
     """Checks that `extra` has no key that is a field: each value has one place."""
-    taken = {field.name for field in dataclasses.fields(BertConfig)} | {"model_type"}
+    taken = {field.name for field in dataclasses.fields(BertConfig)}
     if shadowed := sorted(taken & extra.keys()):
         raise ValueError(f"extra holds {shadowed[0]!r}; pass it as an argument.")
-    _check_arithmetic(extra)
-
-
-def _check_arithmetic(values):
-    for key, allowed in _ARITHMETIC.items():
-        if key in values and values[key] not in allowed:
-            raise ValueError(
-                f"{key} must be {allowed[1]!r} or absent; received "
-                f"{show(values[key])}. Choose a BERT model: bert_tf computes only the "
-                "encoder as published."
-            )
+    model_types.check_keys(extra)

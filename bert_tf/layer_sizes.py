@@ -16,6 +16,7 @@ KEYS = {
 }
 OWN_HEADS = ("EmbeddingClassifier",)  # Among the `architectures`.
 HEAD_SIZE = "attention_head_size"  # For other readers; here it follows from two keys.
+ENCODER_TYPE = "encoder_type"  # The model_type of the encoder, where it is not BERT's.
 
 
 def check(config):
@@ -75,8 +76,11 @@ def read(values):
             f"model_type {MODEL_TYPE!r} needs {missing[0]}, a number for each layer. Copy "
             "the whole config.json again."
         )
-    added = ("model_type", HEAD_SIZE)
-    return {key: value for key, value in values.items() if key not in added}
+    added = ("model_type", HEAD_SIZE, ENCODER_TYPE)
+    values = {"model_type": values.get(ENCODER_TYPE)} | {
+        key: value for key, value in values.items() if key not in added
+    }
+    return values
 
 
 def check_head_size(values, config):
@@ -92,11 +96,16 @@ def check_head_size(values, config):
 
 def write(values, config):
     """Returns the JSON object of a config.json from {field: value} of a `BertConfig`."""
-    extra = values.pop("extra")
+    extra, kind = values.pop("extra"), values.pop("model_type")
     plain = {key: value for key, value in values.items() if key not in KEYS}
     sizes = {}
     if not config.is_plain:
         sizes = {HEAD_SIZE: config.attention_head_size}
         sizes |= {key: list(values[key]) for key in KEYS}
-    own = sizes or has_own_head(extra)
-    return {"model_type": MODEL_TYPE if own else "bert", **plain, **extra, **sizes}
+    if not (sizes or has_own_head(extra)):
+        return {"model_type": kind, **plain, **extra}
+    if kind == "bert":  # As before there were others.
+        del plain["embedding_size"], plain["qa_dropout"]
+    else:
+        sizes[ENCODER_TYPE] = kind
+    return {"model_type": MODEL_TYPE, **plain, **extra, **sizes}

@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "docstrings": set(),
     "json_files": set(),
     "layer_sizes": set(),
-    "config": {"layer_sizes"},
+    "model_types": set(),
+    "config": {"layer_sizes", "model_types"},
     "report": set(),
     "intervals": set(),
     "training": {"data"},  # JAX's engine lays rows into few shapes.

@@ -30,6 +30,13 @@ def check_sizes(path, config, scope="bert/", layers="encoder/"):
     Raises:
         ValueError: one line with the key, its value, and the weights' size.
     """
+    found = layouts.find_architecture(path)
+    if found not in (None, config.model_type):
+        raise ValueError(
+            f"{path}: model_type is {config.model_type!r} in the configuration, but the "
+            f"weights have the names of {found!r}. Check that config.json belongs to "
+            "these weights."
+        )
     shapes = {
         name.removeprefix(scope).removeprefix(layers): shape
         for name, shape in layouts.read_shapes(path).items()
@@ -38,7 +45,8 @@ def check_sizes(path, config, scope="bert/", layers="encoder/"):
     sizes = {}
     for key, name in _TABLES.items():
         if len(shapes.get(name, ())) == 2:
-            sizes[key], sizes["hidden_size"] = shapes[name]
+            sizes[key], width = shapes[name]
+            sizes["embedding_size" if config.embedding_size else "hidden_size"] = width
     if config.is_plain and len(shapes.get(f"layer_0/{_WIDE}", ())) == 2:
         sizes["intermediate_size"] = shapes[f"layer_0/{_WIDE}"][1]
     found = {match[1] for name in shapes if (match := re.match(r"layer_(\d+)/", name))}

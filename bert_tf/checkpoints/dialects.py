@@ -2,13 +2,16 @@
 
 Our variable paths are the names in google-research/bert's checkpoints, except for two
 fine-tuned heads. Hugging Face writes dots instead of slashes, calls several things
-`weight`, and stores dense kernels transposed ([out, in]). keras-nlp has names of its own
-and splits the arrays of attention by heads.
+`weight`, and stores dense kernels transposed ([out, in]); `other_names` has its names of
+DistilBERT and ELECTRA. keras-nlp has names of its own and splits the arrays of attention by
+heads.
 """
 
 import re
 
 import numpy as np
+
+from bert_tf.checkpoints import other_names
 
 # (Hugging Face's template, ours); in both directions the first match applies.
 _RULES = (
@@ -118,8 +121,12 @@ def from_huggingface(arrays):
     }
 
 
-def to_huggingface(arrays):
+def to_huggingface(arrays, model_type="bert", architecture=""):
     """Renames {our path: array} to {Hugging Face's name: array} of a whole model.
+
+    Args:
+        arrays: {our path: array}.
+        model_type, architecture: as of `other_names.from_bert`.
 
     Raises:
         ValueError: Hugging Face's BERT has no weight for a path.
@@ -132,9 +139,10 @@ def to_huggingface(arrays):
             f"encoder.{name.removeprefix('bert.')}": array
             for name, array in to_huggingface(encoder).items()
         } | {_DECODER + name: array for name, array in to_huggingface(alone).items()}
-    return {
+    named = {
         _to_name(path): _transpose_kernel(path, array) for path, array in arrays.items()
     }
+    return other_names.from_bert(named, model_type, architecture)
 
 
 def _modernize(name):
@@ -142,7 +150,10 @@ def _modernize(name):
     name = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", name)
     # The encoder of a model with a decoder; an encoder alone has no such names.
     name = re.sub(r"^encoder\.(?=(embeddings|encoder|pooler)\.)", "", name)
-    return re.sub(r"^(?=(embeddings|encoder|pooler)\.)", "bert.", name)
+    name = re.sub(
+        r"^(?=(embeddings|embeddings_project|encoder|pooler)\.)", "bert.", name
+    )
+    return other_names.to_bert(name)
 
 
 def _strip(arrays, prefix):

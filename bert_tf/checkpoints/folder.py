@@ -43,6 +43,7 @@ _SPECIAL_TOKENS = {
 _POOLER = "bert/pooler/"
 # BertForMaskedLM has no pooler and no next-sentence head.
 _OPTIONAL = (_POOLER, "cls/seq_relationship/")
+_DISCRIMINATOR = "discriminator_predictions/"  # The head of ElectraForPreTraining.
 _TRANSFORMERS_KEYS = ("dtype", "torch_dtype", "transformers_version")
 # Keys with paths on the machine that wrote the tokenizer.
 _PATH_KEYS = {"name_or_path", "tokenizer_file", "special_tokens_map_file"}
@@ -72,12 +73,15 @@ def load_weights(path, model, *, new_heads=False):
     arrays = layouts.read_arrays(path)
     report = weights.compare(model, arrays)
     may_be_new = _is_head if new_heads else lambda name: False
+    optional = _OPTIONAL
+    if "classifier/kernel" in report.loaded and not _has_pooler(model):
+        optional = _OPTIONAL[1:]  # The pooler is a part of the head.
     wrong = weights.Report(
         report.loaded,
         [
             name
             for name in report.missing
-            if not (name.startswith(_OPTIONAL) or may_be_new(name))
+            if not (name.startswith(optional) or may_be_new(name))
         ],
         [name for name in report.unexpected if not _is_head(name)],
         {
@@ -91,6 +95,13 @@ def load_weights(path, model, *, new_heads=False):
         if all(map(_is_head, wrong.new)) and not wrong.unexpected:
             hint = "They have no such trained head: fine-tune them first; to predict "
             hint += "masked words, pretrain them."
+            if any(name.startswith(_DISCRIMINATOR) for name in arrays):
+                hint = (
+                    "ELECTRA's discriminator finds replaced words, which is no task of "
+                )
+                hint += (
+                    "bert_tf: fine-tune it first; its generator predicts masked words."
+                )
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")
     if encoder_decoder.is_shared(report.loaded):
         encoder_decoder.check_copies(path, arrays)
@@ -123,7 +134,7 @@ def write(path, model, folder, architecture="BertForSequenceClassification"):
         path: folder; created if it does not exist.
         model: built Keras model.
         folder: `ModelFolder`; `config.extra` has `id2label` and `label2id`.
-        architecture: name of the transformers class that has the same heads.
+        architecture: name of the transformers class of BERT that has the same heads.
     """
     write_arrays(path, weights.read_model(model), folder, architecture)
 
@@ -160,7 +171,8 @@ def write_arrays(path, arrays, folder, architecture, weights_dtype="float32"):
         write_tokenizer(path / encoder_decoder.TOKENIZER, decoder)
     arrays, dense = dense_modules.split(arrays)
     dense_modules.write_arrays(path, dense)
-    named = precision.store(dialects.to_huggingface(arrays), weights_dtype)
+    named = dialects.to_huggingface(arrays, folder.config.model_type, architecture)
+    named = precision.store(named, weights_dtype)
     file = precision.FILE if is_int8 else "model.safetensors"
     formats.write_safetensors(path / file, named)
     write_tokenizer(path, folder)
@@ -249,10 +261,17 @@ def _tokenizer_config(folder):
         "tokenize_chinese_chars": True,
         **_SPECIAL_TOKENS,
         **known,
-        "tokenizer_class": "BertTokenizer",
+        # That of DistilBERT gives no segments, which the model would refuse.
+        "tokenizer_class": f"{folder.config.architecture.prefix}Tokenizer",
         # transformers writes 1e30 for an unknown length.
         "model_max_length": min(known.get("model_max_length") or positions, positions),
     }
+
+
+def _has_pooler(model):
+    """Returns whether the encoder of a model has a pooler without a head, too."""
+    config = getattr(getattr(model, "backbone", model), "config", None)
+    return config is None or config.architecture.has_pooler
 
 
 def _is_head(path):

@@ -13,6 +13,7 @@ from bert_tf.checkpoints import (
     dense_modules,
     dialects,
     formats,
+    other_names,
     precision,
     presets,
     tf1,
@@ -62,22 +63,34 @@ def read_shapes(path):
     weights that can be read: `read_arrays` says why.
     """
     try:
-        if (path / "model.safetensors").is_file():
-            named = formats.read_shapes(path / "model.safetensors")
-        elif (path / INDEX).is_file():
-            shards = formats.read_index(path / INDEX)
-            named = {}
-            for file in sorted(set(shards.values())):
-                named |= formats.read_shapes(path / file)
-        elif (path / precision.FILE).is_file():
-            named = precision.without_scales(formats.read_shapes(path / precision.FILE))
-        elif not presets.is_preset(path) and (checkpoint := _checkpoint(path)):
+        if named := _read_named_shapes(path):
+            return _shapes(dialects.from_huggingface(_hollow(named)))
+        if not presets.is_preset(path) and (checkpoint := _checkpoint(path)):
             return _shapes(dialects.from_google(_hollow(tf1.read_shapes(checkpoint))))
-        else:
-            return {}
-        return _shapes(dialects.from_huggingface(_hollow(named)))
     except (OSError, ValueError):
-        return {}
+        pass
+    return {}
+
+
+def find_architecture(path):
+    """Returns the `model_type` whose names a folder's weights have; None if unclear."""
+    try:
+        return other_names.find_architecture(_read_named_shapes(path))
+    except (OSError, ValueError):
+        return None
+
+
+def _read_named_shapes(path):
+    """Returns {Hugging Face's name: shape} of a folder; {} in another layout."""
+    if (path / "model.safetensors").is_file():
+        return formats.read_shapes(path / "model.safetensors")
+    if (path / INDEX).is_file():
+        files = sorted(set(formats.read_index(path / INDEX).values()))
+        shards = [formats.read_shapes(path / file) for file in files]
+        return {name: shape for shard in shards for name, shape in shard.items()}
+    if (path / precision.FILE).is_file():
+        return precision.without_scales(formats.read_shapes(path / precision.FILE))
+    return {}
 
 
 def find_file(path, name):

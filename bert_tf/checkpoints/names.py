@@ -79,8 +79,8 @@ def _minilm():
 
 def _cached(name):
     """Returns the folder of a published model in Hugging Face's cache, or None."""
-    # Google's models of 2018 are now published under google-bert/.
-    for full in (name, f"google-bert/{name}"):
+    # Models of 2018 and 2019 are now published under these organisations.
+    for full in (name, f"google-bert/{name}", f"distilbert/{name}"):
         repository = _cache() / f"models--{full.replace('/', '--')}"
         main = repository / "refs" / "main"
         hashes = [main.read_text().strip()] if main.is_file() else []

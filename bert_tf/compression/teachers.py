@@ -10,6 +10,7 @@ from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import layouts, weights
 from bert_tf.ground import lazy, quote, quote_all
 from bert_tf.predictor import check_length
+from bert_tf.run.origin import check_architecture
 from bert_tf.tasks import find_task, task_of
 from bert_tf.tasks.base import Task
 from bert_tf.tasks.pretraining import Pretraining
@@ -140,6 +141,7 @@ def read_pretrained(names, options):
     for name in map(str.strip, names.split(",")):
         path = folders.resolve(name)
         folder = folders.read(path)
+        check_architecture(folder.config, f"the teacher {name}")
         _check_head(name, path)
         task = Pretraining(folder.vocab, options)
         teachers.append(Teacher(name, path, folder, task))

@@ -17,14 +17,16 @@ class Embeddings(keras.layers.Layer):
     """Word + position + segment embedding, LayerNorm, dropout (Devlin et al., 2019, 3).
 
     Args:
-        vocab_size, max_position_embeddings, type_vocab_size: rows of the three tables.
+        vocab_size, max_position_embeddings, type_vocab_size: rows of the three tables;
+            there is no table of segments if the last is 0.
         hidden_size: width of the tables.
         dropout: fraction of values dropped in training.
         epsilon: added to the variance in LayerNorm.
         initializer_range: standard deviation of the initial tables.
 
     Call arguments:
-        input_ids, position_ids, segment_ids: int32 [T].
+        input_ids, position_ids, segment_ids: int32 [T]; segments are not read if they
+            have no table.
         word_vectors: float [T, H], in the place of rows of the word table, so that they
             can be changed and have gradients; None to look them up.
         word_perturbation: float [T, H], added to the vectors of words; None for 0.
@@ -73,6 +75,8 @@ class Embeddings(keras.layers.Layer):
                 autocast=False,
                 name=name,
             )
+            if size
+            else None
             for name, size in self.table_sizes.items()
         )
         self.layer_norm.build(None)
@@ -92,11 +96,9 @@ class Embeddings(keras.layers.Layer):
             words = self._look_up(self.word_table, input_ids)
         if word_perturbation is not None:
             words = words + ops.cast(word_perturbation, words.dtype)
-        embedded = (
-            words
-            + self._look_up(self.position_table, position_ids)
-            + ops.take(self.segment_table, segment_ids, axis=0)
-        )
+        embedded = words + self._look_up(self.position_table, position_ids)
+        if self.segment_table is not None:
+            embedded = embedded + ops.take(self.segment_table, segment_ids, axis=0)
         normed = self.layer_norm(embedded)
         return self.dropout(normed, seed=seed, training=training)
 

@@ -1,6 +1,7 @@
 """Heads on top of the encoder: pooler, masked words, next sentence.
 
-Shapes: B examples, M masked tokens, V vocabulary size, H hidden size.
+Shapes: B examples, M masked tokens, V vocabulary size, H hidden size, E values of an
+embedding, which are H except in ELECTRA.
 """
 
 import keras
@@ -8,6 +9,7 @@ from keras import ops
 
 from bert_tf.layers.activations import ACTIVATIONS
 from bert_tf.layers.dense import dense
+from bert_tf.layers.dropout import Dropout
 from bert_tf.layers.initial import initial
 from bert_tf.layers.normalization import LayerNorm
 
@@ -16,21 +18,40 @@ from bert_tf.layers.normalization import LayerNorm
 class Pooler(keras.layers.Layer):
     """A dense layer and tanh over the state of [CLS] (Devlin et al., 2019, 3.1).
 
+    The heads of DistilBERT and ELECTRA have the same layer with another activation.
+
+    Args:
+        hidden_size: H.
+        initializer_range: standard deviation of the initial kernel.
+        activation: "tanh", or one of `ACTIVATIONS`.
+        dropout: fraction of the inputs dropped in training.
+
     Call arguments:
         first_states: float [B, H].
+        seed: int32 [2] or None, see `Dropout`.
 
     Returns:
-        float [B, H], in (-1, 1).
+        float [B, H]; in (-1, 1) if the activation is tanh.
     """
 
-    def __init__(self, hidden_size, *, initializer_range, **kwargs):
+    def __init__(
+        self,
+        hidden_size,
+        *,
+        initializer_range,
+        activation="tanh",
+        dropout=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
         self.initializer_range = initializer_range
+        self.activation = activation
+        self.dropout = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
         self.dense = dense(
             hidden_size,
             initializer_range,
-            activation="tanh",
+            activation=ACTIVATIONS.get(activation, activation),
             dtype=self.dtype_policy,
             name="dense",
         )
@@ -38,13 +59,15 @@ class Pooler(keras.layers.Layer):
     def build(self, _):
         self.dense.build((None, self.hidden_size))
 
-    def call(self, first_states):
-        return self.dense(first_states)
+    def call(self, first_states, seed=None, training=None):
+        return self.dense(self.dropout(first_states, seed=seed, training=training))
 
     def get_config(self):
         return super().get_config() | {
             "hidden_size": self.hidden_size,
             "initializer_range": self.initializer_range,
+            "activation": self.activation,
+            "dropout": self.dropout.rate,
         }
 
 
@@ -57,13 +80,14 @@ class MaskedLMHead(keras.layers.Layer):
 
     Args:
         vocab_size, hidden_size: V and H.
+        embedding_size: E; None for H.
         activation: as in `EncoderLayer`.
         epsilon: added to the variance in LayerNorm.
         initializer_range: standard deviation of the initial kernel.
 
     Call arguments:
         states: float [M, H], states of the masked tokens.
-        word_table: float [V, H].
+        word_table: float [V, E].
 
     Returns:
         logits, float32 [M, V].
@@ -74,6 +98,7 @@ class MaskedLMHead(keras.layers.Layer):
         vocab_size,
         hidden_size,
         *,
+        embedding_size=None,
         activation,
         epsilon,
         initializer_range,
@@ -85,11 +110,12 @@ class MaskedLMHead(keras.layers.Layer):
         self.hidden_size = hidden_size
         self.activation = activation
         self.initializer_range = initializer_range
+        width = embedding_size or hidden_size
         self.dense = dense(
-            hidden_size, initializer_range, dtype=self.dtype_policy, name="dense"
+            width, initializer_range, dtype=self.dtype_policy, name="dense"
         )
         self.layer_norm = LayerNorm(
-            hidden_size, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
+            width, epsilon=epsilon, dtype=self.dtype_policy, name="LayerNorm"
         )
 
     def build(self, _):
@@ -113,6 +139,7 @@ class MaskedLMHead(keras.layers.Layer):
         return super().get_config() | {
             "vocab_size": self.vocab_size,
             "hidden_size": self.hidden_size,
+            "embedding_size": self.dense.units,
             "activation": self.activation,
             "epsilon": self.layer_norm.epsilon,
             "initializer_range": self.initializer_range,

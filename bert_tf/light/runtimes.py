@@ -95,11 +95,13 @@ class ONNX:
             str(path), settings, providers=["CPUExecutionProvider"]
         )
         self._names = [output.name for output in self._session.get_outputs()]
+        self._inputs = {value.name for value in self._session.get_inputs()}
 
     def __call__(self, ids, segments):
         """Returns what `TFLite` returns."""
         feeds = np.zeros((3, len(ids), max(map(len, ids))), np.int64)
         for number, (own, types) in enumerate(zip(ids, segments)):
             feeds[:, number, : len(own)] = own, np.ones_like(own), types
-        arrays = self._session.run(self._names, dict(zip(_ONNX, feeds)))
+        named = {n: x for n, x in zip(_ONNX, feeds) if n in self._inputs}
+        arrays = self._session.run(self._names, named)
         return {name: list(array) for name, array in zip(self._names, arrays)}

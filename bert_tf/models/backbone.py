@@ -13,9 +13,14 @@ from bert_tf.config import BertConfig
 from bert_tf.layers import attention_kernels
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.heads import Pooler
 from bert_tf.models import saving
-from bert_tf.models.parts import make_embeddings, make_layers, recompute
+from bert_tf.models.parts import (
+    make_embeddings,
+    make_layers,
+    make_pooler,
+    make_projection,
+    recompute,
+)
 
 
 def as_rows(batch):
@@ -76,6 +81,8 @@ class BertBackbone(keras.Model):
 
     Returns:
         dict with `sequence_output`, float [R, S, H], and `pooled_output`, float [B, H].
+        In DistilBERT and ELECTRA, the second is what the first dense layer of a head of
+        classification computes; an encoder without such a head has random weights there.
 
     Example:
         >>> import numpy as np
@@ -103,13 +110,9 @@ class BertBackbone(keras.Model):
         self.gradient_checkpointing = gradient_checkpointing
         self.attention = attention
         self.embeddings = make_embeddings(config, self.dtype_policy)
+        self.embeddings_project = make_projection(config, self.dtype_policy)
         self.encoder_layers = make_layers(config, self.dtype_policy)
-        self.pooler = Pooler(
-            config.hidden_size,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
-            name="pooler",
-        )
+        self.pooler = make_pooler(config, self.dtype_policy)
         # Built later, variables would take the scope of whoever calls the model first.
         self.build(None)
 
@@ -148,6 +151,8 @@ class BertBackbone(keras.Model):
 
     def build(self, _):
         self.embeddings.build(None)
+        if self.embeddings_project:
+            self.embeddings_project.build((None, self.config.embedding_width))
         with keras.name_scope("encoder"):
             for layer in self.encoder_layers:
                 layer.build(None)
@@ -183,8 +188,10 @@ class BertBackbone(keras.Model):
         }
         for name in ("word_vectors", "word_perturbation"):
             if name in rows:
-                flat[name] = ops.reshape(rows[name], (-1, self.config.hidden_size))
+                flat[name] = ops.reshape(rows[name], (-1, self.config.embedding_width))
         hidden = self.embeddings(**flat, seed=fold_in(seed, 0), training=training)
+        if self.embeddings_project:
+            hidden = self.embeddings_project(hidden)
         kernel = "ops" if probabilities else self.attention
         attend = attention_kernels.make(
             kernel, rows["sequence_ids"], ops.shape(rows["first_token"])[0]
@@ -210,7 +217,9 @@ class BertBackbone(keras.Model):
         ]
         outputs = {
             "sequence_output": hidden_states[-1],
-            "pooled_output": self.pooler(first_states),
+            "pooled_output": self.pooler(
+                first_states, seed=fold_in(seed, 2), training=training
+            ),
             "hidden_states": hidden_states,
             "attention_probabilities": by_layer,
         }

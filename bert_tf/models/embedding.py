@@ -13,7 +13,7 @@ from bert_tf.models import check_dense, check_pooling
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.finetuning import token_states
 from bert_tf.models.windows import mean_of_windows
-from bert_tf.models.with_head import ModelWithHead
+from bert_tf.models.with_head import ModelWithHead, unused_scopes
 
 # Arguments of `Embedder` that a model folder remembers.
 _REMEMBERED = ("pooling", "normalize", "dense")
@@ -91,6 +91,11 @@ class Embedder(ModelWithHead):
             )
         self.dim = dim
         self.built = True
+
+    @property
+    def unused_scopes(self):
+        """Scopes of weights that no folder of the architecture has."""
+        return unused_scopes(self.backbone)
 
     def call(self, batch, training=None):
         rows = as_rows(batch)

@@ -41,7 +41,7 @@ class Classifier(ModelWithHead):
     def __init__(self, backbone, num_labels, *, name="classification"):
         super().__init__(backbone, name=name)
         self.num_labels = num_labels
-        rate = backbone.config.head_dropout_prob
+        rate = self._dropout_rate(backbone.config)
         self.dropout = Dropout(rate, dtype=self.dtype_policy, name="dropout")
         self.classifier = _head(backbone, num_labels, "classifier")
         self.built = True
@@ -51,6 +51,9 @@ class Classifier(ModelWithHead):
         seed = fold_in(batch.get("dropout_seed"), 1)
         logits = self.classifier(self.dropout(pooled, seed=seed, training=training))
         return mean_of_windows(ops.cast(logits, "float32"), batch)
+
+    def _dropout_rate(self, config):
+        return config.head_dropout_prob
 
     def _arguments(self):
         return {"num_labels": self.num_labels}
@@ -141,6 +144,9 @@ class TokenClassifier(Classifier):
     def __init__(self, backbone, num_labels, *, name="token_classification"):
         super().__init__(backbone, num_labels, name=name)
 
+    def _dropout_rate(self, config):
+        return getattr(config, config.architecture.token_dropout)
+
     def call(self, batch, training=None):
         rows = as_rows(batch)
         states = token_states(self.backbone, rows, training)
@@ -179,12 +185,16 @@ class SpanPredictor(ModelWithHead):
 
     def __init__(self, backbone, *, name="question_answering"):
         super().__init__(backbone, name=name)
+        rate = backbone.config.qa_dropout  # 0 but in DistilBERT.
+        self.dropout = Dropout(rate, dtype=self.dtype_policy, name="dropout")
         self.qa_outputs = _head(backbone, 2, "qa_outputs")
         self.built = True
 
     def call(self, batch, training=None):
         rows = as_rows(batch)
         states = token_states(self.backbone, rows, training)
+        seed = fold_in(rows.get("dropout_seed"), 1)
+        states = self.dropout(states, seed=seed, training=training)
         logits = at_places(self.qa_outputs(states), rows)
         real = ops.convert_to_tensor(rows["places"])[:, :, None] >= 0
         logits = ops.where(real, logits, -1e9)

@@ -3,8 +3,9 @@
 import keras
 
 from bert_tf.layers import attention_kernels, initial
+from bert_tf.layers.dense import dense
 from bert_tf.layers.embeddings import Embeddings
-from bert_tf.layers.heads import MaskedLMHead
+from bert_tf.layers.heads import MaskedLMHead, Pooler
 from bert_tf.layers.transformer import EncoderLayer
 
 
@@ -27,14 +28,39 @@ def make_embeddings(config, dtype):
     """Returns the `Embeddings` of a `BertConfig`."""
     return Embeddings(
         config.vocab_size,
-        config.hidden_size,
+        config.embedding_width,
         max_position_embeddings=config.max_position_embeddings,
-        type_vocab_size=config.type_vocab_size,
+        type_vocab_size=config.type_vocab_size * config.architecture.has_segments,
         dropout=config.hidden_dropout_prob,
         epsilon=config.layer_norm_eps,
         initializer_range=config.initializer_range,
         dtype=dtype,
         name="embeddings",
+    )
+
+
+def make_projection(config, dtype):
+    """Returns the dense layer that widens ELECTRA's embeddings; None where they are wide."""
+    if config.embedding_width == config.hidden_size:
+        return None
+    return dense(
+        config.hidden_size,
+        config.initializer_range,
+        dtype=dtype,
+        name="embeddings_project",
+    )
+
+
+def make_pooler(config, dtype):
+    """Returns the `Pooler` of a `BertConfig`."""
+    kind = config.architecture
+    return Pooler(
+        config.hidden_size,
+        initializer_range=config.initializer_range,
+        activation=kind.pooler_act,
+        dropout=config.head_dropout_prob if kind.drops_before_pooler else 0.0,
+        dtype=dtype,
+        name="pooler",
     )
 
 
@@ -63,7 +89,8 @@ def make_token_head(config, dtype):
     return MaskedLMHead(
         config.vocab_size,
         config.hidden_size,
-        activation=config.hidden_act,
+        embedding_size=config.embedding_width,
+        activation=config.architecture.token_act or config.hidden_act,
         epsilon=config.layer_norm_eps,
         initializer_range=config.initializer_range,
         dtype=dtype,

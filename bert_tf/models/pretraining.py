@@ -10,7 +10,7 @@ from keras import ops
 from bert_tf.layers.heads import NextSentenceHead
 from bert_tf.models.backbone import as_rows
 from bert_tf.models.parts import make_token_head
-from bert_tf.models.with_head import ModelWithHead
+from bert_tf.models.with_head import ModelWithHead, unused_scopes
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -27,7 +27,8 @@ class BertPretrainer(ModelWithHead):
 
     Returns:
         dict with `masked_lm_logits`, float32 [M, V] (with [B, P] positions, M =
-        B·P), and `next_sentence_logits`, float32 [B, 2] (0: B follows A).
+        B·P), and `next_sentence_logits`, float32 [B, 2] (0: B follows A). DistilBERT
+        and ELECTRA have no head of next sentences.
 
     Raises:
         ValueError: a batch without `masked_lm_positions`.
@@ -48,15 +49,23 @@ class BertPretrainer(ModelWithHead):
         super().__init__(backbone, name=name)
         config = backbone.config
         self.predictions = make_token_head(config, self.dtype_policy)
-        self.seq_relationship = NextSentenceHead(
-            config.hidden_size,
-            initializer_range=config.initializer_range,
-            dtype=self.dtype_policy,
-        )
+        self.seq_relationship = None
+        if config.architecture.has_pooler:
+            self.seq_relationship = NextSentenceHead(
+                config.hidden_size,
+                initializer_range=config.initializer_range,
+                dtype=self.dtype_policy,
+            )
         with keras.name_scope("cls"):  # The published scope.
             self.predictions.build(None)
-            self.seq_relationship.build(None)
+            if self.seq_relationship:
+                self.seq_relationship.build(None)
         self.built = True
+
+    @property
+    def unused_scopes(self):
+        """Scopes of weights that no folder of the architecture has."""
+        return unused_scopes(self.backbone)
 
     def call(self, batch, training=None):
         if "masked_lm_positions" not in batch:
@@ -75,14 +84,16 @@ class BertPretrainer(ModelWithHead):
         at = ops.concatenate([first_token, ops.reshape(positions, (-1,))], axis=0)
         states = self.backbone.compute(rows, training=training, at=at)["output_at"]
         examples = ops.shape(first_token)[0]
-        pooled = self.backbone.pooler(states[:examples])
-        return {
+        outputs = {
             "masked_lm_logits": self.predictions(
                 states[examples:],
                 ops.convert_to_tensor(self.backbone.embeddings.word_table),
-            ),
-            "next_sentence_logits": self.seq_relationship(pooled),
+            )
         }
+        if self.seq_relationship:
+            pooled = self.backbone.pooler(states[:examples])
+            outputs["next_sentence_logits"] = self.seq_relationship(pooled)
+        return outputs
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -123,6 +134,11 @@ class MaskFiller(ModelWithHead):
         self.top_k = top_k
         self.pretrainer = BertPretrainer(backbone)
         self.built = True
+
+    @property
+    def unused_scopes(self):
+        """Scopes of weights that no folder of the architecture has."""
+        return unused_scopes(self.backbone)
 
     def call(self, batch, training=None):
         rows = as_rows(batch)

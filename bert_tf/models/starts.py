@@ -42,7 +42,7 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
         shared: whether it has the embeddings and layers of the encoder.
 
     Raises:
-        ValueError: the BERT has fewer layers, is pruned, or is an encoder with a decoder.
+        ValueError: the BERT has fewer layers, is pruned, a DistilBERT or an ELECTRA, or is an encoder with a decoder.
     """
     if start.decoder:
         raise ValueError(
@@ -67,7 +67,12 @@ def make_decoder(start, *, vocab=None, tokenizer=None, layers=0, shared=False):
 
 
 def check_plain(config):
-    """Raises a ValueError if a pruned BERT shall be an encoder with a decoder, or a decoder."""
+    """Raises a ValueError if no plain BERT shall be an encoder with a decoder, or a decoder."""
+    if config.model_type != "bert":
+        raise ValueError(
+            "an encoder with a decoder, and a decoder, must start from a BERT; received a "
+            f"model of model_type {config.model_type!r}. Choose a BERT."
+        )
     if not config.is_plain:
         raise ValueError(
             "an encoder with a decoder must not be pruned, because the layout of "

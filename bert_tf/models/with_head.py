@@ -204,3 +204,8 @@ class ModelWithHead(keras.Model):
                     f"{list(ours)}"
                 )
         return ""
+
+
+def unused_scopes(backbone):
+    """Returns the scopes of weights that an architecture has only beneath a classifier."""
+    return () if backbone.config.architecture.has_pooler else ("bert/pooler/",)

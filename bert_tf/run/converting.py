@@ -34,6 +34,7 @@ _ONLY_HERE = """
 The weights are stored in eight bits (int8), which only bert_tf reads. `bert-tf
 convert-checkpoint` writes a folder with float32 from it, which transformers reads, too.
 """
+_POOLER = "bert/pooler/dense/kernel"  # A classifier of tokens has none.
 _CARD = ("README.md", "loss.png", "confusion_matrix.png")
 
 # Both models compute these texts, the first paired with the last and so on. They are
@@ -143,7 +144,10 @@ def convert(config):
     if config.clean_input:
         folder = folder.with_clean_input()
     _check_decoder(start, folder, config)
-    if config.format == "google" and (reason := folder.config.peculiarity):
+    reason = folder.config.peculiarity
+    if folder.config.model_type != "bert":
+        reason = f"its model_type is {folder.config.model_type}"
+    if config.format == "google" and reason:
         raise ValueError(
             f"google's layout cannot say of {start} that {reason}; drop format google."
         )
@@ -189,7 +193,7 @@ def convert(config):
         "input": str(start),
         "output": str(output),
         "format": config.format,
-        "architecture": architecture,
+        "architecture": folder.config.class_name(architecture),
         "arrays": len(new_arrays),
         "parameters": _count(new_arrays),
         "max_abs_difference": max(
@@ -263,7 +267,7 @@ def _outputs(path, folder, arrays, texts):
     model = backbone
     if "cls/predictions/output_bias" in arrays:
         model = pretraining.BertPretrainer(backbone)
-    elif "classifier/bias" in arrays:
+    elif "classifier/bias" in arrays and _POOLER in arrays:
         model = finetuning.Classifier(backbone, len(arrays["classifier/bias"]))
     folders.load_weights(path, model)
     outputs = dict(backbone(batch))
@@ -273,8 +277,7 @@ def _outputs(path, folder, arrays, texts):
         outputs["logits"] = model(batch)
     # Outputs of random weights cannot be compared.
     for name, needed in (
-        ("pooled_output", "bert/pooler/dense/kernel"),
-        ("logits", "bert/pooler/dense/kernel"),  # A classifier of tokens has none.
+        ("pooled_output", _POOLER),
         ("next_sentence_logits", "cls/seq_relationship/output_weights"),
     ):
         if needed not in arrays:

@@ -56,6 +56,21 @@ def check_store(store, folder, name):
             )
 
 
+def check_architecture(config, where):
+    """Raises a ValueError if a model has not both heads that pretraining trains.
+
+    Args:
+        config: `BertConfig`.
+        where: what it is the configuration of, for the error.
+    """
+    if config.model_type != "bert":
+        raise ValueError(
+            "pretraining learns masked words and next sentences, for which "
+            f"{where} has no head: its model_type is {config.model_type!r}. Choose a "
+            "BERT; DistilBERT and ELECTRA can be fine-tuned."
+        )
+
+
 def held_out_store(path, store):
     """Opens the store on which the model is evaluated.
 

@@ -12,7 +12,7 @@ from bert_tf.ground import lazy, one_of, require, setting
 from bert_tf.predictor import check_length
 from bert_tf.run.finetuning import Start
 from bert_tf.run.health import Health
-from bert_tf.run.origin import held_out_store, model_folder
+from bert_tf.run.origin import check_architecture, held_out_store, model_folder
 from bert_tf.run.peak import operations_per_token
 from bert_tf.tasks.options import TakesOptions
 from bert_tf.tasks.pretraining import Pretraining
@@ -166,6 +166,7 @@ def _run(config, training, flags, strategy, begin):
         held_out = held_out_store(config.eval_data_dir, store)
     task = Pretraining.learn(None, store, options)
     check_length(task.options.longest[0], folder.config)
+    check_architecture(folder.config, "the model to pretrain")
     columns = task.columns(store)
     if start.prepare:
         task, columns = start.prepare(task, store)

@@ -12,7 +12,8 @@ def write_onnx(path, task, model):
     """Writes an ONNX file.
 
     Its inputs are `input_ids`, `attention_mask` and `token_type_ids`, int64
-    [batch, sequence]. The first axis of its outputs is called batch, too.
+    [batch, sequence]; the last is absent for DistilBERT, which does not read it. The first
+    axis of its outputs is called batch, too.
 
     Args:
         path: `pathlib.Path` of the file.
@@ -33,9 +34,17 @@ def write_onnx(path, task, model):
     converted, _ = tf2onnx.convert.from_function(
         function, input_signature=function.input_signature, opset=OPSET
     )
+    if not model.backbone.config.architecture.has_segments:
+        _remove_segments(converted.graph)
     for value in (*converted.graph.input, *converted.graph.output):
         _name_axes(value.type.tensor_type.shape.dim)
     path.write_bytes(converted.SerializeToString())
+
+
+def _remove_segments(graph):
+    """Removes the input of segments, which the tokenizer of DistilBERT does not return."""
+    for value in [x for x in graph.input if x.name == TRANSFORMERS[-1]]:
+        graph.input.remove(value)
 
 
 def _name_axes(axes):

@@ -134,10 +134,13 @@ def load_onnx(path):
         os.path.join(path, "model.onnx"), providers=["CPUExecutionProvider"]
     )
     names = [output.name for output in session.get_outputs()]
+    read = {value.name for value in session.get_inputs()}
 
     def call(inputs):
         feeds = {}
         for name, rows in inputs.items():
+            if name not in read:
+                continue
             feeds[name] = np.zeros([len(rows), max(map(len, rows))], np.int64)
             for array, row in zip(feeds[name], rows):
                 array[: len(row)] = row

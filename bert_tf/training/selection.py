@@ -10,8 +10,8 @@ import re
 
 _log = logging.getLogger(__name__)
 
-# In the embeddings, or in a layer.
-_PLACE = re.compile(r"(?:^|/)bert/(?:(embeddings)|encoder/layer_(\d+))/")
+# In the embeddings or the dense layer that widens them, or in a layer.
+_PLACE = re.compile(r"(?:^|/)bert/(?:(embeddings)(?:_project)?|encoder/layer_(\d+))/")
 _POOLER = re.compile(r"(?:^|/)bert/pooler/")
 
 

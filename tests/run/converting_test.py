@@ -311,8 +311,8 @@ def test_a_lossy_conversion_is_not_written(monkeypatch):
     write_google("start")
     honest = dialects.to_huggingface
 
-    def lossy(arrays):
-        named = honest(arrays)
+    def lossy(*arguments):
+        named = honest(*arguments)
         return named | {"cls.predictions.bias": named["cls.predictions.bias"] + 1}
 
     monkeypatch.setattr(dialects, "to_huggingface", lossy)

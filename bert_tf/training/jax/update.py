@@ -83,7 +83,7 @@ def _make_sum(model, task, adversarial_epsilon):
         """Returns the gradients and losses of a micro-batch, by path and by term."""
         rest, none = (others, frozen, rows, totals), {}
         if adversarial_epsilon:
-            shape = (*rows["input_ids"].shape, model.backbone.config.hidden_size)
+            shape = (*rows["input_ids"].shape, model.backbone.config.embedding_width)
             none = {"word_perturbation": jnp.zeros(shape)}
         (loss, terms), (gradients, slopes) = compute_gradients(trained, none, *rest)
         metrics = terms | {"loss": loss}

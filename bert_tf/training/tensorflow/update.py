@@ -144,7 +144,7 @@ def _make_differentiate(model, task, variables, adversarial_epsilon):
         return dense, terms | {"loss": loss}
 
     def differentiate_twice(rows, totals, factor):
-        width = model.backbone.config.hidden_size
+        width = model.backbone.config.embedding_width
         none = tf.zeros([*tf.unstack(tf.shape(rows["input_ids"])), width])
         gradients, terms = differentiate(rows, totals, factor, word_perturbation=none)
         change = arithmetic.perturb(
