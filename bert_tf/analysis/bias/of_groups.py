@@ -5,8 +5,8 @@ import numpy as np
 from bert_tf import intervals
 from bert_tf.analysis.bias import associations, slices
 from bert_tf.analysis.bias.shares import share, shown
+from bert_tf.analysis.embedding import embed_texts
 from bert_tf.analysis.findings import Table
-from bert_tf.analysis.sentences import embed_sentences
 from bert_tf.data.records.swaps import read_swaps, swap_records
 from bert_tf.ground import lazy
 
@@ -20,8 +20,7 @@ def measure_associations(subject, config):
     for path in map(str.strip, config.seat_files.split(",")):
         sets = associations.read(path)
         vectors = {
-            name: embed_sentences(subject.model, texts)
-            for name, (_, texts) in sets.items()
+            name: embed_texts(subject.model, texts) for name, (_, texts) in sets.items()
         }
         own, others = (
             associations.associate(vectors[name], vectors["attr1"], vectors["attr2"])
