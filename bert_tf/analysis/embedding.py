@@ -11,6 +11,7 @@ from bert_tf.ground import lazy, progress
 
 tf = lazy("tensorflow")
 backbones = lazy("bert_tf.models.backbone")
+tracing = lazy("bert_tf.training.tensorflow.tracing")
 
 _BATCH = 64
 
@@ -72,12 +73,10 @@ def _embed(model, ids, segments, pool):
         pool: function(states [B, S, H], input_mask [B, S]) → float32 [B, H].
     """
     backbone = model.keras_model.backbone
-    compute = tf.function(
+    compute = tracing.trace_once(
         lambda batch: pool(
             backbone(backbones.as_rows(batch))["sequence_output"], batch["input_mask"]
-        ),
-        reduce_retracing=True,
-        autograph=False,
+        )
     )
     order = np.argsort([-len(own) for own in ids], kind="stable")
     vectors = [None] * len(ids)
@@ -87,7 +86,6 @@ def _embed(model, ids, segments, pool):
         batch = pad(
             model.task.tokenizer, [ids[n] for n in part], [segments[n] for n in part]
         )
-        batch = {name: tf.constant(array) for name, array in batch.items()}
         for number, vector in zip(part, compute(batch).numpy()):
             vectors[number] = vector
     return np.stack(vectors)

@@ -152,11 +152,11 @@ def _tell_apart(part, subject, config, logits):
     if subject.training:
         records = subject.training.records[:_MOST_TRAINING]
         labels = [task.labels.index(record["label"]) for record in records]
-        near = measures.Mahalanobis(_embed(subject, records), labels)
-        found["mahalanobis"] = tuple(
-            near.closeness(_embed(subject, own))
-            for own in (subject.records, others.records)
-        )
+        vectors = _embed(subject, [*records, *subject.records, *others.records])
+        ends = np.cumsum([len(records), len(subject.records)])
+        known, *sides = np.split(vectors, ends)
+        near = measures.Mahalanobis(known, labels)
+        found["mahalanobis"] = tuple(map(near.closeness, sides))
     figures = {name: measures.area_under_roc(*sides) for name, sides in found.items()}
     part.values["outside"] = {"records": len(others.records), "auroc": figures}
     part.blocks.append(

@@ -227,9 +227,8 @@ def _neighbours(subject):
     records = subject.records[:_MOST_NEIGHBOURS]
     count = len(subject.training.records)
     training = keep(subject.training, sample(count, _MOST_TRAINING, subject.seed))
-    own, others = (
-        embed_records(subject.model, part) for part in (records, training.records)
-    )
+    vectors = embed_records(subject.model, [*records, *training.records])
+    own, others = np.split(vectors, [len(records)])
     nearest, cosines = find_nearest(own, others, 1)
     rows = []
     for record, (number,), (cosine,) in zip(records, nearest, cosines):
