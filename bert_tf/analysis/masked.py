@@ -75,10 +75,20 @@ class MaskedLM:
             logs[part] = self._compute(batch, targets).numpy()
         return logs
 
-    def guess(self, text, top_k):
-        """Returns the ids of the most probable tokens for the first [MASK] of a text."""
-        ids, _ = self.encode(text)
+    def suggest(self, text, begin, end, top_k):
+        """Returns the ids of the most probable tokens in the place of the word text[begin:end].
+
+        The model reads the word itself if that is one token, as in BERT-Attack (Li et al.,
+        2020), so that the suggestions stay near its meaning; else [MASK] is in its place.
+        There are none for a word that is cut off.
+        """
+        ids, _ = self.encode(f"{text[:begin]}[MASK]{text[end:]}")
         position = int(np.argmax(ids == self.tokenizer.mask_id))
+        if not position:  # [CLS] is there.
+            return []
+        whole, _ = self.encode(text)
+        if np.array_equal(whole[position + 1 :], ids[position + 1 :]):
+            ids = whole
         batch = pad(self.tokenizer, [ids], [np.zeros(len(ids))])
         batch["masked_lm_positions"] = np.array([[position]], np.int32)
         return self._guess(batch, top_k).numpy().tolist()
