@@ -10,6 +10,7 @@ from bert_tf.ground import lazy, progress
 
 tf = lazy("tensorflow")
 backbones = lazy("bert_tf.models.backbone")
+tracing = lazy("bert_tf.training.tensorflow.tracing")
 
 
 class MaskedLM:
@@ -41,10 +42,9 @@ class MaskedLM:
                 pretrainer(backbones.as_rows(batch))["next_sentence_logits"]
             )
 
-        options = {"reduce_retracing": True, "autograph": False}
-        self._compute = tf.function(compute, **options)
-        self._guess = tf.function(guess, **options)
-        self._compare = tf.function(compare, **options)
+        self._compute = tracing.trace_once(compute)
+        self._guess = tracing.trace_once(guess)
+        self._compare = tracing.trace_once(compare)
 
     def encode(self, text, pair=None):
         """Returns ids and segments of a sentence, or of two, as the model reads them."""
@@ -71,17 +71,27 @@ class MaskedLM:
             batch["masked_lm_positions"] = np.array(
                 [[p] for _, p, _ in chosen], np.int32
             )
-            targets = tf.constant([target for _, _, target in chosen])
-            logs[part] = self._compute(_constants(batch), targets).numpy()
+            targets = np.array([target for _, _, target in chosen], np.int32)
+            logs[part] = self._compute(batch, targets).numpy()
         return logs
 
-    def guess(self, text, top_k):
-        """Returns the ids of the most probable tokens for the first [MASK] of a text."""
-        ids, _ = self.encode(text)
+    def suggest(self, text, begin, end, top_k):
+        """Returns the ids of the most probable tokens in the place of the word text[begin:end].
+
+        The model reads the word itself if that is one token, as in BERT-Attack (Li et al.,
+        2020), so that the suggestions stay near its meaning; else [MASK] is in its place.
+        There are none for a word that is cut off.
+        """
+        ids, _ = self.encode(f"{text[:begin]}[MASK]{text[end:]}")
         position = int(np.argmax(ids == self.tokenizer.mask_id))
+        if not position:  # [CLS] is there.
+            return []
+        whole, _ = self.encode(text)
+        if np.array_equal(whole[position + 1 :], ids[position + 1 :]):
+            ids = whole
         batch = pad(self.tokenizer, [ids], [np.zeros(len(ids))])
         batch["masked_lm_positions"] = np.array([[position]], np.int32)
-        return self._guess(_constants(batch), top_k).numpy().tolist()
+        return self._guess(batch, top_k).numpy().tolist()
 
     def follows(self, pairs, title=""):
         """Returns the probability that a sentence follows another, float64 [pairs].
@@ -95,7 +105,7 @@ class MaskedLM:
             ids, segments = zip(*(encoded[number] for number in part))
             batch = pad(self.tokenizer, ids, segments)
             batch["masked_lm_positions"] = np.zeros((len(part), 1), np.int32)
-            shares[part] = self._compare(_constants(batch)).numpy()[:, 0]
+            shares[part] = self._compare(batch).numpy()[:, 0]
         return shares
 
     def _parts(self, ids, title):
@@ -105,7 +115,3 @@ class MaskedLM:
             for begin in range(0, len(order), self._batch_size)
         ]
         return progress(parts, title, leave=False, unit="batch") if title else parts
-
-
-def _constants(batch):
-    return {name: tf.constant(array) for name, array in batch.items()}

@@ -5,8 +5,8 @@ import numpy as np
 from bert_tf import intervals
 from bert_tf.analysis.bias import associations, slices
 from bert_tf.analysis.bias.shares import share, shown
+from bert_tf.analysis.embedding import embed_texts
 from bert_tf.analysis.findings import Table
-from bert_tf.analysis.sentences import embed_sentences
 from bert_tf.data.records.swaps import read_swaps, swap_records
 from bert_tf.ground import lazy
 
@@ -17,11 +17,19 @@ _MOST_SHOWN = 15
 
 def measure_associations(subject, config):
     figures, rows = {}, []
-    for path in map(str.strip, config.seat_files.split(",")):
-        sets = associations.read(path)
+    files = {
+        path: associations.read(path)
+        for path in map(str.strip, config.seat_files.split(","))
+    }
+    # At once, because the files share many texts.
+    texts = {
+        t: None for sets in files.values() for _, own in sets.values() for t in own
+    }
+    embeddings = dict(zip(texts, embed_texts(subject.model, list(texts))))
+    for path, sets in files.items():
         vectors = {
-            name: embed_sentences(subject.model, texts)
-            for name, (_, texts) in sets.items()
+            name: np.stack([embeddings[text] for text in own])
+            for name, (_, own) in sets.items()
         }
         own, others = (
             associations.associate(vectors[name], vectors["attr1"], vectors["attr2"])

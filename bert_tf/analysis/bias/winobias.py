@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from bert_tf.analysis.lines import read_lines
+from bert_tf.data.records.files import read_text, split_lines
 
 PRONOUNS = {"he", "she", "him", "her", "his", "hers", "himself", "herself"}
 _BRACKETS = re.compile(r"\[([^\]]+)\]")
@@ -24,7 +24,7 @@ def read(pro, anti):
         FileNotFoundError: there is no such file.
         ValueError: the lines of the files do not belong together; names the line.
     """
-    sides = [read_lines(path) for path in (pro, anti)]
+    sides = [split_lines(read_text(path)) for path in (pro, anti)]
     if len(sides[0]) != len(sides[1]):
         raise ValueError(
             f"{pro} and {anti} must have equally many lines, which belong together; "

@@ -8,8 +8,8 @@ import numpy as np
 from bert_tf import intervals
 from bert_tf.analysis.adapters import find_adapter
 from bert_tf.analysis.calibration import measures
+from bert_tf.analysis.embedding import embed_texts
 from bert_tf.analysis.findings import Part, Picture, Table
-from bert_tf.analysis.sentences import embed_sentences
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints.remembered import remember
 from bert_tf.data.records.options import reader_arguments
@@ -152,11 +152,11 @@ def _tell_apart(part, subject, config, logits):
     if subject.training:
         records = subject.training.records[:_MOST_TRAINING]
         labels = [task.labels.index(record["label"]) for record in records]
-        near = measures.Mahalanobis(_embed(subject, records), labels)
-        found["mahalanobis"] = tuple(
-            near.closeness(_embed(subject, own))
-            for own in (subject.records, others.records)
-        )
+        vectors = _embed(subject, [*records, *subject.records, *others.records])
+        ends = np.cumsum([len(records), len(subject.records)])
+        known, *sides = np.split(vectors, ends)
+        near = measures.Mahalanobis(known, labels)
+        found["mahalanobis"] = tuple(map(near.closeness, sides))
     figures = {name: measures.area_under_roc(*sides) for name, sides in found.items()}
     part.values["outside"] = {"records": len(others.records), "auroc": figures}
     part.blocks.append(
@@ -185,7 +185,7 @@ def _embed(subject, records):
         " ".join(record[name] for name in ("text", "text_pair") if name in record)
         for record in records
     ]
-    return embed_sentences(subject.model, texts)
+    return embed_texts(subject.model, texts)
 
 
 def draw_reliability(path, bins, curve):

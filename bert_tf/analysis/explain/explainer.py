@@ -12,6 +12,7 @@ from bert_tf.ground import lazy, progress
 
 tf = lazy("tensorflow")
 backbones = lazy("bert_tf.models.backbone")
+tracing = lazy("bert_tf.training.tensorflow.tracing")
 
 
 class Explainer:
@@ -51,10 +52,10 @@ class Explainer:
             )
         self.examples = make_examples(self.task, records)
         self._batch_size = batch_size
-        self._values = self._compile(self._compute)
-        self._gradients = self._compile(self._differentiate)
-        self._attention = self._compile(self._attend)
-        self._outputs = self._compile(
+        self._values = tracing.trace_once(self._compute)
+        self._gradients = tracing.trace_once(self._differentiate)
+        self._attention = tracing.trace_once(self._attend)
+        self._outputs = tracing.trace_once(
             lambda batch: self.target.outputs(self.task, self.model, batch)
         )
         whole = [(number, example.ids) for number, example in enumerate(self.examples)]
@@ -65,10 +66,6 @@ class Explainer:
                 choices[number] = choice
         self.choices = np.array(choices)
         self.full = self.values(whole)
-
-    @staticmethod
-    def _compile(function):
-        return tf.function(function, reduce_retracing=True, autograph=False)
 
     def predicted(self, number):
         """Returns the name of what was predicted for an example."""
@@ -120,10 +117,10 @@ class Explainer:
             ]
             batch = self._batch(whole, part)
             hidden = pad(self.task.tokenizer, hidden, [e.segments for e in examples])
-            alphas = tf.constant([points[n][1] for n in part], tf.float32)
+            alphas = np.array([points[n][1] for n in part], np.float32)
             both = self._gradients(
                 batch,
-                tf.constant(hidden["input_ids"]),
+                hidden["input_ids"],
                 alphas,
                 self._chosen(whole, part),
             )
@@ -185,7 +182,7 @@ class Explainer:
         more = [self.target.inputs(self.task, example) for example in examples]
         for name in more[0]:
             batch[name] = np.array([row[name] for row in more], np.int32)
-        return {name: tf.constant(array) for name, array in batch.items()}
+        return batch
 
     def _chosen(self, variants, part):
-        return tf.constant(self.choices[[variants[n][0] for n in part]])
+        return self.choices[[variants[n][0] for n in part]]

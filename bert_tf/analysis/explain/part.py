@@ -6,7 +6,8 @@ import numpy as np
 
 from bert_tf import intervals
 from bert_tf.analysis.adapters import find_adapter
-from bert_tf.analysis.explain import faithfulness, neighbours
+from bert_tf.analysis.embedding import embed_records, find_nearest
+from bert_tf.analysis.explain import faithfulness
 from bert_tf.analysis.explain.explainer import Explainer
 from bert_tf.analysis.explain.inside import guess_by_layer, read_attention
 from bert_tf.analysis.explain.methods import METHODS
@@ -226,10 +227,9 @@ def _neighbours(subject):
     records = subject.records[:_MOST_NEIGHBOURS]
     count = len(subject.training.records)
     training = keep(subject.training, sample(count, _MOST_TRAINING, subject.seed))
-    own, others = (
-        neighbours.embed(subject.model, part) for part in (records, training.records)
-    )
-    nearest, cosines = neighbours.find_nearest(own, others, 1)
+    vectors = embed_records(subject.model, [*records, *training.records])
+    own, others = np.split(vectors, [len(records)])
+    nearest, cosines = find_nearest(own, others, 1)
     rows = []
     for record, (number,), (cosine,) in zip(records, nearest, cosines):
         other = training.records[number]

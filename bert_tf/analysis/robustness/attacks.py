@@ -183,7 +183,7 @@ def change_characters(name):
 
 
 def substitute_words(masked_lm, top_k=20):
-    """Returns the `change` of `attack` that writes what a masked LM expects.
+    """Returns the `change` of `attack` that writes what a masked LM suggests.
 
     Args:
         masked_lm: `MaskedLM`.
@@ -195,7 +195,7 @@ def substitute_words(masked_lm, top_k=20):
         word = text[begin:end]
         if word.lower() in _KEPT or not word.isalpha():
             return []
-        tokens = masked_lm.guess(f"{text[:begin]}[MASK]{text[end:]}", top_k)
+        tokens = masked_lm.suggest(text, begin, end, top_k)
         words = [
             token
             for token in (tokenizer.vocab[number] for number in tokens)

@@ -21,9 +21,8 @@ import numpy as np
 
 from bert_tf import intervals
 from bert_tf.analysis.findings import Table
-from bert_tf.analysis.lines import read_lines
 from bert_tf.analysis.masked import MaskedLM
-from bert_tf.data.records.files import number_entries
+from bert_tf.data.records.files import number_entries, read_text, split_lines
 from bert_tf.ground import write_text
 
 _CANARY = re.compile(r"([^{}]*)\{([^{}]*)\}([^{}]*)")
@@ -78,7 +77,7 @@ def read(path):
         ValueError: a line does not have the form; names it.
     """
     found = []
-    for number, line in number_entries(read_lines(path)):
+    for number, line in number_entries(split_lines(read_text(path))):
         match = _CANARY.fullmatch(line)
         digits = len(re.findall("[0-9]", match[2])) if match else 0
         if digits < _LEAST_DIGITS:
@@ -103,7 +102,7 @@ def plant(corpus, output, canaries, times, *, seed=0):
         times: how often each is planted.
         seed: of the places.
     """
-    lines = read_lines(corpus)
+    lines = split_lines(read_text(corpus))
     draws = random.Random(seed)
     for canary in canaries:
         for _ in range(times):

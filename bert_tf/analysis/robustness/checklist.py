@@ -20,8 +20,7 @@ import dataclasses
 import itertools
 import re
 
-from bert_tf.analysis.lines import read_lines
-from bert_tf.data.records.files import number_entries
+from bert_tf.data.records.files import number_entries, read_text, split_lines
 
 KINDS = {
     "mft": "minimum functionality",
@@ -66,7 +65,7 @@ def read(path, labels):
         ValueError: a line does not have the form; names it.
     """
     tests = []
-    for number, line in number_entries(read_lines(path)):
+    for number, line in number_entries(split_lines(read_text(path))):
         where = f"{path}, line {number}"
         heading = _HEADING.fullmatch(line)
         if heading:

@@ -22,6 +22,7 @@ from bert_tf.analysis.explain.targets import infer, log_odds
 from bert_tf.ground import lazy
 
 tf = lazy("tensorflow")
+tracing = lazy("bert_tf.training.tensorflow.tracing")
 
 _TRIED = 100  # Tokens for each label that gradients choose.
 _TOGETHER = 16  # Tokens of a group,
@@ -92,10 +93,8 @@ def scan(model, records, *, batch_size=128):
 
 def _compile(model, batch_size):
     """Returns a function(list of (ids, segments)) → logits, float32 [B, C]."""
-    infer_batch = tf.function(
-        lambda batch: infer(model.task, model.keras_model, batch)["logits"],
-        reduce_retracing=True,
-        autograph=False,
+    infer_batch = tracing.trace_once(
+        lambda batch: infer(model.task, model.keras_model, batch)["logits"]
     )
 
     def compute(texts):
@@ -103,7 +102,6 @@ def _compile(model, batch_size):
         for begin in range(0, len(texts), batch_size):
             ids, segments = zip(*texts[begin : begin + batch_size])
             batch = pad(model.task.tokenizer, ids, segments)
-            batch = {name: tf.constant(array) for name, array in batch.items()}
             logits.append(infer_batch(batch).numpy())
         return np.concatenate(logits)
 

@@ -1,9 +1,9 @@
 """The outputs of a model for a whole data set, in the order of the examples, or as sums."""
 
 import numpy as np
-import tensorflow as tf
 
 from bert_tf.training.collecting import Collector
+from bert_tf.training.tensorflow.tracing import trace_once
 
 
 def call(model, rows):
@@ -23,7 +23,7 @@ def make_predictor(model, infer=call):
         model: function(rows, training) -> tensor or {name: tensor}, one entry an example.
         infer: function(model, rows) -> outputs to return, run in the graph.
     """
-    compute = _trace_once(lambda rows: infer(model, rows))
+    compute = trace_once(lambda rows: infer(model, rows))
 
     def predict(stream, count, progress=lambda batches: batches):
         batches, collector = iter(stream), Collector(count)
@@ -42,7 +42,7 @@ def make_summer(model, measure):
         model: function(rows, training) -> outputs.
         measure: function(rows, outputs) -> {name: float32 scalar}, run in the graph.
     """
-    compute = _trace_once(lambda rows: measure(rows, model(rows, training=False)))
+    compute = trace_once(lambda rows: measure(rows, model(rows, training=False)))
 
     def add_up(stream, progress=lambda batches: batches):
         batches, totals = iter(stream), {}
@@ -52,22 +52,3 @@ def make_summer(model, measure):
         return totals
 
     return add_up
-
-
-def _trace_once(function):
-    """Returns a function of {name: array or tensor}, compiled for arrays of any shapes.
-
-    Otherwise TensorFlow would trace it for the shapes of the first batch, and once more for
-    all shapes.
-    """
-    compiled = tf.function(function, autograph=False)
-
-    def call(rows):
-        rows = {name: tf.convert_to_tensor(array) for name, array in rows.items()}
-        specs = {
-            name: tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
-            for name, tensor in rows.items()
-        }
-        return compiled.get_concrete_function(specs)(rows)
-
-    return call

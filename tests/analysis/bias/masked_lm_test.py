@@ -35,6 +35,33 @@ def ids_of(model, text):
     return np.asarray(model.task.tokenizer([text])["input_ids"])[0].tolist()
 
 
+class TestSuggestions:
+    """Of VOCAB, with "##ly"."""
+
+    def expected(self, model, ids, position):
+        outputs = model.keras_model.pretrainer(
+            {
+                "input_ids": np.array([ids]),
+                "masked_lm_positions": np.array([[position]]),
+            }
+        )
+        logits = np.asarray(outputs["masked_lm_logits"][0])
+        return np.argsort(-logits[: model.task.tokenizer.vocab_size])[:5].tolist()
+
+    def test_a_word_of_one_token_is_read(self, model, masked_lm):
+        text = "it was a fine film"
+        expected = self.expected(model, ids_of(model, text), 4)
+        assert masked_lm.suggest(text, 9, 13, 5) == expected
+
+    def test_a_word_of_several_tokens_is_masked(self, model, masked_lm):
+        expected = self.expected(model, ids_of(model, "it was a [MASK] film"), 4)
+        assert masked_lm.suggest("it was a finely film", 9, 15, 5) == expected
+
+    def test_a_word_that_is_cut_off(self, masked_lm):
+        text = "it was " * masked_lm.max_tokens + "fine"
+        assert masked_lm.suggest(text, len(text) - 4, len(text), 5) == []
+
+
 class TestCrowsPairs:
     def test_scores_equal_those_of_a_loop(self, model, masked_lm):
         pairs = [dict(zip(crows_pairs.COLUMNS, pair)) for pair in PAIRS]
