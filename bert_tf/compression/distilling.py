@@ -1,8 +1,9 @@
 """Distillation: from a trained teacher and a file of texts to a smaller model folder."""
 
 import dataclasses
+import functools
 
-from bert_tf.compression import students, teachers
+from bert_tf.compression import ranking, scoring, students, teachers
 from bert_tf.compression.augmentation import augment
 from bert_tf.compression.distillation import (
     Distillation,
@@ -11,7 +12,7 @@ from bert_tf.compression.distillation import (
 )
 from bert_tf.compression.transfer import add_texts, read_texts
 from bert_tf.docstrings import list_settings
-from bert_tf.ground import above_zero, at_least, require, setting
+from bert_tf.ground import above_zero, at_least, one_of, require, setting
 from bert_tf.run import finetuning, origin, pretraining
 from bert_tf.run.training_data import TrainingData
 from bert_tf.tasks import find_task
@@ -72,6 +73,11 @@ class DistillConfig(TrainingData):
     alpha: float = setting(
         0.5, "Fraction of the teacher's loss, from 0 to 1; the labels' has the rest."
     )
+    score_loss: str = setting(
+        "kl",
+        "Loss of an embedder whose teacher is a reranker: kl (divergence of softmaxes "
+        "over the texts of a record) or margin (Margin-MSE, without temperature).",
+    )
     hidden_weight: float = setting(
         0.0, "Weight of the difference of hidden states. 0: they are not compared."
     )
@@ -99,6 +105,7 @@ class DistillConfig(TrainingData):
         self.check_data()
         at_least(self, "seeds", 1)
         above_zero(self, "temperature")
+        one_of("score_loss", self.score_loss, ranking.LOSSES)
         for name in ("hidden_weight", "attention_weight", "augment", "augment_seed"):
             at_least(self, name, 0)
         if not 0 <= self.alpha <= 1:
@@ -194,11 +201,19 @@ def distill(config, training=None, *, train_data=None, eval_data=None):
     if not config.task:
         first = teachers.read(config.teacher)[0]
         config = dataclasses.replace(config, task=first.task.name)
-    return finetuning.run(config, training, train_data, eval_data, begin=_begin)
+    begin = functools.partial(_begin, training=training)
+    return finetuning.run(config, training, train_data, eval_data, begin=begin)
 
 
-def _begin(config):
+def _begin(config, training):
     """Returns the `Start` of a run, checked before anything is written."""
+    if scoring.teaches(config):
+        return scoring.begin(config, training)
+    if config.score_loss != ranking.LOSSES[0]:
+        raise ValueError(
+            f"score_loss={config.score_loss} is for a reranker that teaches similarity, "
+            f"but the teacher {config.teacher} teaches its own task; drop score_loss."
+        )
     trained = teachers.read(config.teacher, config.task)
     first, options = trained[0], config.task_options
     teachers.check_lengths(trained, options)

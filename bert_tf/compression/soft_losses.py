@@ -45,6 +45,23 @@ def compare(soft, student, teachers, temperature):
     return temperature**2 * loss
 
 
+def compare_margins(student, teachers):
+    """Returns the squared difference of margins, float32 [N], as Margin-MSE.
+
+    Hofstaetter et al., 2020, "Improving Efficient Neural Ranking Models with
+    Cross-Architecture Knowledge Distillation". A margin is the logit of the first text
+    minus that of another; the mean is over the C - 1 others. The margins of several
+    teachers are averaged.
+
+    Args:
+        student: float [N, C], logits.
+        teachers: list of the same.
+    """
+    student, *teachers = (_float(x) for x in (student, *teachers))
+    differences = student - _mean(teachers)
+    return ops.mean(ops.square(differences[:, :1] - differences[:, 1:]), axis=-1)
+
+
 def diverge(wanted, logs):
     """Returns KL(wanted ‖ exp(logs)) in nats over the last axis; 0 · log 0 is 0."""
     own = ops.log(ops.maximum(wanted, _LEAST))

@@ -19,6 +19,7 @@ from bert_tf.tasks.regression import read_numbers
 from bert_tf.tasks.similarity_losses import LOSSES, mean_over_widths, unit_sides
 from bert_tf.tasks.similarity_options import SimilarityOptions
 from bert_tf.tasks.similarity_scores import cosines_of, score_labels, score_search
+from bert_tf.tasks.similarity_teaching import as_rankings, ranking_logits
 from bert_tf.tasks.texts import example_weights, is_labelled, text_columns
 from bert_tf.tokenization.arrays import operations
 
@@ -44,9 +45,11 @@ class Similarity(Task):
     architecture = "BertModel"
     pipeline = "sentence-similarity"
     soft = "square"
+    ranked_by = "reranking"
     has_arrays = True
     read = staticmethod(read_pairs_or_texts)
     read_lines = staticmethod(read_lines)
+    as_rankings = staticmethod(as_rankings)
 
     def __init__(
         self,
@@ -242,6 +245,9 @@ class Similarity(Task):
         """Cosines, since a teacher's embeddings may be wider than its student's."""
         first, second = unit_sides(outputs["embeddings"])[:2]
         return {self.name: [ops.sum(first * second, axis=-1, keepdims=True)]}
+
+    def ranking_logits(self, outputs):
+        return ranking_logits(outputs["embeddings"], self.options.widths)
 
     def label_blindly(self, record):
         return record | {"label": "0"}

@@ -11,9 +11,12 @@ class Teaching:
         soft: how outputs are compared: "softmax" (distributions over C labels), "sigmoid"
             (a yes or a no for each of C labels) or "square" (numbers). "" if a student
             cannot learn the task from a teacher.
+        ranked_by: name of another task whose models can teach this one, by their scores of
+            the texts of a record; "" if there is none.
     """
 
     soft = ""
+    ranked_by = ""
 
     def soft_outputs(self, rows, outputs):
         """Returns {term: list of float [N, C]}, the outputs that are compared.
@@ -35,6 +38,18 @@ class Teaching:
             ValueError: without its label, the model cannot read a record of this task.
         """
         return record | {"label": self.labels[0]}
+
+    def as_rankings(self, table):
+        """Returns the `Table` that a teacher of the task `ranked_by` reads.
+
+        Raises:
+            ValueError: the records have nothing to rank.
+        """
+        raise NotImplementedError
+
+    def ranking_logits(self, outputs):
+        """Returns a list of float32 [N, C], logits of the texts that such a teacher scores."""
+        raise NotImplementedError
 
     def complete(self, model):
         """Sets the weights that no gradient trains, before a model is scored."""

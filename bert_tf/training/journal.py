@@ -12,7 +12,7 @@ import time
 from bert_tf.disk import writing
 from bert_tf.ground import write_text
 from bert_tf.json_files import defined, json_value, parse_json, read_json
-from bert_tf.training.run_folder import remove_folder
+from bert_tf.training.run_folder import TEACHER_SCORES, remove_folder
 
 _log = logging.getLogger(__name__)
 
@@ -170,8 +170,9 @@ def write_metrics(output_dir, metrics):
 
 
 def forget_state(output_dir):
-    """Removes the checkpoints of a finished run."""
+    """Removes the checkpoints and the teacher's scores of a finished run."""
     remove_folder(output_dir / "checkpoints")
+    (output_dir / TEACHER_SCORES).unlink(missing_ok=True)
 
 
 def training_figures(lines):

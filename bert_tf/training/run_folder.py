@@ -18,11 +18,13 @@ from bert_tf.json_files import read_json
 _log = logging.getLogger(__name__)
 
 LOCK = ".lock"
+TEACHER_SCORES = "teacher_scores.npz"  # Kept until the run is finished.
 # metrics.json comes first, because it says that all other files are there; flags.txt
 # comes last, because it says whose they are.
 FILES = (
     "metrics.json",
     "checkpoints",
+    TEACHER_SCORES,
     "tensorboard",
     "metrics.jsonl",
     "loss.png",

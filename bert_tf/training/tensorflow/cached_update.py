@@ -10,7 +10,7 @@ import tensorflow as tf
 from bert_tf.training import arithmetic
 
 # Features of a record that losses read.
-_READ = ("label", "weight")
+_READ = ("label", "weight", "teacher_scores")
 
 
 def make_differentiate(model, task, variables):
