@@ -9,6 +9,7 @@ import re
 
 from bert_tf.analysis.findings import Highlights, Picture, Table
 
+_INTERVAL = re.compile(r"-?[\d.]+ to -?[\d.]+")
 _PAGE = pathlib.Path(__file__).with_name("page.html")
 
 
@@ -77,8 +78,15 @@ def _table(table, folder, name):
 
 def _cell(value):
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"<td>{html.escape(str(value))}</td>"
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+        kind = ' class="interval"' if _INTERVAL.fullmatch(str(value)) else ""
+        return f"<td{kind}>{html.escape(str(value))}</td>"
+    # Numbers of a column have equally many decimals, unless they are very small.
+    small = value and abs(value) < 0.0005
+    shown = (
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:{'.1e' if small else ',.3f'}}"
+    )
     return f'<td class="number" data-value="{value!r}">{shown}</td>'
 
 

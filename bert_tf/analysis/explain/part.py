@@ -49,9 +49,9 @@ def analyze(subject, config):
         "Explanation",
         [
             (
-                f"{titles[best]} finds the words that the predictions need best: with them "
-                "masked, the probability falls by "
-                f"{scores[best]['comprehensiveness']['mean']:.3f} in the mean, and by "
+                f"The method that finds best which words the predictions need: "
+                f"{titles[best]}. With its words masked, the probability falls by "
+                f"{scores[best]['comprehensiveness']['mean']:.3f} on average, and by "
                 f"{scores['random']['comprehensiveness']['mean']:.3f} with as many random "
                 "words."
             ),
@@ -183,6 +183,7 @@ def _words_table(explainer, attributions, title):
         if kept[row[0]] < _MOST_WORDS:
             kept[row[0]] += 1
             chosen.append(row)
+    chosen.sort(key=lambda row: row[0])  # Of each prediction, the largest weight first.
     return Table(
         f"Words with the largest mean weights ({title})",
         ["predicted", "word", "mean weight", "records"],

@@ -53,7 +53,7 @@ def draw_attention(path, attention, tokens):
         tokens: list of L strings.
     """
     layers, heads = attention.shape[:2]
-    side = min(1.1, 13 / heads)
+    side = min(1.1, 8 / heads)  # Larger pictures are shrunk on the page, text included.
     with drawing(path, width=side * heads + 0.8, height=side * layers + 0.8) as figure:
         grid = figure.subplots(layers, heads, squeeze=False)
         for layer in range(layers):
@@ -63,10 +63,12 @@ def draw_attention(path, attention, tokens):
                 axes.set_xticks([])
                 axes.set_yticks([])
                 if not layer:
-                    axes.set_title(f"head {head}", fontsize=7)
-            grid[layer][0].set_ylabel(f"layer {layer}", fontsize=7)
+                    axes.set_title(head, fontsize=8)
+            grid[layer][0].set_ylabel(layer, fontsize=8)
         shown = " ".join(tokens[:_MOST_NAMES])
         figure.supxlabel(
             f"each square: to which token (across) each token attends: {shown}",
-            fontsize=7,
+            fontsize=8,
         )
+        figure.supylabel("layer", fontsize=8)
+        figure.suptitle("head", fontsize=8)

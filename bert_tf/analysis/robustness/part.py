@@ -124,6 +124,12 @@ def _attack(part, subject, config):
             for o in outcomes
             if o.success
         ][: _SHOWN // len(changes) + 1]
+    if config.attack_model:
+        part.caveats.append(
+            "The masked LM also suggests words of another meaning, such as 'boring' in the "
+            "place of 'brilliant', after which another prediction is right. The examples "
+            "tell how many of the successes are such."
+        )
     part.blocks += [
         Table(
             "Attacks on records that are predicted right",
