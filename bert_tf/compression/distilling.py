@@ -175,6 +175,9 @@ class DistillConfig(TrainingData):
 def distill(config, training=None, *, train_data=None, eval_data=None):
     """Trains a student on the predictions of a teacher, and writes it as a model folder.
 
+    With `task="similarity"` and a reranker as teacher, the student learns to embed texts; see
+    `ranking`.
+
     Args:
         config: `DistillConfig`.
         training, train_data, eval_data: as of `finetune`.

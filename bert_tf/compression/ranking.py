@@ -38,6 +38,12 @@ class RankingDistillation:
         weighing: `Weighing`; its `alpha` and `temperature`.
         loss: of `LOSSES`.
         score: function(`Table` of rankings) → float32 [N, A, C].
+
+    Example:
+        The command, for triplets of a query, a positive and negatives::
+
+            bert-tf distill --task=similarity --teacher=reranker --student=minilm \\
+              --similarity_loss=negatives --train_file=triplets.jsonl --output_dir=student
     """
 
     def __init__(self, task, weighing, loss, score):
