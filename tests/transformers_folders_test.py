@@ -4,12 +4,14 @@ These ask the libraries themselves, where they are installed; heads_test.py and
 embeddings_test.py compare with what they computed before.
 """
 
+import itertools
 import json
 import pathlib
 import shutil
 
 import numpy as np
 import pytest
+import tiny_architectures
 import tiny_folder
 
 import bert_tf
@@ -50,6 +52,7 @@ CLASSES = {
     "regression": "AutoModelForSequenceClassification",
     "multi_label": "AutoModelForSequenceClassification",
 }
+STARTS = {"distilbert": "ForMaskedLM", "electra": "ForPreTraining"}
 TEXTS = ["the film is good .", "it was a very bad film , was it ?"]
 
 
@@ -57,32 +60,39 @@ TEXTS = ["the film is good .", "it was a very bad film , was it ?"]
 def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("home"))
-        tiny_folder.write("start")
-        for task, content in FILES.items():
+        tiny_folder.write("bert")
+        for kind, name in STARTS.items():
+            tiny_architectures.write(kind, kind, name)
+        for kind, task in itertools.product(("bert", *STARTS), FILES):
+            content = FILES[task]
             suffix = ".jsonl" if content[0] == "{" else ".tsv"
             path = pathlib.Path(task).with_suffix(suffix)
             path.write_text(content)
             config = bert_tf.FinetuneConfig(
-                model="start",
+                model=kind,
                 task=task,
                 train_file=str(path),
                 max_seq_length=20,
-                output_dir=task,
-                label_separator="|" if task == "multi_label" else "",
+                output_dir=f"tuned/{kind}/{task}",
+                **({"label_separator": "|"} if task == "multi_label" else {}),
             )
             bert_tf.finetune(config, TRAINING)
+        patch.chdir("tuned")
         yield pathlib.Path.cwd()
 
 
+@pytest.mark.parametrize("kind", ["bert", *STARTS])
 @pytest.mark.parametrize("task", CLASSES)
-def test_same_outputs(task):
+def test_same_outputs(kind, task):
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
+    path = f"{kind}/{task}"
     theirs, report = getattr(transformers, CLASSES[task]).from_pretrained(
-        task, output_loading_info=True
+        path, output_loading_info=True
     )
+    assert theirs.config.model_type == kind
     assert not any(report.values()), report  # Missing, unexpected, of another shape.
-    tokenizer = transformers.AutoTokenizer.from_pretrained(task)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
     if task == "multiple_choice":
         encoded = tokenizer(["it was"] * 3, ["good", "bad", "a film"], padding=True)
         inputs = {name: torch.tensor([x]) for name, x in encoded.items()}
@@ -95,13 +105,13 @@ def test_same_outputs(task):
     batch = {
         "input_ids": np.array(encoded["input_ids"]),
         "input_mask": mask,
-        "segment_ids": np.array(encoded["token_type_ids"]),
+        "segment_ids": np.array(encoded.get("token_type_ids", np.zeros_like(mask))),
         "places": np.where(mask, np.arange(mask.shape[1]), -1),
     }
     batch = {name: np.asarray(x, np.int32) for name, x in batch.items()}
     if task == "multiple_choice":
         batch["choices"] = np.arange(3, dtype=np.int32)[None]
-    model = Model(task)
+    model = Model(path)
     outputs = list(model.task.named(model.keras_model(batch)).values())
     logits = np.stack(outputs, axis=2) if len(outputs) == 2 else outputs[0].numpy()
     if task == "question_answering":
@@ -116,20 +126,23 @@ def test_same_outputs(task):
     np.testing.assert_allclose(logits, expected, atol=2e-5)
 
 
-def test_same_embeddings():
+@pytest.mark.parametrize("kind", ["bert", *STARTS])
+def test_same_embeddings(kind):
     library = pytest.importorskip("sentence_transformers")
-    model = library.SentenceTransformer("similarity", device="cpu")
+    path = f"{kind}/similarity"
+    model = library.SentenceTransformer(path, device="cpu")
     expected = model.encode(TEXTS)
-    found = [answer["embedding"] for answer in Model("similarity").predict(TEXTS)]
+    found = [answer["embedding"] for answer in Model(path).predict(TEXTS)]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert model.max_seq_length == 20
 
 
+@pytest.mark.parametrize("kind", ["bert", *STARTS])
 @pytest.mark.parametrize("activation", ["sigmoid", "identity"])
-def test_same_ranking(activation, tmp_path):
+def test_same_ranking(kind, activation, tmp_path):
     library = pytest.importorskip("sentence_transformers")
     path = tmp_path / "model"
-    shutil.copytree("reranking", path)
+    shutil.copytree(f"{kind}/reranking", path)
     if activation == "identity":
         model = bert_tf.Classifier.from_pretrained(str(path))
         model.backbone.folder.settings["activation"] = activation

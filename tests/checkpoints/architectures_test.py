@@ -20,6 +20,7 @@ import bert_tf
 from bert_tf import Model
 from bert_tf.checkpoints import folder as folders
 from bert_tf.checkpoints import formats, layouts
+from bert_tf.compression import pruning, teachers
 from bert_tf.config import BertConfig, read_config
 from bert_tf.data.records.tables import Table
 from bert_tf.data.rows.packing import pack
@@ -265,6 +266,50 @@ def test_fine_tuning_writes_a_folder_of_the_same_architecture(kind):
     assert Model(f"{kind}/tuned").predict(["fine"])[0]["label"] in ("up", "down")
 
 
+@pytest.mark.parametrize("kind", ["distilbert", "electra"])
+def test_pruned_and_read_again(kind):
+    path = pathlib.Path(f"{kind}/ForSequenceClassification")
+    folder, arrays = folders.read(path), layouts.read_arrays(path)
+    heads, units = [[0, 1, 2], [1]], [list(range(14)), list(range(0, 14, 2))]
+    smaller, config = pruning.prune(arrays, folder.config, heads, units)
+    assert config.peculiarity
+    folders.write_arrays(
+        pathlib.Path(f"{kind}/pruned"),
+        smaller,
+        dataclasses.replace(folder, config=config),
+        "BertForSequenceClassification",
+    )
+    again = read_config(f"{kind}/pruned")
+    assert (again.model_type, again.layer_shapes) == (kind, [(3, 14), (1, 7)])
+    # Removed heads and units are 0 where they enter the next layer.
+    for name, columns in (("attention/output", range(4, 8)), ("output", units[1])):
+        kernel = arrays[f"bert/encoder/layer_1/{name}/dense/kernel"].copy()
+        kernel[np.setdiff1d(np.arange(len(kernel)), columns)] = 0
+        arrays[f"bert/encoder/layer_1/{name}/dense/kernel"] = kernel
+    folders.write_arrays(
+        pathlib.Path(f"{kind}/zeros"), arrays, folder, "BertForSequenceClassification"
+    )
+    name = "ForSequenceClassification"
+    np.testing.assert_allclose(
+        outputs_of(f"{kind}/pruned", name), outputs_of(f"{kind}/zeros", name), atol=1e-6
+    )
+
+
+def test_dropout_of_each_head():
+    def rates(path, kind):
+        model = getattr(bert_tf, kind).from_pretrained(path)
+        return model.dropout.rate, model.backbone.pooler.dropout.rate
+
+    kinds = ("Classifier", "TokenClassifier", "SpanPredictor")
+    names = ("ForSequenceClassification", *list(TASKS)[1:2], "ForQuestionAnswering")
+    found = {
+        kind: [rates(f"{kind}/{name}", model) for name, model in zip(names, kinds)]
+        for kind in ("distilbert", "electra")
+    }
+    assert found["distilbert"] == [(0.2, 0.0), (0.1, 0.0), (0.1, 0.0)]
+    assert found["electra"] == [(0.1, 0.1), (0.1, 0.1), (0.0, 0.1)]
+
+
 class TestBadFolders:
     def change(self, kind, name, *, without=(), **changes):
         path = pathlib.Path(f"{kind}/changed")
@@ -343,6 +388,8 @@ class TestBadFolders:
             converting.convert(config)
         with pytest.raises(ValueError, match=f"start from a BERT; .* '{kind}'"):
             bert_tf.Bert2Bert.from_pretrained(path)
+        with pytest.raises(ValueError, match=f"no head: its model_type is '{kind}'"):
+            teachers.read_pretrained(path, None)
 
 
 class TestConfiguration:
