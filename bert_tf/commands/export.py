@@ -12,8 +12,6 @@ one JSON object.
 import json
 import sys
 
-from absl import logging
-
 from bert_tf.commands import flags
 from bert_tf.serving.exporting import ExportConfig, as_table, export
 from bert_tf.tasks import TASKS
@@ -25,8 +23,6 @@ def define():
 
 
 def main(_):
-    # TensorFlow's converters warn of parts that are left out on purpose.
-    logging.set_verbosity(logging.ERROR)
     report = export(flags.parse(ExportConfig))
     print(as_table(report), file=sys.stderr)
     print(json.dumps(report))

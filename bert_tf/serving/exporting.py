@@ -1,11 +1,14 @@
 """Exports a model folder to another format and compares the result with the model."""
 
+import contextlib
 import dataclasses
 import json
 import logging
 import pathlib
 import shutil
 import tempfile
+
+from absl import logging as absl_logging
 
 from bert_tf.checkpoints import exported
 from bert_tf.checkpoints import folder as folders
@@ -111,10 +114,21 @@ def export(config):
         )
     model = Model(config.model, task=config.task, **config.options)
     inputs = parity.read_texts(model, config.parity_file)
-    with replacing_folder(output_dir) as beside:
+    with replacing_folder(output_dir) as beside, _quiet_converters():
         report = _WRITERS[config.format](beside, model, inputs, config)
         parity.check(report, config.quantize or config.dtype, model.task.name)
     return report
+
+
+@contextlib.contextmanager
+def _quiet_converters():
+    """Hides that TensorFlow's converters warn of parts which are left out on purpose."""
+    verbosity = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    try:
+        yield
+    finally:
+        absl_logging.set_verbosity(verbosity)
 
 
 def _write_saved_model(path, model, inputs, config):

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging as absl_logging
 
 from bert_tf import Model
 from bert_tf.serving import exporting, parity
@@ -40,6 +41,14 @@ def test_each_weight_is_stored_once_and_the_assets_are_complete(pairs, folders):
     assert (path / "assets" / "labels.txt").read_text().split() == ["0", "1"]
     vocab = (pathlib.Path(folders["pairs"]) / "vocab.txt").read_text()
     assert (path / "assets" / "vocab.txt").read_text() == vocab
+
+
+def test_converters_are_quiet_and_others_are_not(folders, tmp_path, caplog):
+    before = absl_logging.get_verbosity()
+    path = str(tmp_path / "lite")
+    export(ExportConfig(model=folders["pairs"], output_dir=path, format="tflite"))
+    assert "custom gradients" not in caplog.text
+    assert absl_logging.get_verbosity() == before
 
 
 def test_warm_up_requests_match_the_signature(pairs):
