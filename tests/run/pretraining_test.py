@@ -206,6 +206,12 @@ class TestBadInput:
     def test_longer_than_the_model_has_positions(self):
         self.refuse("has only 24 positions", {"max_seq_length": 25})
 
+    @pytest.mark.parametrize("kind", ["distilbert", "electra"])
+    def test_a_model_without_both_heads(self, kind):
+        architecture = {"model_type": kind, "vocab_size": 21, "layer_norm_eps": 1e-12}
+        pathlib.Path("other.json").write_text(json.dumps(architecture))
+        self.refuse(f"no head: its model_type is '{kind}'", {"config": "other.json"})
+
     def test_phases_and_steps(self):
         self.refuse("drop max_steps", {"phases": "12:2"})
 

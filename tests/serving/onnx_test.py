@@ -6,8 +6,9 @@ import sys
 
 import numpy as np
 import pytest
+import tiny_architectures
 
-from bert_tf import Model
+from bert_tf import Model, light
 from bert_tf.serving import exporting
 from bert_tf.serving.adapters import ADAPTERS
 
@@ -86,6 +87,19 @@ def test_inputs_and_axes_have_the_names_of_transformers(
         for name in ("input_ids", "attention_mask", "token_type_ids")
     }
     assert {x.name: x.shape for x in session.get_outputs()} == outputs
+
+
+def test_distilbert_takes_no_segments(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    start = str(tmp_path / "start")
+    tiny_architectures.write(start, "distilbert", "ForSequenceClassification")
+    export(start, tmp_path / "onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "onnx" / "model.onnx"))
+    assert [x.name for x in session.get_inputs()] == ["input_ids", "attention_mask"]
+    texts = ["it was very good .", "bad"]
+    expected = Model(start).predict(texts)
+    for found, own in zip(light.Model(tmp_path / "onnx").predict(texts), expected):
+        assert found["scores"] == pytest.approx(own["scores"], abs=1e-5)
 
 
 @pytest.mark.slow
