@@ -8,8 +8,6 @@ import pathlib
 import shutil
 import tempfile
 
-from absl import logging as absl_logging
-
 from bert_tf.checkpoints import exported
 from bert_tf.checkpoints import folder as folders
 from bert_tf.docstrings import list_settings
@@ -123,12 +121,13 @@ def export(config):
 @contextlib.contextmanager
 def _quiet_converters():
     """Hides that TensorFlow's converters warn of parts which are left out on purpose."""
-    verbosity = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        absl_logging.set_verbosity(verbosity)
+        log.setLevel(level)
 
 
 def _write_saved_model(path, model, inputs, config):

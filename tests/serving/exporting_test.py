@@ -1,12 +1,12 @@
 """Exporting: reports, limits of difference, precisions, and bad settings."""
 
 import json
+import logging
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import logging as absl_logging
 
 from bert_tf import Model
 from bert_tf.serving import exporting, parity
@@ -44,11 +44,11 @@ def test_each_weight_is_stored_once_and_the_assets_are_complete(pairs, folders):
 
 
 def test_converters_are_quiet_and_others_are_not(folders, tmp_path, caplog):
-    before = absl_logging.get_verbosity()
+    before = logging.getLogger("absl").level
     path = str(tmp_path / "lite")
     export(ExportConfig(model=folders["pairs"], output_dir=path, format="tflite"))
     assert "custom gradients" not in caplog.text
-    assert absl_logging.get_verbosity() == before
+    assert logging.getLogger("absl").level == before
 
 
 def test_warm_up_requests_match_the_signature(pairs):
