@@ -37,6 +37,7 @@ ENGINES = {  # {name: module and arguments}.
     "setfit": ("few_shot_setfit", []),
     "setfit_20": ("few_shot_setfit", ["--num_iterations=20"]),
 }
+GROUP = 1  # Draws that an engine trains on before the next has its turn.
 
 flags.DEFINE_list("input_files", None, "Tables to draw examples from.", required=True)
 flags.DEFINE_list("test_files", [], "Tables to test on, one for each; empty: the same.")
@@ -67,7 +68,7 @@ def draw_examples(records, seed):
 
 
 def write_data(folder, path, test_path):
-    """Writes draws.jsonl and test.jsonl; returns the records to test on."""
+    """Writes the draws in groups, and test.jsonl; returns the records to test on."""
     folder.mkdir(parents=True, exist_ok=True)
     records = read_records(path)
     if test_path:
@@ -78,15 +79,17 @@ def write_data(folder, path, test_path):
     else:
         random.Random(0).shuffle(records)
         tested, records = records[: FLAGS.most], records[FLAGS.most :]
-    draws = [draw_examples(records, seed) for seed in range(1, FLAGS.draws + 1)]
-    launch.write_table(folder / "draws.jsonl", draws)
+    for first in range(1, FLAGS.draws + 1, GROUP):
+        seeds = range(first, min(first + GROUP, FLAGS.draws + 1))
+        draws = [draw_examples(records, seed) for seed in seeds]
+        launch.write_table(folder / f"draws_{first}.jsonl", draws)
     launch.write_table(folder / "test.jsonl", tested)
     return tested
 
 
-def run(engine, folder):
-    """Runs an engine unless its report exists; returns the report."""
-    path = folder / f"{engine}.json"
+def run(engine, folder, first):
+    """Runs an engine on a group of draws unless its report exists; returns the report."""
+    path = folder / f"{engine}_{first}.json"
     if not path.exists():
         ours = engine == "bert_tf"
         python = FLAGS.bert_tf_python if ours else FLAGS.huggingface_python
@@ -96,7 +99,7 @@ def run(engine, folder):
             f"benchmarks.engines.{module}",
             *arguments,
             f"--model={launch.model_folder()}",
-            f"--train_file={folder / 'draws.jsonl'}",
+            f"--train_file={folder / f'draws_{first}.jsonl'}",
             f"--eval_file={folder / 'test.jsonl'}",
             *([f"--training={FLAGS.training}"] if ours else []),
         )
@@ -107,10 +110,11 @@ def run(engine, folder):
 def rows(name, tested, reports):
     """Yields a row of the table for each engine."""
     labels = np.array([record["label"] for record in tested])
-    accuracy = {
-        engine: (np.array(report["predictions"]) == labels).mean(axis=1)
-        for engine, report in reports.items()
-    }
+    accuracy, seconds = {}, {}
+    for engine, own in reports.items():
+        predicted = np.array([row for report in own for row in report["predictions"]])
+        accuracy[engine] = (predicted == labels).mean(axis=1)
+        seconds[engine] = [value for report in own for value in report["seconds"]]
     base = accuracy.get("setfit")
     for engine, own in accuracy.items():
         cells = ["", ""]
@@ -121,7 +125,7 @@ def rows(name, tested, reports):
         yield launch.row(
             [
                 *(name, engine, f"{own.mean():.4f}", f"{own.std(ddof=1):.4f}", *cells),
-                f"{statistics.median(reports[engine]['seconds']):.1f}",
+                f"{statistics.median(seconds[engine]):.1f}",
             ]
         )
 
@@ -133,7 +137,10 @@ def main(_):
         name = pathlib.Path(path).resolve().parent.name
         folder = (pathlib.Path(FLAGS.results) / name).resolve()
         tested = write_data(folder, path, test_path)
-        reports = {engine: run(engine, folder) for engine in FLAGS.engines}
+        reports = {engine: [] for engine in FLAGS.engines}
+        for first in range(1, FLAGS.draws + 1, GROUP):
+            for engine, own in reports.items():
+                own.append(run(engine, folder, first))
         lines += rows(name, tested, reports)
     print(launch.row(HEADER), launch.row(["---"] * len(HEADER)), *lines, sep="\n")
 
