@@ -11,7 +11,6 @@ What is under --results is not made again.
 
 import json
 import pathlib
-import random
 import subprocess
 import sys
 import time
@@ -28,18 +27,16 @@ from bert_tf.retrieval.words import Words
 from bert_tf.tasks.metrics.ranking import judge_ranking
 
 RERANKER = [
-    *("--task=reranking", "--per_device_train_batch_size=8", "--num_train_epochs=3"),
-    *("--bf16", "--learning_rate=1e-4", "--max_seq_length=160"),
+    *("--task=reranking", "--per_device_train_batch_size=8", "--num_train_epochs=1"),
+    *("--bf16", "--learning_rate=1e-4", "--max_seq_length=256", "--save_steps=40"),
 ]
 EMBEDDER = [
     *("--task=similarity", "--similarity_loss=negatives", "--num_train_epochs=1"),
-    *("--bf16", "--learning_rate=2e-5", "--max_seq_length=160"),
+    *("--bf16", "--learning_rate=2e-5", "--max_seq_length=256", "--save_steps=40"),
 ]
 METRICS = ("ndcg_at_10", "mrr_at_10")
 
 flags.DEFINE_string("results", None, "Folder for data and models.", required=True)
-flags.DEFINE_float("train_minutes", 8.2, "Minutes of training of the reranker.")
-flags.DEFINE_integer("negatives", 3, "Negatives of a list to train on, of 7.")
 flags.DEFINE_bool("tune", False, "Also train an embedder, from in-batch negatives.")
 flags.DEFINE_integer("rerank_top", 10, "Hits that the reranker reads.")
 FLAGS = flags.FLAGS
@@ -65,17 +62,6 @@ def train(folder, data, options):
     command += [f"--output_dir={folder}"]
     print(*command, file=sys.stderr)
     subprocess.run(command, cwd=launch.ROOT, check=True, stdout=subprocess.DEVNULL)
-
-
-def draw_negatives(results):
-    """Writes train.jsonl with only --negatives of each list; returns the file."""
-    path, draw = results / "train_fewer.jsonl", random.Random(1)
-    with (results / "train.jsonl").open(encoding="utf-8") as lines:
-        records = [json.loads(line) for line in lines]
-    for record in records:
-        record["negatives"] = draw.sample(record["negatives"], FLAGS.negatives)
-    launch.write_table(path, records)
-    return path
 
 
 def rank(scores):
@@ -189,9 +175,8 @@ def main(_):
     results = pathlib.Path(FLAGS.results).resolve()
     if not (results / "search/qrels/test.tsv").exists():
         retrieval_data.build(results)
-    data = draw_negatives(results)
-    minutes = f"--train_minutes={FLAGS.train_minutes}"
-    train(results / "reranker", data, [*RERANKER, minutes])
+    data = results / "train.jsonl"
+    train(results / "reranker", data, RERANKER)
     embedders = {"embeddings": launch.model_folder()}
     if FLAGS.tune:
         train(results / "embedder", data, EMBEDDER)
