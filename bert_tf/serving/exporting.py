@@ -122,12 +122,15 @@ def export(config):
 def _quiet_converters():
     """Hides that TensorFlow's converters warn of parts which are left out on purpose."""
     log = logging.getLogger("absl")
-    level = log.level
-    log.setLevel(logging.ERROR)
+
+    def is_error(record):
+        return record.levelno >= logging.ERROR
+
+    log.addFilter(is_error)
     try:
         yield
     finally:
-        log.setLevel(level)
+        log.removeFilter(is_error)
 
 
 def _write_saved_model(path, model, inputs, config):
