@@ -14,6 +14,7 @@ from bert_tf.checkpoints import weights as named_weights
 from bert_tf.compression import soft_losses, students
 from bert_tf.ground import lazy
 from bert_tf.tasks.rows import choose_stream
+from bert_tf.tasks.wrapper import TaskWrapper
 
 distiller = lazy("bert_tf.compression.distiller")
 ops = lazy("keras.ops")
@@ -42,7 +43,7 @@ class Weighing:
         return self.alpha > 0 or self.hidden > 0 or self.attention > 0
 
 
-class Distillation:
+class Distillation(TaskWrapper):
     """A student's task, with teachers; what is not here is that of the task.
 
     Args:
@@ -53,14 +54,9 @@ class Distillation:
     """
 
     def __init__(self, task, teachers, weighing, kept=()):
-        self.task = task
+        super().__init__(task)
         self._teachers, self._weighing, self._kept = teachers, weighing, kept
         self._models = []
-
-    def __getattr__(self, name):
-        if name == "task":  # Of an object that is being copied.
-            raise AttributeError(name)
-        return getattr(self.task, name)
 
     @property
     def couples_examples(self):

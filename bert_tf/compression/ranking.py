@@ -24,13 +24,14 @@ import numpy as np
 from bert_tf.compression import soft_losses
 from bert_tf.ground import count
 from bert_tf.tasks.rows import choose_stream
+from bert_tf.tasks.wrapper import TaskWrapper
 
 _log = logging.getLogger(__name__)
 
 LOSSES = ("kl", "margin")
 
 
-class RankingDistillation:
+class RankingDistillation(TaskWrapper):
     """A student's task that learns from scores, too; what is not here is that of the task.
 
     Args:
@@ -47,13 +48,8 @@ class RankingDistillation:
     """
 
     def __init__(self, task, weighing, loss, score):
-        self.task = task
+        super().__init__(task)
         self._weighing, self._loss, self._score = weighing, loss, score
-
-    def __getattr__(self, name):
-        if name == "task":  # Of an object that is being copied.
-            raise AttributeError(name)
-        return getattr(self.task, name)
 
     @property
     def couples_examples(self):

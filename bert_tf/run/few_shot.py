@@ -14,6 +14,7 @@ from bert_tf.ground import count, lazy
 from bert_tf.tasks import find_task
 from bert_tf.tasks.contrast import pair_examples
 from bert_tf.tasks.similarity import Similarity
+from bert_tf.tasks.wrapper import TaskWrapper
 from bert_tf.training import engine
 
 linear_model = lazy("sklearn.linear_model")
@@ -99,7 +100,7 @@ def _check_examples(table):
         )
 
 
-class FewShot:
+class FewShot(TaskWrapper):
     """A classification whose encoder learns from pairs; what is not here is its own.
 
     Args:
@@ -108,7 +109,8 @@ class FewShot:
     """
 
     def __init__(self, task, columns):
-        self.task, self._columns = task, columns
+        super().__init__(task)
+        self._columns = columns
         options = task.options
         self._pairs = Similarity(
             task.tokenizer,
@@ -116,11 +118,6 @@ class FewShot:
                 max_seq_length=options.max_seq_length, long_text=options.long_text
             ),
         )
-
-    def __getattr__(self, name):
-        if name == "task":  # Of an object that is being copied.
-            raise AttributeError(name)
-        return getattr(self.task, name)
 
     # Training is that of embeddings.
 
