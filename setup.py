@@ -58,7 +58,8 @@ setuptools.setup(
         "light": ["ai-edge-litert", "tokenizers"],  # bert_tf.light, bert-tf compress.
         "pandas": ["pandas"],  # Predictions as a DataFrame.
         "parquet": ["pyarrow"],  # Reads and writes .parquet.
-        "search": ["bm25s"],  # bert-tf search --method=bm25 and hybrid.
+        # bert-tf search --method=bm25 and hybrid; --approximate.
+        "search": ["bm25s", "usearch"],
         "serve": ["prometheus_client", "starlette", "uvicorn"],  # The trial server.
         "serving": ["grpcio", "protobuf"],  # The client over gRPC.
         "xlsx": ["openpyxl"],  # Reads Excel's .xlsx.
@@ -68,7 +69,7 @@ setuptools.setup(
             *("starlette", "uvicorn", "prometheus_client", "tensorflow-serving-api"),
             *("ai-edge-litert", "onnxruntime", "tf2onnx"),
             *("jax", "tokenizers"),
-            *("bm25s", "rouge-score", "sacrebleu"),
+            *("bm25s", "rouge-score", "sacrebleu", "usearch"),
         ],
     },
 )

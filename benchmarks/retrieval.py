@@ -5,7 +5,8 @@
 
 retrieval_data.py makes the data; its head says how. `bert-tf finetune` trains a reranker, and
 with --tune an embedder from the same lists. The first table scores the lists of 30 paragraphs,
-the second the search among all paragraphs of --eval_file, by `bert-tf search --eval_file`.
+the second the search among all paragraphs of --eval_file, by `bert-tf search --eval_file`. The
+number behind a hybrid is its rank_constant.
 What is under --results is not made again.
 """
 
@@ -22,7 +23,7 @@ from absl import app, flags
 
 from bert_tf import Model, intervals
 from bert_tf.data.records.rankings import read_rankings
-from bert_tf.retrieval.fusion import fuse
+from bert_tf.retrieval.fusion import CONSTANT, fuse
 from bert_tf.retrieval.words import Words
 from bert_tf.tasks.metrics.ranking import judge_ranking
 
@@ -35,10 +36,13 @@ EMBEDDER = [
     *("--bf16", "--learning_rate=2e-5", "--max_seq_length=256", "--save_steps=40"),
 ]
 METRICS = ("ndcg_at_10", "mrr_at_10")
+SEARCHES = {"test": "search", "dev": "search_dev"}  # Folders of the same questions.
 
 flags.DEFINE_string("results", None, "Folder for data and models.", required=True)
 flags.DEFINE_bool("tune", False, "Also train an embedder, from in-batch negatives.")
 flags.DEFINE_integer("rerank_top", 10, "Hits that the reranker reads.")
+flags.DEFINE_integer("rank_constant", 1, "Of further hybrid searches; chosen on dev.")
+flags.DEFINE_enum("part", "test", ["test", "dev"], "Questions to score.")
 FLAGS = flags.FLAGS
 
 
@@ -96,11 +100,11 @@ def score_by_words(records, corpus):
     return scores
 
 
-def join(scores, others):
+def join(scores, others, constant=CONSTANT):
     """Returns the scores of reciprocal rank fusion of two scorings of each list."""
     fused = []
     for one, other in zip(scores, others):
-        places, values = fuse([rank(one), rank(other)], len(one))
+        places, values = fuse([rank(one), rank(other)], len(one), constant)
         row = np.zeros(len(one))
         row[places] = values
         fused.append(row)
@@ -108,15 +112,17 @@ def join(scores, others):
 
 
 def print_lists(results, embedders):
-    """Prints the scores within the lists of dev.jsonl."""
-    table = read_rankings(results / "dev.jsonl")
+    """Prints the scores within the lists of a part."""
+    table = read_rankings(results / f"{FLAGS.part}.jsonl")
     with (results / "search/corpus.jsonl").open(encoding="utf-8") as lines:
         corpus = [json.loads(line)["text"] for line in lines]
     records = table.records
     scores = {"BM25": score_by_words(records, corpus)}
     for name, path in embedders.items():
         scores[name] = score_by_embeddings(path, records, corpus)
-        scores[f"BM25 + {name}"] = join(scores["BM25"], scores[name])
+        for constant in (CONSTANT, FLAGS.rank_constant):
+            label = f"BM25 + {name}, {constant}"
+            scores[label] = join(scores["BM25"], scores[name], constant)
     _, outputs = Model(results / "reranker", bf16=True).outputs_of(table)
     scores["reranker"] = outputs["logits"]
     print("| within 30 | nDCG@10 | less BM25, 95 % interval | MRR@10 |")
@@ -135,11 +141,12 @@ def print_lists(results, embedders):
 
 def print_searches(results, embedders):
     """Prints the scores of searches among all paragraphs."""
-    folder = results / "search"
+    folder = results / SEARCHES[FLAGS.part]
     reranker = [
         f"--reranker={results / 'reranker'}",
         f"--rerank_top={FLAGS.rerank_top}",
     ]
+    small = ["--method=hybrid", f"--rank_constant={FLAGS.rank_constant}"]
     print("\n| search | nDCG@10 | 95 % interval | MRR@10 | recall@10 | s |")
     print("|---|---|---|---|---|---|")
     for name, path in embedders.items():
@@ -153,8 +160,9 @@ def print_searches(results, embedders):
         searches = {
             "BM25": ["--method=bm25"],
             name: ["--method=dense"],
-            f"BM25 + {name}": ["--method=hybrid"],
-            f"BM25 + {name}, reranked": ["--method=hybrid", "--bf16", *reranker],
+            f"BM25 + {name}, {CONSTANT}": ["--method=hybrid"],
+            f"BM25 + {name}, {FLAGS.rank_constant}": [*small],
+            f"BM25 + {name}, reranked": ["--bf16", *small, *reranker],
         }
         for label, options in searches.items():
             if label == "BM25" and path != launch.model_folder():

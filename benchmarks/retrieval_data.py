@@ -8,11 +8,11 @@ A question's relevant text is the paragraph that it was asked about. The files a
 * train.jsonl: for each question of --train_file its paragraph and 7 others of the file: 4
   of the 20 that BM25 finds first, 2 of the next 80, and 1 of all. Those that contain an
   answer of the question are left out;
-* dev.jsonl: for each of --questions questions of --eval_file its paragraph and 29 others of
+* test.jsonl: for each of --questions questions of --eval_file its paragraph and 29 others of
   the file: the 10 that BM25 finds first, 10 more of the same article, and 9 of other
-  articles;
-* search: a folder in BEIR's layout with the same questions and all paragraphs of
-  --eval_file.
+  articles; dev.jsonl: the same for as many other questions, to choose settings by;
+* search and search_dev: folders in BEIR's layout with the same questions and all paragraphs
+  of --eval_file.
 
 Draws are without replacement and have fixed seeds. No paragraph of --eval_file may occur in
 --train_file.
@@ -139,16 +139,20 @@ def build(folder):
             f"{len(shared)} paragraphs are in both files, such as {shared[0][:60]!r}; "
             "scores would be too high."
         )
-    size = min(flags.FLAGS.questions, len(asked))
-    sample = random.Random(SEED).sample(asked, size)
+    size = min(flags.FLAGS.questions, len(asked) // 2)
+    sample = random.Random(SEED).sample(asked, 2 * size)
     launch.write_table(
         folder / "train.jsonl", draw_training_lists(paragraphs, questions)
     )
-    launch.write_table(folder / "dev.jsonl", draw_test_lists(tested, sample))
-    write_beir(folder / "search", tested, sample)
+    for name, search, own in (
+        ("dev", "search_dev", sample[:size]),
+        ("test", "search", sample[size:]),
+    ):
+        launch.write_table(folder / f"{name}.jsonl", draw_test_lists(tested, own))
+        write_beir(folder / search, tested, own)
     print(
         f"{len(questions):,} training questions on {len(paragraphs):,} paragraphs; "
-        f"{size:,} test questions on {len(tested):,}"
+        f"{size:,} dev and as many test questions on {len(tested):,}"
     )
 
 

@@ -61,6 +61,7 @@ DOORS = {
     "jax": ("training/jax/", "layers/attention_kernels.py"),
     "tokenizers": "tokenization/fast.py",
     "bm25s": "retrieval/words.py",
+    "usearch": "retrieval/graph.py",
     "keras_nlp": "checkpoints/formats.py",
     "keras_hub": "",
     "torch": "",

@@ -27,6 +27,10 @@ and `memory_growth_mb`; the flags decide the rest:
         greedy search (1) or beam search. It reports calls, a list of {beams, batch,
         texts_per_second, tokens_per_second, texts} with the token ids of each text.
 
+    --input_file, texts, one a line, and --vectors, a file to write: the engine embeds all
+        texts with its own defaults and stores float32 [N, D]. It reports embedding_rate,
+        texts/s, and seconds (of that, of loading the model and of writing).
+
 A table is a file of JSON lines {"text", "text_pair", "label"}; text_pair may be
 missing. A label is the id of a class or, with --regression, a number. All engines train
 with the same settings: AdamW with betas 0.9 and 0.999 and epsilon 1e-8, weight decay
@@ -73,6 +77,7 @@ def parser(description):
     add("--warmup_steps", type=int, default=5, help="Steps before timing; 1 or more.")
     add("--infer", default="", help="Batch sizes to time, such as 1,32.")
     add("--most", type=int, default=1000, help="Texts of --input_file to use.")
+    add("--vectors", help="File to write embeddings to, .npy.")
     add("--sources", help="JSON lines of token ids to generate texts for.")
     add("--beams", default="1", help="Numbers of beams to time, such as 1,4.")
     add("--max_target_length", type=int, default=64, help="Most tokens of a text.")
@@ -146,6 +151,12 @@ def read_table(path):
     return texts, pairs, labels
 
 
+def read_lines(path):
+    """Returns the lines of a text file."""
+    with open(path, encoding="utf-8") as lines:
+        return [line.rstrip("\n") for line in lines]
+
+
 def report(engine, work, options, packages):
     """Runs work(options) → dict; prints its result with versions and memory growth."""
     memory = Memory()
@@ -195,13 +206,33 @@ def time_inference(call, options):
             start = time.perf_counter()
             labels += call(batch)
             seconds.append(time.perf_counter() - start)
-        ordered = sorted(seconds)
-        calls[size] = {
-            "texts_per_second": len(labels) / sum(seconds),
-            "p50_ms": 1e3 * statistics.median(seconds),
-            "p99_ms": 1e3 * ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)],
-        }
+        calls[size] = {"texts_per_second": len(labels) / sum(seconds)}
+        calls[size] |= percentiles(seconds)
     return {"labels": labels, "calls": calls}
+
+
+def percentiles(seconds):
+    """Returns p50_ms and p99_ms of the seconds of calls."""
+    ordered = sorted(seconds)
+    return {
+        "p50_ms": 1e3 * statistics.median(seconds),
+        "p99_ms": 1e3 * ordered[min(int(0.99 * len(ordered)), len(ordered) - 1)],
+    }
+
+
+def time_embedding(embed, begin, options):
+    """Times embed() → vectors, and writes them to --vectors.
+
+    Args:
+        begin: `time.perf_counter()` before the model was loaded.
+    """
+    import numpy as np  # Not of the standard library, as the rest of this file.
+
+    start = time.perf_counter()
+    vectors = np.asarray(embed(), np.float32)
+    rate = len(vectors) / (time.perf_counter() - start)
+    np.save(options.vectors, vectors)
+    return {"seconds": time.perf_counter() - begin, "embedding_rate": rate}
 
 
 def time_generation(make, options):

@@ -16,7 +16,7 @@ from bert_tf.disk import check_file
 from bert_tf.ground import count, quote, require
 from bert_tf.json_files import parse_json
 from bert_tf.retrieval.folder import read_facts
-from bert_tf.retrieval.searching import find
+from bert_tf.retrieval.searching import Searcher
 from bert_tf.tasks.metrics.ranking import judge_ranking
 
 DEPTH = 100  # Texts that are found for each query.
@@ -58,7 +58,9 @@ def evaluate_search(config):
     judged = [name for name, own in grades.items() if max(own.values()) > 0]
     if not judged:
         raise ValueError(f"{folder / 'qrels/test.tsv'}: no query has a relevant text.")
-    collection, hits = find(config, [queries[name] for name in judged], DEPTH)
+    searcher = Searcher(config)
+    collection = searcher.collection
+    hits = searcher.find([queries[name] for name in judged], DEPTH)
     ids = [[collection.texts[place]["id"] for place in own] for own in hits]
     rows = [score_hits(own, grades[name]) for own, name in zip(ids, judged)]
     _warn_of_unknown(collection, grades, judged)

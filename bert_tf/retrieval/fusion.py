@@ -2,18 +2,19 @@
 
 import collections
 
-CONSTANT = 60  # Of the paper: how little the first ranks stand out.
+CONSTANT = 60  # Of the paper.
 
 
-def fuse(rankings, k):
+def fuse(rankings, k, constant=CONSTANT):
     """Returns the places and the scores of the k best of several rankings.
 
-    The score of a place is the sum of 1 / (60 + its rank from 1) over the rankings that
-    have it. Of equal scores the lower place comes first.
+    The score of a place is the sum of 1 / (constant + its rank from 1) over the rankings
+    that have it. Of equal scores the lower place comes first.
 
     Args:
         rankings: lists of places, the best first.
         k: number of places to return.
+        constant: number, 0 or more; the smaller it is, the more the first ranks stand out.
 
     Example:
         >>> places, scores = fuse([[7, 3], [3]], 2)
@@ -23,6 +24,6 @@ def fuse(rankings, k):
     scores = collections.defaultdict(float)
     for places in rankings:
         for rank, place in enumerate(places, 1):
-            scores[place] += 1 / (CONSTANT + rank)
+            scores[place] += 1 / (constant + rank)
     best = sorted(scores, key=lambda place: (-scores[place], place))[:k]
     return best, [scores[place] for place in best]

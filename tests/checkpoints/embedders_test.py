@@ -300,7 +300,7 @@ class TestPrompts:
         pathlib.Path("corpus.txt").write_text("\n".join(TEXTS))
 
         def search(**options):
-            config = searching.SearchConfig(
+            config = bert_tf.SearchConfig(
                 model="e5", corpus_file="corpus.txt", top_k=3, **options
             )
             return {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bert_tf
-from bert_tf.retrieval import counted, searching
+from bert_tf.retrieval import counted, kept, searching
 from bert_tf.retrieval.words import Words
 
 pytest.importorskip("bm25s")
@@ -48,7 +48,7 @@ def find(index, method="bm25"):
 def test_a_second_search_counts_nothing(method, index, counts):
     first = find(index, method)
     assert len(counts) == 1 and len(counts[0]) == 7
-    assert (index / "words" / counted.FACTS).is_file()
+    assert (index / "words" / kept.FACTS).is_file()
     assert find(index, method) == first
     assert len(counts) == 1
     assert not list(index.glob(".*"))
@@ -88,7 +88,7 @@ def test_damaged_words_are_counted_anew(index, counts):
     for spoil in (
         lambda: file.write_bytes(file.read_bytes()[:-4]),
         lambda: np.save(file, np.array([{}], dtype=object), allow_pickle=True),
-        lambda: (index / "words" / counted.FACTS).write_text("{"),
+        lambda: (index / "words" / kept.FACTS).write_text("{"),
     ):
         spoil()
         counts.clear()
@@ -99,7 +99,7 @@ def test_damaged_words_are_counted_anew(index, counts):
 def test_pickles_are_not_read(index):
     """Even where the sizes say that all is as it was written."""
     expected = find(index)
-    facts = index / "words" / counted.FACTS
+    facts = index / "words" / kept.FACTS
     (file,) = (index / "words").glob("data*.npy")
     np.save(file, np.array([{}], dtype=object), allow_pickle=True)
     stored = json.loads(facts.read_text())

@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from bert_tf.retrieval.evaluating import evaluate_search, read_grades, score_hits
-from bert_tf.retrieval.searching import SearchConfig, search
+from bert_tf.retrieval.searching import search
+from bert_tf.retrieval.settings import SearchConfig
 
 HEADER = "query-id\tcorpus-id\tscore\n"
 QUERIES = {"q1": "film bad", "q2": "very fine", "q3": "it"}

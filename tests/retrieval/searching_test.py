@@ -12,8 +12,8 @@ import tiny_folder
 
 import bert_tf
 from bert_tf.checkpoints import formats
-from bert_tf.commands import search as command
-from bert_tf.retrieval.searching import SearchConfig, search
+from bert_tf.retrieval.searching import search
+from bert_tf.retrieval.settings import SearchConfig
 from bert_tf.serving import exporting
 
 QUERIES = ["film bad", "very fine"]
@@ -157,6 +157,16 @@ class TestWords:
             found = [hit["score"] for hit in scores]
             assert found == pytest.approx(row[own].tolist(), abs=1e-9)
 
+    def test_first_ranks_stand_out_with_a_small_constant(self):
+        (own,) = find(["poor film"], method="hybrid", rank_constant=1)
+        ranks = [
+            {hit["id"]: rank for rank, hit in enumerate(hits, 1)}
+            for hits in (find(["poor film"])[0], find(["poor film"], method="bm25")[0])
+        ]
+        for hit in own:
+            expected = sum(1 / (1 + rank[hit["id"]]) for rank in ranks)
+            assert hit["score"] == pytest.approx(expected, abs=1e-9)
+
     def test_a_file(self):
         options = {"index": "", "model": "e5", "corpus_file": "corpus.txt"}
         (own,) = find(["poor"], method="bm25", **options)
@@ -268,6 +278,7 @@ class TestRefusals:
             ),
             ({"top_k": 0}, "top_k must be at least 1; received 0."),
             ({"rerank_top": 0}, "rerank_top must be at least 1; received 0."),
+            ({"rank_constant": -1}, "rank_constant must be at least 0; received -1."),
             ({"quantize": "int8"}, "would compare vectors of two models; drop it"),
             (
                 {"prompt_name": "none"},
@@ -285,20 +296,3 @@ class TestRefusals:
     def test_queries_without_words(self, queries):
         with pytest.raises(ValueError, match="query must have words; received ''|' '"):
             find(queries)
-
-
-class TestCommand:
-    def run(self, monkeypatch, capsys, **options):
-        config = SearchConfig(index="index", top_k=2, **options)
-        monkeypatch.setattr(command.flags, "parse", lambda kind: config)
-        command.main([])
-        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    def test_one_query_prints_a_hit_a_line(self, monkeypatch, capsys):
-        rows = self.run(monkeypatch, capsys, query=QUERIES[0])
-        assert rows == find(QUERIES[:1], top_k=2)[0]
-
-    def test_a_file_of_queries_prints_a_list_a_line(self, monkeypatch, capsys):
-        pathlib.Path("queries.txt").write_text("\n".join(QUERIES))
-        rows = self.run(monkeypatch, capsys, input_file="queries.txt")
-        assert places(rows) == places(find(top_k=2))

@@ -305,9 +305,7 @@ class TestSimilarity:
         pathlib.Path("corpus.txt").write_text(
             "it was good .\nthe film is poor\na fine\n"
         )
-        config = searching.SearchConfig(
-            model="alike", corpus_file="corpus.txt", top_k=2
-        )
+        config = bert_tf.SearchConfig(model="alike", corpus_file="corpus.txt", top_k=2)
         first, second = searching.search(config, ["very fine", "the film is poor"])
         assert {text["line"] for text in first} == {1, 3}
         assert first[0]["score"] >= first[1]["score"]
@@ -315,7 +313,7 @@ class TestSimilarity:
         assert second[0]["score"] == pytest.approx(1, abs=1e-5)
 
     def test_a_query_without_words_is_an_error(self):
-        config = searching.SearchConfig(model="alike", corpus_file="corpus.txt")
+        config = bert_tf.SearchConfig(model="alike", corpus_file="corpus.txt")
         for queries in ([], [" "]):
             with pytest.raises(ValueError, match="query must have words"):
                 searching.search(config, queries)
