@@ -8,6 +8,10 @@ import numpy as np
 DTYPES = ("float32", "float16", "int8")
 BLOCK = 2**24  # Numbers of a block: 64 MB as float32.
 QUERIES = 64  # Searched for at once, so that their scores fit into memory, too.
+_CACHED = (
+    2**18
+)  # Numbers that are made float32 at once, so that they stay in the cache.
+_HALVES = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 
 def quantize(vectors, dtype):
@@ -73,7 +77,7 @@ def _find(queries, vectors, scales, k, block):
     best = np.zeros([len(queries), 0], np.float32)
     for begin in range(0, len(vectors), block):
         own = None if scales is None else scales[begin : begin + block]
-        products = queries @ restore(vectors[begin : begin + block], own).T  # [Q, B]
+        products = _multiply(queries, vectors[begin : begin + block], own)
         # Those found so far come first, as their places do.
         numbers = np.arange(begin, begin + products.shape[1])
         numbers = np.broadcast_to(numbers, products.shape)
@@ -83,3 +87,19 @@ def _find(queries, vectors, scales, k, block):
         best = np.take_along_axis(products, chosen, axis=1)
         places = np.take_along_axis(numbers, chosen, axis=1)
     return places, best
+
+
+def _multiply(queries, vectors, scales):
+    """Returns the products of queries and stored vectors, float32 [Q, B]."""
+    if vectors.dtype == np.float32:
+        return queries @ np.asarray(vectors).T
+    products = np.empty([len(queries), len(vectors)], np.float32)
+    rows = max(1, _CACHED // vectors.shape[1])
+    for begin in range(0, len(vectors), rows):
+        own = vectors[begin : begin + rows]
+        if own.dtype == np.float16:  # By a table: NumPy converts them one by one.
+            own = np.take(_HALVES, own.view(np.uint16))
+        else:
+            own = own.astype(np.float32)
+        products[:, begin : begin + rows] = queries @ own.T
+    return products if scales is None else products * scales
