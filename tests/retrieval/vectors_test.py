@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bert_tf.retrieval import vectors
 from bert_tf.retrieval.vectors import (
     DTYPES,
     choose_best,
@@ -17,8 +18,8 @@ VECTORS = RANDOM.integers(-3, 4, [101, 7]).astype(np.float32)
 QUERIES = RANDOM.integers(-3, 4, [67, 7]).astype(np.float32)
 
 
-def brute_force(vectors, k):
-    scores = QUERIES.astype(np.float64) @ vectors.astype(np.float64).T
+def brute_force(given, k):
+    scores = QUERIES.astype(np.float64) @ given.astype(np.float64).T
     places = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return places, np.take_along_axis(scores, places, axis=1)
 
@@ -37,8 +38,8 @@ def test_equals_brute_force_with_ties(dtype, block, k):
 
 @pytest.mark.parametrize("block", [1, 5, 100, 101, 0])
 def test_int8_is_compared_as_its_numbers_times_their_scale(block):
-    vectors = RANDOM.normal(size=[101, 7]).astype(np.float32)
-    stored, scales = quantize(vectors, "int8")
+    given = RANDOM.normal(size=[101, 7]).astype(np.float32)
+    stored, scales = quantize(given, "int8")
     assert (stored.dtype, scales.dtype) == (np.int8, np.float32)
     restored = stored.astype(np.float32) * scales[:, None]
     np.testing.assert_array_equal(restore(stored, scales), restored)
@@ -48,14 +49,24 @@ def test_int8_is_compared_as_its_numbers_times_their_scale(block):
     np.testing.assert_allclose(scores, products, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_parts_of_a_block_that_fit_into_the_cache(monkeypatch, dtype):
+    stored, scales = quantize(VECTORS, dtype)
+    whole = find_nearest(QUERIES, stored, scales, 13)
+    monkeypatch.setattr(vectors, "_CACHED", 4 * 7 + 1)
+    places, scores = find_nearest(QUERIES, stored, scales, 13)
+    assert places.tolist() == whole[0].tolist()
+    np.testing.assert_array_equal(scores, whole[1])
+
+
 @pytest.mark.parametrize(("dtype", "bits"), zip(DTYPES, (32, 16, 8)))
 def test_size_and_rounding(dtype, bits):
-    vectors = RANDOM.normal(size=[11, 13]).astype(np.float32)
-    stored, scales = quantize(vectors, dtype)
-    assert 8 * stored.nbytes == bits * vectors.size
-    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    given = RANDOM.normal(size=[11, 13]).astype(np.float32)
+    stored, scales = quantize(given, dtype)
+    assert 8 * stored.nbytes == bits * given.size
+    largest = np.abs(given).max(axis=1, keepdims=True)
     bound = {32: 0, 16: 2.0**-11, 8: 0.5001 / 127}[bits]
-    assert (np.abs(restore(stored, scales) - vectors) <= bound * largest).all()
+    assert (np.abs(restore(stored, scales) - given) <= bound * largest).all()
 
 
 def test_a_vector_of_zeros_stays_one():
