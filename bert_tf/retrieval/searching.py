@@ -1,11 +1,12 @@
 """Searches texts by meaning, by words, or by both: those of an index, or of a file."""
 
 import dataclasses
+import logging
 
 from bert_tf.checkpoints.exported import is_export
 from bert_tf.data.records.options import reader_arguments
 from bert_tf.data.records.readers import read_table
-from bert_tf.ground import quote
+from bert_tf.ground import count, quote
 from bert_tf.predictor import Model
 from bert_tf.retrieval.counted import open_words
 from bert_tf.retrieval.embedding import embed, identify
@@ -17,6 +18,9 @@ from bert_tf.retrieval.vectors import find_nearest
 from bert_tf.retrieval.words import Words, import_bm25s
 
 LEAST = 100  # Hits of each side that a hybrid search joins.
+MANY = 1_000_000  # Vectors that are still compared quickly.
+
+_log = logging.getLogger(__name__)
 
 
 def search(config, queries):
@@ -83,6 +87,11 @@ class Searcher:
         self.collection = self._open(facts)
         if config.approximate:
             self._graph = open_graph(config.index, facts, self.collection)
+        elif facts and self._model is not None and facts["count"] > MANY:
+            _log.info(
+                "each query is compared with %s; --approximate is faster.",
+                count(facts["count"], "vector"),
+            )
         if config.method != "dense":
             texts = (join(text) for text in self.collection.texts)
             self._words = (
@@ -117,10 +126,10 @@ class Searcher:
         depth = max(k, config.rerank_top) if self._reranker else k
         sides = max(depth, LEAST) if config.method == "hybrid" else depth
         rankings = []
-        if self._model:
+        if self._model is not None:
             places, scores = self._find_near(queries, sides)
             rankings.append(list(zip(places.tolist(), scores.tolist())))
-        if self._words:
+        if self._words is not None:
             rankings.append([self._words.find(query, sides) for query in queries])
         if config.method == "hybrid":
             found = [

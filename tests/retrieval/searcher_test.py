@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import pathlib
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 import bert_tf
 from bert_tf.commands import search as command
+from bert_tf.retrieval import searching
 from bert_tf.retrieval.settings import SearchConfig
 
 QUERIES = ["film bad", "very fine"]
@@ -36,6 +38,12 @@ class TestSearcher:
             assert hits == expected
         with pytest.raises(ValueError, match="query must have words; received ' '"):
             searcher.search([" "])
+
+    def test_it_says_what_is_faster(self, monkeypatch, caplog):
+        monkeypatch.setattr(searching, "MANY", 6)
+        with caplog.at_level(logging.INFO, "bert_tf"):
+            find()
+        assert "each query is compared with 7 vectors; --approximate is" in caplog.text
 
 
 class TestCommand:
