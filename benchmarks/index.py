@@ -15,6 +15,7 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 import time
 
 import launch
@@ -64,10 +65,10 @@ def write_texts(folder):
 def run_command(*arguments):
     """Runs a script of bert_tf; returns its log and the seconds."""
     command = [FLAGS.bert_tf_python, *arguments]
-    print(*command, flush=True)
+    print(*command, file=sys.stderr)
     begin = time.perf_counter()
     done = subprocess.run(
-        command, cwd=launch.ROOT, check=True, stderr=subprocess.PIPE, text=True
+        command, cwd=launch.ROOT, check=True, capture_output=True, text=True
     )
     return done.stderr, time.perf_counter() - begin
 
