@@ -404,7 +404,8 @@ class TestTraining:
 
 class TestServing:
     @pytest.fixture(scope="class")
-    def served(self, home):
+    @classmethod
+    def served(cls, home):
         config = exporting.ExportConfig(model="e5", output_dir="served")
         assert exporting.export(config)["agreement"] == 1.0
         return tf.saved_model.load("served").signatures

@@ -226,7 +226,8 @@ def test_a_student_of_kept_layers_computes_what_they_compute():
 
 class TestUpdates:
     @pytest.fixture(scope="class")
-    def trained(self):
+    @classmethod
+    def trained(cls):
         """Three updates, and how often the teacher was computed, with what."""
         big = teacher()
         calls, flags = tf.Variable(0), []

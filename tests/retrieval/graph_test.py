@@ -51,7 +51,8 @@ def find(index, **options):
 
 class TestManyVectors:
     @pytest.fixture(scope="class", params=["float32", "float16", "int8"])
-    def case(self, request):
+    @classmethod
+    def case(cls, request):
         """Queries, a `Collection` of 5,000 vectors in clusters, and its graph."""
         random = np.random.default_rng(0)
         centers = random.normal(size=[50, WIDTH])

@@ -183,7 +183,8 @@ def test_words_without_the_package(monkeypatch):
 
 class TestReranking:
     @pytest.fixture(scope="class")
-    def reranker(self, made):
+    @classmethod
+    def reranker(cls, made):
         rows = [
             {"query": "is it ?", "positive": "a film", "negatives": ["bad", "poor"]}
         ]

@@ -42,7 +42,8 @@ def bm25(query, k1=1.5, b=0.75):
 
 class TestBM25:
     @pytest.fixture(scope="class")
-    def words(self):
+    @classmethod
+    def words(cls):
         pytest.importorskip("bm25s")
         return Words(iter(TEXTS))
 

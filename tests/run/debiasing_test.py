@@ -136,7 +136,8 @@ def train(**changes):
 
 class TestFinetune:
     @pytest.fixture(scope="class", autouse=True)
-    def start(self, tmp_path_factory):
+    @classmethod
+    def start(cls, tmp_path_factory):
         path = tmp_path_factory.mktemp("start") / "start"
         tiny_folder.write(path)
         return str(path)

@@ -80,7 +80,8 @@ class TestFeatures:
 
 class TestInfer:
     @pytest.fixture(scope="class")
-    def inferred(self):
+    @classmethod
+    def inferred(cls):
         task = make(num_beams=1, max_target_length=8)
         columns = task.columns(tiny_tasks.make_table("translation"))
         rows = pack(task.features(columns))

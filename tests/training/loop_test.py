@@ -311,8 +311,9 @@ class TestEarlyStopping:
     REASON = "accuracy did not rise in 2 evaluations; best 0.7500 at step 4"
 
     @pytest.fixture(scope="class")
-    def stopped(self, tmp_path_factory):
-        return Run(tmp_path_factory.mktemp("stopped"), self.CONFIG)
+    @classmethod
+    def stopped(cls, tmp_path_factory):
+        return Run(tmp_path_factory.mktemp("stopped"), cls.CONFIG)
 
     def test_ends_the_run_with_the_best_weights_and_says_why(self, stopped):
         assert len(stopped.evaluations) == 4  # At steps 2, 4, 6 and 8.
@@ -348,8 +349,9 @@ class TestDamage:
     CONFIG = changed(save_total_limit=3)
 
     @pytest.fixture(scope="class")
-    def three(self, tmp_path_factory):
-        return Run(tmp_path_factory.mktemp("three"), self.CONFIG)
+    @classmethod
+    def three(cls, tmp_path_factory):
+        return Run(tmp_path_factory.mktemp("three"), cls.CONFIG)
 
     def test_the_newest_checkpoints_are_kept(self, three, whole):
         for run, expected in (

@@ -36,7 +36,8 @@ def texts(example):
 
 class TestPairs:
     @pytest.fixture(scope="class")
-    def drawn(self, store):
+    @classmethod
+    def drawn(cls, store):
         drawn = examples(store)
         assert len(store) > 2
         return [drawn[place] for place in range(drawn.epoch_size())]
