@@ -4,11 +4,8 @@ import pathlib
 import tempfile
 import time
 
-from fastembed import TextEmbedding
-from fastembed.common.model_description import ModelSource, PoolingType
-
 from benchmarks.engines import contract
-from benchmarks.engines.infer_fastembed import PACKAGES, copy_model
+from benchmarks.engines.infer_fastembed import PACKAGES, copy_model, open_model
 
 
 def embed(options):
@@ -16,17 +13,7 @@ def embed(options):
     with tempfile.TemporaryDirectory() as folder:
         width = copy_model(options, pathlib.Path(folder))
         begin = time.perf_counter()
-        TextEmbedding.add_custom_model(
-            model="benchmark",
-            pooling=PoolingType.MEAN,
-            normalization=True,
-            sources=ModelSource(url="none"),
-            dim=width,
-            model_file="model.onnx",
-        )
-        model = TextEmbedding(
-            "benchmark", specific_model_path=folder, threads=options.threads
-        )
+        model = open_model(options, folder, width)
         return contract.time_embedding(lambda: list(model.embed(texts)), begin, options)
 
 

@@ -33,20 +33,25 @@ def copy_model(options, folder):
     return config["hidden_size"]
 
 
+def open_model(options, folder, width):
+    """Returns the model of the files of `copy_model`."""
+    TextEmbedding.add_custom_model(
+        model="benchmark",
+        pooling=PoolingType.MEAN,
+        normalization=True,
+        sources=ModelSource(url="none"),
+        dim=width,
+        model_file="model.onnx",
+    )
+    return TextEmbedding(
+        "benchmark", specific_model_path=folder, threads=options.threads
+    )
+
+
 def infer(options):
     with tempfile.TemporaryDirectory() as folder:
         width = copy_model(options, pathlib.Path(folder))
-        TextEmbedding.add_custom_model(
-            model="benchmark",
-            pooling=PoolingType.MEAN,
-            normalization=True,
-            sources=ModelSource(url="none"),
-            dim=width,
-            model_file="model.onnx",
-        )
-        model = TextEmbedding(
-            "benchmark", specific_model_path=folder, threads=options.threads
-        )
+        model = open_model(options, folder, width)
 
         def call(texts):
             embeddings = model.embed(texts, batch_size=len(texts))
