@@ -4,6 +4,7 @@ index.json    the facts below; written last, so that it says that all is there
 texts.jsonl   the texts, and offsets.npy, the byte at which each begins
 vectors.npy   a vector of each text, and, for int8, scales.npy, the scale of each
 words/        the counted words, from the first search by words on; see `counted`
+graph/        the graph of the vectors, from the first approximate search on; see `graph`
 plan.json     while it is being made: the facts that are known, with chunks/ of vectors
 """
 

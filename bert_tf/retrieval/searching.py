@@ -10,7 +10,7 @@ from bert_tf.ground import count, quote
 from bert_tf.predictor import Model
 from bert_tf.retrieval.counted import open_words
 from bert_tf.retrieval.embedding import embed, identify
-from bert_tf.retrieval.folder import Collection, check_model, open_index, read_facts
+from bert_tf.retrieval.folder import Collection, check_model, open_index
 from bert_tf.retrieval.fusion import fuse
 from bert_tf.retrieval.graph import find_near, import_usearch, open_graph
 from bert_tf.retrieval.texts import join
@@ -83,8 +83,7 @@ class Searcher:
                 batch_size=config.per_device_eval_batch_size,
                 bf16=config.bf16,
             )
-        facts = read_facts(config.index) if config.index else None
-        self.collection = self._open(facts)
+        facts, self.collection = self._open()
         if config.approximate:
             self._graph = open_graph(config.index, facts, self.collection)
         elif facts and self._model is not None and facts["count"] > MANY:
@@ -145,14 +144,19 @@ class Searcher:
             hits = _rerank(config, self._reranker, self.collection, queries, hits)
         return [dict(list(own.items())[:k]) for own in hits]
 
-    def _open(self, facts):
-        """Returns the `Collection`; loads the model unless the search is by words alone."""
-        config = self.config
-        by_words = config.method == "bm25"
+    def _open(self):
+        """Returns the facts of the index, None of a file, and the `Collection`.
+
+        Loads the model, too, unless the search is by words alone.
+        """
+        config, facts = self.config, None
+        if config.index:
+            facts, collection = open_index(config.index)
+        else:
+            collection = Collection(_read(config))
+        if config.method == "bm25":
+            return facts, collection
         if facts:
-            _, collection = open_index(config.index)
-            if by_words:
-                return collection
             made_by, options = facts["model"], dict(config.options)
             if made_by["dim"] and not is_export(config.model):
                 options.setdefault("dim", made_by["dim"])
@@ -161,16 +165,13 @@ class Searcher:
             given = identify(model, config.model, made_by["prompt_name"])
             check_model(made_by, given, config.index)
         else:
-            collection = Collection(_read(config))
-            if by_words:
-                return collection
             model = config.load_model("similarity")
         prompt, other = model.task.prompts.for_search(model.task.options.prompt_name)
         if not facts:
             texts = [text["text"] for text in collection.texts]
             collection = Collection(collection.texts, embed(model, texts, other))
         self._model, self._prompt = model, prompt
-        return collection
+        return facts, collection
 
     def _find_near(self, queries, k):
         vectors = embed(self._model, queries, self._prompt)

@@ -51,7 +51,7 @@ class SearchConfig(ModelConfig, FileOptions):
     )
     rank_constant: int = setting(
         CONSTANT,
-        "Of hybrid: a rank counts 1 / (rank_constant + rank). Less than 60, such as 2, if "
+        "Of hybrid: a rank counts 1 / (rank_constant + rank). Less than 60, such as 1, if "
         "one text answers a query.",
     )
     approximate: bool = setting(
